@@ -1,0 +1,112 @@
+import { type Static, Type } from 'typebox';
+import { Detection, WorkloadRef } from './detection.ts';
+import { Ban } from './fingerprint.ts';
+import { Condition, type ObjectMeta } from './object.ts';
+
+export const IncidentPhase = Type.Union(
+  [
+    Type.Literal('Detected'),
+    Type.Literal('Confirmed'),
+    Type.Literal('Contained'),
+    Type.Literal('Eradicated'),
+    Type.Literal('Closed'),
+    Type.Literal('Dismissed'),
+  ],
+  {
+    description:
+      'Detected: seen, not yet sure. Confirmed: sure enough to act. Contained: quarantined. ' +
+      'Eradicated: nothing of it runs. Closed and Dismissed: ended by people or by time.',
+  },
+);
+export type IncidentPhase = Static<typeof IncidentPhase>;
+
+export const IncidentSpec = Type.Object(
+  {
+    namespace: Type.String({
+      maxLength: 63,
+      description: 'Namespace of the workload; empty for a process of a node.',
+    }),
+    workload: WorkloadRef,
+  },
+  { description: 'The workload under attack.' },
+);
+
+export const TimelineEntry = Type.Object(
+  {
+    time: Type.String({ format: 'date-time', description: 'UTC.' }),
+    source: Type.Union(
+      [
+        Type.Literal('runtime'),
+        Type.Literal('admission'),
+        Type.Literal('audit'),
+        Type.Literal('response'),
+        Type.Literal('operator'),
+      ],
+      { description: 'Who saw or did it: runtime, admission, audit, response or operator.' },
+    ),
+    reference: Type.Optional(
+      Type.String({ maxLength: 253, description: 'Detection id, Denial name or audit id that shows it.' }),
+    ),
+    message: Type.String({ maxLength: 1024, description: 'What happened, in one sentence.' }),
+  },
+  { description: 'One line of the timeline.' },
+);
+export type TimelineEntry = Static<typeof TimelineEntry>;
+
+/** Bounds of one Incident object, so that it always fits into etcd. What does not fit is counted. */
+export const INCIDENT_BOUNDS = { detections: 32, pods: 256, timeline: 128, reasons: 16 } as const;
+
+export const IncidentStatus = Type.Object(
+  {
+    phase: IncidentPhase,
+    confidence: Type.Number({
+      minimum: 0,
+      maximum: 1,
+      description: 'How sure we are that this is mining, 0 to 1.',
+    }),
+    reasons: Type.Array(Type.String({ maxLength: 1024 }), {
+      maxItems: INCIDENT_BOUNDS.reasons,
+      description: 'What the confidence rests on, strongest first.',
+    }),
+    firstSeen: Type.String({ format: 'date-time', description: 'When its first detection was seen.' }),
+    lastSeen: Type.String({ format: 'date-time', description: 'When its last detection was seen.' }),
+    detections: Type.Array(Detection, {
+      maxItems: INCIDENT_BOUNDS.detections,
+      description: 'The detections themselves, most confident first.',
+    }),
+    pods: Type.Array(Type.String({ maxLength: 320 }), {
+      maxItems: INCIDENT_BOUNDS.pods,
+      description: 'Affected pods, as namespace/name.',
+    }),
+    nodes: Type.Array(Type.String({ maxLength: 253 }), { maxItems: 256, description: 'Nodes that saw it.' }),
+    fingerprint: Type.Array(Ban, { maxItems: 64, description: 'Traits by which it is known again.' }),
+    quarantine: Type.Optional(
+      Type.String({ maxLength: 253, description: 'Name of the Quarantine that contains it.' }),
+    ),
+    timeline: Type.Array(TimelineEntry, {
+      maxItems: INCIDENT_BOUNDS.timeline,
+      description: 'What happened, in order; the oldest and the newest lines are kept.',
+    }),
+    omitted: Type.Object(
+      {
+        detections: Type.Integer({ minimum: 0, description: 'Detections that found no room.' }),
+        pods: Type.Integer({ minimum: 0, description: 'Pods that found no room.' }),
+        timeline: Type.Integer({ minimum: 0, description: 'Timeline lines that found no room.' }),
+      },
+      { description: 'What the bounds of this object left out.' },
+    ),
+    conditions: Type.Optional(
+      Type.Array(Condition, { maxItems: 16, description: 'Observed state by aspect.' }),
+    ),
+  },
+  { description: 'What is known about it.' },
+);
+
+/** Detections, denials and audit facts about one workload, correlated. Cluster-scoped. */
+export interface Incident {
+  apiVersion: 'kubesentry.io/v1alpha1';
+  kind: 'Incident';
+  metadata: ObjectMeta;
+  spec: Static<typeof IncidentSpec>;
+  status?: Static<typeof IncidentStatus>;
+}

@@ -1,0 +1,38 @@
+/** Names that users, manifests and every process of Kubesentry agree on. */
+
+export const VERSION = '0.1.0';
+
+/** API group and version of our custom resources. */
+export const GROUP = 'kubesentry.io';
+export const API_VERSION = `${GROUP}/v1alpha1` as const;
+
+/** The namespace that Kubesentry runs in; the only one whose SentryPolicies count. */
+export const SYSTEM_NAMESPACE = 'kubesentry-system';
+
+/** Field manager of every server-side apply that we make. */
+export const FIELD_MANAGER = 'kubesentry';
+
+/** Audience of the projected service-account tokens by which agents prove who they are. */
+export const TOKEN_AUDIENCE = 'kubesentry';
+
+/** Service accounts of our own two programs, as the API server names them. */
+export const WEBHOOK_USER = `system:serviceaccount:${SYSTEM_NAMESPACE}:kubesentry-webhook`;
+export const AGENT_USER = `system:serviceaccount:${SYSTEM_NAMESPACE}:kubesentry-agent`;
+
+/** Members may lift what Kubesentry enforces: quarantine labels, our objects, contained namespaces. */
+export const BREAK_GLASS_GROUP = 'kubesentry:break-glass';
+
+export const LABEL = {
+  /** On a namespace: its value is the name of the Quarantine that contains it. */
+  quarantine: `${GROUP}/quarantine`,
+  /** On objects that belong to an incident: the incident's name. */
+  incident: `${GROUP}/incident`,
+} as const;
+
+/** Namespaces that a cluster cannot live without: judged and reported, never blocked or contained as a whole. */
+export const PROTECTED_NAMESPACES: readonly string[] = [
+  'kube-system',
+  'kube-public',
+  'kube-node-lease',
+  SYSTEM_NAMESPACE,
+];

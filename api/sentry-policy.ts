@@ -1,0 +1,130 @@
+import { type Static, Type } from 'typebox';
+import { Condition, type ObjectMeta } from './object.ts';
+
+/** How far Kubesentry goes: refuse, warn, record only, or look away. */
+export const Mode = Type.Union(
+  [Type.Literal('enforce'), Type.Literal('warn'), Type.Literal('audit'), Type.Literal('off')],
+  {
+    description:
+      'enforce: refuse what is denied. warn: admit it with a warning. audit: admit it and record. off: do not judge.',
+  },
+);
+export type Mode = Static<typeof Mode>;
+
+const names = (description: string) =>
+  Type.Array(Type.String({ minLength: 1, maxLength: 253 }), { maxItems: 1000, description });
+
+export const SentryPolicySpec = Type.Object(
+  {
+    admission: Type.Optional(
+      Type.Object(
+        {
+          mode: Type.Optional(Mode),
+          rules: Type.Optional(
+            Type.Array(
+              Type.Object({
+                rule: Type.String({ maxLength: 63, description: 'Id of a rule, such as stratum-url.' }),
+                mode: Mode,
+              }),
+              { maxItems: 128, description: 'Modes for single rules.' },
+            ),
+          ),
+          namespaces: Type.Optional(
+            Type.Array(
+              Type.Object({
+                names: names('Namespaces by name; a trailing * matches a prefix.'),
+                mode: Mode,
+              }),
+              {
+                maxItems: 128,
+                description: 'Modes for some namespaces; where several match, the strictest wins.',
+              },
+            ),
+          ),
+        },
+        { description: 'The deploy gate.' },
+      ),
+    ),
+    exemptions: Type.Optional(
+      Type.Array(
+        Type.Object({
+          namespaces: Type.Optional(names('Only in these namespaces; everywhere when absent.')),
+          images: Type.Optional(names('Image repositories, such as docker.io/library/monero.')),
+          workloads: Type.Optional(names('Workloads as Kind/name; a trailing * matches a prefix.')),
+          users: Type.Optional(names('Users as the API server names them.')),
+          rules: Type.Optional(names('Only these rules; all of them when absent.')),
+          reason: Type.String({
+            minLength: 1,
+            maxLength: 1024,
+            description: 'Why this is right; it is kept.',
+          }),
+          expires: Type.Optional(
+            Type.String({ format: 'date-time', description: 'When the exemption ends.' }),
+          ),
+        }),
+        { maxItems: 256, description: 'What is known to be legitimate. Every given field must match.' },
+      ),
+    ),
+    response: Type.Optional(
+      Type.Object(
+        {
+          quarantine: Type.Optional(
+            Type.Union([Type.Literal('auto'), Type.Literal('off')], {
+              description: 'auto: contain by itself from minConfidence on. off: people decide.',
+            }),
+          ),
+          minConfidence: Type.Optional(
+            Type.Number({
+              minimum: 0.5,
+              maximum: 1,
+              description: 'Confidence from which to contain; 0.9 by default.',
+            }),
+          ),
+        },
+        { description: 'What happens after a detection.' },
+      ),
+    ),
+    runtime: Type.Optional(
+      Type.Object(
+        {
+          mode: Type.Optional(
+            Type.Union([Type.Literal('detect'), Type.Literal('enforce')], {
+              description: 'detect: report only. enforce: kill, refuse and drop in the kernel as well.',
+            }),
+          ),
+        },
+        { description: 'The node agents.' },
+      ),
+    ),
+    indicators: Type.Optional(
+      Type.Object(
+        {
+          names: Type.Optional(names('Further names of miner processes.')),
+          pools: Type.Optional(names('Further pool domains; subdomains match too.')),
+          addresses: Type.Optional(names('Further pool addresses: IP or CIDR, with an optional :port.')),
+          images: Type.Optional(names('Further image repositories.')),
+          hashes: Type.Optional(names('SHA-256 of further binaries.')),
+        },
+        { description: 'Indicators beside the built-in ones.' },
+      ),
+    ),
+  },
+  { description: 'Settings of Kubesentry. Several policies add up; where they differ, the strictest wins.' },
+);
+export type SentryPolicySpec = Static<typeof SentryPolicySpec>;
+
+export const SentryPolicyStatus = Type.Object(
+  {
+    conditions: Type.Optional(Type.Array(Condition, { maxItems: 16, description: 'Accepted, and why not.' })),
+  },
+  { description: 'Whether it is in force.' },
+);
+
+/** The cluster's settings. Namespaced; counts only in kubesentry-system. */
+export interface SentryPolicy {
+  apiVersion: 'kubesentry.io/v1alpha1';
+  kind: 'SentryPolicy';
+  metadata: ObjectMeta;
+  spec: SentryPolicySpec;
+  status?: Static<typeof SentryPolicyStatus>;
+}

@@ -1,0 +1,48 @@
+import type { Denial } from '../api/denial.ts';
+import type { Incident } from '../api/incident.ts';
+import { API_VERSION } from '../api/names.ts';
+import type { KubeObject } from '../api/object.ts';
+import type { Quarantine } from '../api/quarantine.ts';
+import type { SentryPolicy } from '../api/sentry-policy.ts';
+
+/** How the API server addresses objects of one kind; `T` is what they look like. */
+export interface Kind<T = KubeObject> {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly namespaced: boolean;
+  /** Never set; carries `T`. */
+  readonly shape?: T;
+}
+
+function kind<T = KubeObject>(apiVersion: string, name: string, plural: string, namespaced = true): Kind<T> {
+  return { apiVersion, kind: name, plural, namespaced };
+}
+
+/** The kinds that Kubesentry itself reads or writes. */
+export const KIND = {
+  Namespace: kind('v1', 'Namespace', 'namespaces', false),
+  Node: kind('v1', 'Node', 'nodes', false),
+  Pod: kind('v1', 'Pod', 'pods'),
+  Secret: kind('v1', 'Secret', 'secrets'),
+  ConfigMap: kind('v1', 'ConfigMap', 'configmaps'),
+  ServiceAccount: kind('v1', 'ServiceAccount', 'serviceaccounts'),
+  DaemonSet: kind('apps/v1', 'DaemonSet', 'daemonsets'),
+  Deployment: kind('apps/v1', 'Deployment', 'deployments'),
+  ReplicaSet: kind('apps/v1', 'ReplicaSet', 'replicasets'),
+  StatefulSet: kind('apps/v1', 'StatefulSet', 'statefulsets'),
+  Job: kind('batch/v1', 'Job', 'jobs'),
+  CronJob: kind('batch/v1', 'CronJob', 'cronjobs'),
+  Lease: kind('coordination.k8s.io/v1', 'Lease', 'leases'),
+  Event: kind('events.k8s.io/v1', 'Event', 'events'),
+  ValidatingWebhookConfiguration: kind(
+    'admissionregistration.k8s.io/v1',
+    'ValidatingWebhookConfiguration',
+    'validatingwebhookconfigurations',
+    false,
+  ),
+  Denial: kind<Denial>(API_VERSION, 'Denial', 'denials'),
+  Incident: kind<Incident>(API_VERSION, 'Incident', 'incidents', false),
+  Quarantine: kind<Quarantine>(API_VERSION, 'Quarantine', 'quarantines', false),
+  SentryPolicy: kind<SentryPolicy>(API_VERSION, 'SentryPolicy', 'sentrypolicies'),
+} as const;
