@@ -20,7 +20,9 @@ function step(title: string, command: string, args: string[]): boolean {
   const started = performance.now();
   console.log(`\n== ${title}`);
   const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
-  console.log(`== ${title}: ${status === 0 ? 'ok' : 'FAILED'} in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  console.log(
+    `== ${title}: ${status === 0 ? 'ok' : 'FAILED'} in ${((performance.now() - started) / 1000).toFixed(1)} s`,
+  );
   return status === 0;
 }
 
@@ -50,7 +52,9 @@ const report = JSON.parse(readFileSync(reportFile, 'utf8')) as VitestReport;
 rmSync(scratch, { recursive: true });
 const skipped = skippedTests(report);
 if (skipped.length > 0) {
-  console.log(`\nSkipped here (each prints its reason above):\n${skipped.map((name) => `  ${name}`).join('\n')}`);
+  console.log(
+    `\nSkipped here (each prints its reason above):\n${skipped.map((name) => `  ${name}`).join('\n')}`,
+  );
 }
 const mayNotSkip = process.env.KUBESENTRY_REQUIRE_ALL === '1' && skipped.length > 0;
 if (mayNotSkip) console.log('\nKUBESENTRY_REQUIRE_ALL=1: a skipped test is a failure here.');

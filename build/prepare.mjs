@@ -6,8 +6,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildAddon } from '../bpf/node-libbpf/build.mjs';
 import { buildPrograms } from '../bpf/build.mjs';
+import { buildAddon } from '../bpf/node-libbpf/build.mjs';
 import { ensurePackages } from './debian-packages.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -33,7 +33,9 @@ const PACKAGES = {
 /** `npm ci`, unless node_modules already is what the lock file says. */
 function installModules() {
   const stamp = join(ROOT, 'node_modules', '.kubesentry-lock');
-  const wanted = createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json'))).digest('hex');
+  const wanted = createHash('sha256')
+    .update(readFileSync(join(ROOT, 'package-lock.json')))
+    .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   log('Installing npm modules (npm ci) ...');
   const npm = process.env.npm_execpath;

@@ -54,13 +54,17 @@ const narrator = values.json
   ? silentNarrator
   : terminalNarrator((text) => process.stdout.write(text), process.stdout.isTTY && !process.env.NO_COLOR);
 if (stage.sensor === 'replay' && !values.json) {
-  process.stdout.write(`eBPF cannot run here (${stage.sensorReason}): kernel events come from a recording.\n`);
+  process.stdout.write(
+    `eBPF cannot run here (${stage.sensorReason}): kernel events come from a recording.\n`,
+  );
 }
 
 const steps = await tell(stage, cast, narrator).finally(() => stage.stop());
 const ok = steps.every((step) => step.ok) && steps.at(-1)?.step === 'pod-back';
 if (values.json) {
-  process.stdout.write(`${JSON.stringify({ sensor: stage.sensor, cluster: stage.cluster, steps, ok }, null, 2)}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ sensor: stage.sensor, cluster: stage.cluster, steps, ok }, null, 2)}\n`,
+  );
 } else {
   process.stdout.write(ok ? '\nEvery step happened.\n' : '\nThe story did not come to its end; see above.\n');
 }

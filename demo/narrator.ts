@@ -25,18 +25,22 @@ export function terminalNarrator(write: (text: string) => void, colour: boolean)
       write(`\n${paint(1, `${scenes}. ${title}`)}\n${text}\n`);
     },
     output(text) {
-      write(`${paint(
-        2,
-        text
-          .trimEnd()
-          .split('\n')
-          .map((line) => `    ${line}`)
-          .join('\n'),
-      )}\n`);
+      write(
+        `${paint(
+          2,
+          text
+            .trimEnd()
+            .split('\n')
+            .map((line) => `    ${line}`)
+            .join('\n'),
+        )}\n`,
+      );
     },
     step({ step, ok, ms, detail }) {
       const mark = ok ? paint(32, 'ok') : paint(31, 'FAILED');
-      write(`  ${mark.padEnd(4)} ${step.padEnd(22)} ${`${ms} ms`.padStart(9)}${detail ? `   ${detail}` : ''}\n`);
+      write(
+        `  ${mark.padEnd(4)} ${step.padEnd(22)} ${`${ms} ms`.padStart(9)}${detail ? `   ${detail}` : ''}\n`,
+      );
     },
   };
 }

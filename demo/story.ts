@@ -38,7 +38,12 @@ export async function tell(stage: Stage, cast: Cast, narrator: Narrator): Promis
       ok = false;
       detail = error instanceof Error ? error.message : String(error);
     }
-    const done: Step = { step: name, ok, ms: Math.round(performance.now() - zero), ...(detail && { detail }) };
+    const done: Step = {
+      step: name,
+      ok,
+      ms: Math.round(performance.now() - zero),
+      ...(detail && { detail }),
+    };
     steps.push(done);
     narrator.step(done);
     if (!ok) throw new StoryEnded();
@@ -118,7 +123,9 @@ export async function tell(stage: Stage, cast: Cast, narrator: Narrator): Promis
     await step('quarantined', async () => {
       quarantine = await stage.quarantine(ATTACKED);
       const bans = quarantine.spec.bans.map((ban) => `${ban.facet.padEnd(10)} ${ban.value}`);
-      narrator.output([`namespace "${ATTACKED}" is contained; banned in every namespace:`, ...bans].join('\n'));
+      narrator.output(
+        [`namespace "${ATTACKED}" is contained; banned in every namespace:`, ...bans].join('\n'),
+      );
       return quarantine.metadata.name;
     });
     await step('egress-cut', async () => {
@@ -170,7 +177,10 @@ export async function tell(stage: Stage, cast: Cast, narrator: Narrator): Promis
   }
 
   async function release(quarantine: Quarantine): Promise<void> {
-    narrator.scene('Release', 'The hole is closed. One command lifts the quarantine; the DaemonSet gets its pod back.');
+    narrator.scene(
+      'Release',
+      'The hole is closed. One command lifts the quarantine; the DaemonSet gets its pod back.',
+    );
     await step('released', async () => {
       await stage.release(quarantine);
       const labels = await stage.namespaceLabels(ATTACKED);

@@ -1,0 +1,24 @@
+# Two images without a shell, a package manager or anything else to borrow.
+#
+# The root is a handful of Debian packages (`npm run image` makes dist/image/root.tar with mmdebstrap), so that no
+# image registry is needed. Where one is reachable: --build-arg BASE=<a distroless base with glibc and libstdc++>.
+ARG BASE=scratch
+
+FROM ${BASE} AS base
+ADD dist/image/root.tar /
+COPY dist/image/node /usr/local/bin/node
+COPY dist/bundle /kubesentry
+ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=16", "/kubesentry/kubesentry.mjs"]
+LABEL org.opencontainers.image.title="kubesentry" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.description="Detects and stops cryptomining in Kubernetes"
+
+# The webhook writes nothing and needs no right: any user, read-only root.
+FROM base AS webhook
+USER 65532:65532
+CMD ["webhook"]
+
+# The agent loads eBPF programs and reads other processes: uid 0, with the few capabilities that its manifest names.
+FROM base AS agent
+USER 0:0
+CMD ["agent"]

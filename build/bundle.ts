@@ -1,0 +1,45 @@
+/**
+ * Bundles the command line into dist/bundle/: one entry, one chunk for each part that is loaded on demand, and
+ * beside them what they read at run time. The folder needs nothing but Node to run.
+ */
+import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { build } from 'esbuild';
+
+const root = join(import.meta.dirname, '..');
+const require = createRequire(import.meta.url);
+
+/** Folder of the bundle. */
+export const BUNDLE = join(root, 'dist', 'bundle');
+
+export async function bundle(): Promise<void> {
+  rmSync(BUNDLE, { recursive: true, force: true });
+  mkdirSync(BUNDLE, { recursive: true });
+  await build({
+    entryPoints: [join(root, 'cli', 'kubesentry.ts')],
+    outdir: BUNDLE,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    splitting: true,
+    minify: false,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    // Dependencies in CommonJS ask for require, which an ES module has to make itself.
+    banner: {
+      js: "import { createRequire as bundleRequire } from 'node:module'; const require = bundleRequire(import.meta.url);",
+    },
+    logLevel: 'warning',
+  });
+  cpSync(join(root, 'detection', 'indicators'), join(BUNDLE, 'indicators'), { recursive: true });
+  cpSync(join(root, 'dist', 'bpf'), join(BUNDLE, 'bpf'), { recursive: true });
+  for (const file of ['web-tree-sitter/web-tree-sitter.wasm', 'tree-sitter-bash/tree-sitter-bash.wasm']) {
+    cpSync(require.resolve(file), join(BUNDLE, file.slice(file.indexOf('/') + 1)));
+  }
+}
+
+if (import.meta.main) {
+  await bundle();
+  console.log(`Bundled into ${dirname(join(BUNDLE, 'x'))}`);
+}
