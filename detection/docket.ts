@@ -1,0 +1,70 @@
+import { CONCLUSIVE, type Finding } from '../api/finding.ts';
+import type { Indicators } from './indicators.ts';
+import { RULES, type RuleId } from './rules.ts';
+import { UNKNOWN } from './text.ts';
+
+/** What one judgement may cost: bytes of text read, summed over every decoding and entering. */
+export const WORK_LIMIT = 256 * 1024;
+
+/** More findings than this about one object help nobody. */
+const FINDING_LIMIT = 64;
+
+const EVIDENCE_LENGTH = 160;
+
+/** The findings about one thing while they are gathered, and the work that is left for gathering them. */
+export class Docket {
+  readonly indicators: Indicators;
+  readonly #findings = new Map<string, Finding>();
+  #work = WORK_LIMIT;
+
+  constructor(indicators: Indicators) {
+    this.indicators = indicators;
+  }
+
+  /**
+   * Reports a match. `evidence` is the matched token only, never its surroundings: those may hold secrets.
+   * The same rule at the same path counts once, with its highest score.
+   */
+  report(
+    rule: RuleId,
+    path: string,
+    message: string,
+    evidence?: string,
+    score: number = RULES[rule].score,
+  ): void {
+    const key = `${rule} ${path}`;
+    const before = this.#findings.get(key);
+    if (before ? before.score >= score : this.#findings.size >= FINDING_LIMIT) return;
+    this.#findings.set(key, {
+      rule,
+      severity: RULES[rule].severity,
+      score: Math.min(Math.max(Math.round(score), 0), CONCLUSIVE),
+      path: path.slice(0, 512),
+      message: message.slice(0, 1024),
+      ...(evidence === undefined ? {} : { evidence: printable(evidence) }),
+      remedy: RULES[rule].remedy,
+    });
+  }
+
+  /** Takes `amount` from the work that is left. False, with a finding, once nothing is left. */
+  spend(amount: number, path: string): boolean {
+    this.#work -= amount;
+    if (this.#work >= 0) return true;
+    this.report(
+      'analysis-limit',
+      path,
+      'The text exceeds what is analysed for one object; the rest was not read.',
+    );
+    return false;
+  }
+
+  get findings(): Finding[] {
+    return [...this.#findings.values()];
+  }
+}
+
+/** Cut, and free of control characters, so that it can be shown on a terminal. */
+export function printable(text: string): string {
+  const shown = text.replaceAll(UNKNOWN, '?').replace(/[\p{Cc}\p{Cf}]/gu, ' ');
+  return shown.length > EVIDENCE_LENGTH ? `${shown.slice(0, EVIDENCE_LENGTH - 1)}…` : shown;
+}

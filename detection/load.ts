@@ -1,0 +1,69 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Compile } from 'typebox/compile';
+import { Value } from 'typebox/value';
+import { parse } from 'yaml';
+import { KubesentryError } from '../api/errors.ts';
+import { parseAddressRange } from './address-ranges.ts';
+import { compileIndicators, type Indicators } from './indicators.ts';
+import { type Rows, TABLES } from './rows.ts';
+import { type ShellParser, startShellParser } from './shell/parser.ts';
+
+/** Beside the sources, and beside a bundle. */
+const FOLDER = join(import.meta.dirname, 'indicators');
+
+/**
+ * Reads what miners look like, once, at start. The one place in detection/ that does I/O.
+ *
+ * `folder` holds one YAML file a table (see rows.ts). A bundle keeps the two wasm files of the shell parser in
+ * the same folder; from sources they come out of their packages.
+ * Raises INDICATORS_INVALID, naming the file and the row.
+ */
+export async function loadIndicators(folder: string = FOLDER): Promise<Indicators> {
+  return compileIndicators(readRows(folder), await loadShellParser(folder));
+}
+
+export function readRows(folder: string = FOLDER): Rows {
+  const tables = Object.keys(TABLES) as (keyof Rows)[];
+  return Object.fromEntries(tables.map((table) => [table, readTable(folder, table)])) as Rows;
+}
+
+function readTable<Table extends keyof Rows>(folder: string, table: Table): Rows[Table] {
+  const file = `${table}.yaml`;
+  let rows: unknown;
+  try {
+    rows = parse(readFileSync(join(folder, file), 'utf8'), { maxAliasCount: 0, schema: 'failsafe' }) ?? [];
+  } catch (cause) {
+    throw invalid(`${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`, cause);
+  }
+  if (!Array.isArray(rows)) throw invalid(`${file} must hold a list of rows.`);
+  const shape = Compile(TABLES[table]);
+  for (const [index, row] of rows.entries()) {
+    const converted: unknown = Value.Convert(TABLES[table], row);
+    const [error] = shape.Check(converted) ? [] : shape.Errors(converted);
+    if (error)
+      throw invalid(`${file}, row ${index + 1}: ${error.instancePath || 'the row'} ${error.message}.`);
+    if (table === 'addresses' && !parseAddressRange((converted as { address: string }).address)) {
+      throw invalid(`${file}, row ${index + 1}: address is neither an IP address nor a CIDR range.`);
+    }
+    rows[index] = converted;
+  }
+  return rows as unknown as Rows[Table];
+}
+
+function invalid(message: string, cause?: unknown): KubesentryError {
+  return new KubesentryError('INDICATORS_INVALID', message, { cause });
+}
+
+function loadShellParser(folder: string): Promise<ShellParser> {
+  return startShellParser(
+    readWasm(folder, 'web-tree-sitter/web-tree-sitter.wasm'),
+    readWasm(folder, 'tree-sitter-bash/tree-sitter-bash.wasm'),
+  );
+}
+
+function readWasm(folder: string, specifier: string): Uint8Array {
+  const beside = join(folder, specifier.slice(specifier.indexOf('/') + 1));
+  return readFileSync(existsSync(beside) ? beside : fileURLToPath(import.meta.resolve(specifier)));
+}

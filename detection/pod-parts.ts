@@ -1,0 +1,97 @@
+import { isRecord, type JsonRecord, textOf } from './shape.ts';
+
+/** A pod spec, or one container, somewhere in an object. */
+export interface PodPart {
+  kind: 'pod' | 'container';
+  path: string;
+  node: JsonRecord;
+  /** What has the pod's metadata: the pod or the template around it. */
+  pod?: JsonRecord;
+}
+
+const CONTAINER_LISTS = ['containers', 'initContainers', 'ephemeralContainers'] as const;
+
+/** Fields that hold no workload of this object, but may hold large or foreign text. */
+const SKIPPED = new Set([
+  'managedFields',
+  'status',
+  'openAPIV3Schema',
+  'ownerReferences',
+  'labels',
+  'annotations',
+]);
+
+const DEPTH_LIMIT = 24;
+const NODE_LIMIT = 20_000;
+
+/** Finds what runs in an object of any kind, within bounds. */
+export function findPodParts(object: JsonRecord): {
+  parts: PodPart[];
+  malformed: string[];
+  truncated: boolean;
+} {
+  const parts: PodPart[] = [];
+  const malformed: string[] = [];
+  let nodes = 0;
+  let truncated = false;
+
+  const visit = (
+    value: unknown,
+    path: string,
+    depth: number,
+    around: JsonRecord,
+    inContainers: boolean,
+  ): void => {
+    if (typeof value !== 'object' || value === null) return;
+    if (depth > DEPTH_LIMIT || ++nodes > NODE_LIMIT) {
+      truncated = true;
+      return;
+    }
+    if (Array.isArray(value)) {
+      for (let index = 0; index < value.length; index++) {
+        const item: unknown = value[index];
+        visit(item, `${path}[${index}]`, depth + 1, around, inContainers);
+        if (inContainers && !isRecord(item)) malformed.push(`${path}[${index}]`);
+      }
+      return;
+    }
+    const node = value as JsonRecord;
+    if (inContainers ? looksLikeContainer(node) || 'name' in node : looksLikeContainer(node)) {
+      parts.push({ kind: 'container', path, node, pod: around });
+      return;
+    }
+    if (CONTAINER_LISTS.some((list) => list in node)) parts.push({ kind: 'pod', path, node, pod: around });
+    // The template around a pod spec has its metadata.
+    const next = isRecord(node.spec) && isRecord(node.metadata) ? node : around;
+    for (const key of Object.keys(node)) {
+      if (SKIPPED.has(key)) continue;
+      const child = node[key];
+      const isList = inContainers || (CONTAINER_LISTS as readonly string[]).includes(key);
+      const at = path === '' ? key : `${path}.${key}`;
+      if (isList && !inContainers && !Array.isArray(child) && child !== null && child !== undefined)
+        malformed.push(at);
+      visit(child, at, depth + 1, next, isList);
+    }
+  };
+
+  visit(object, '', 0, object, false);
+  return { parts, malformed, truncated };
+}
+
+function looksLikeContainer(node: JsonRecord): boolean {
+  if (typeof node.image === 'string' && textOf(node.image) !== '') {
+    return (
+      'command' in node ||
+      'args' in node ||
+      'script' in node ||
+      'source' in node ||
+      'env' in node ||
+      'name' in node
+    );
+  }
+  return (
+    ('command' in node || 'args' in node || 'script' in node) &&
+    'name' in node &&
+    ('resources' in node || 'env' in node)
+  );
+}

@@ -1,0 +1,47 @@
+/** Anything that a JSON object may be. */
+export type JsonRecord = Record<string, unknown>;
+
+export function isRecord(value: unknown): value is JsonRecord {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function textOf(value: unknown): string {
+  return typeof value === 'string'
+    ? value
+    : typeof value === 'number' || typeof value === 'boolean'
+      ? `${value}`
+      : '';
+}
+
+export function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** At most so many words of a command are read; the API server has no bound of its own. */
+const WORD_LIMIT = 512;
+
+/**
+ * The strings of a command. A single string or a map in its place is read too, and its path noted as malformed:
+ * what the API server refuses today, another controller may take.
+ */
+export function stringsOf(value: unknown, path: string, malformed: string[]): string[] {
+  if (value === undefined || value === null) return [];
+  if (!Array.isArray(value)) malformed.push(path);
+  const items = Array.isArray(value) ? value : isRecord(value) ? Object.values(value) : [value];
+  if (items.length > WORD_LIMIT) malformed.push(`${path}[${WORD_LIMIT}]`);
+  return items.slice(0, WORD_LIMIT).map((item, index) => {
+    if (typeof item === 'object' && item !== null) {
+      malformed.push(`${path}[${index}]`);
+      return flatten(item);
+    }
+    return textOf(item);
+  });
+}
+
+function flatten(value: object, depth = 0): string {
+  if (depth > 4) return '';
+  return Object.values(value)
+    .slice(0, WORD_LIMIT)
+    .map((item) => (typeof item === 'object' && item !== null ? flatten(item, depth + 1) : textOf(item)))
+    .join(' ');
+}

@@ -1,0 +1,23 @@
+import { Language, Parser, type Tree } from 'web-tree-sitter';
+
+/** Turns shell text into a syntax tree. The caller deletes the tree: wasm memory is not collected. */
+export interface ShellParser {
+  parse(script: string): Tree;
+}
+
+/**
+ * Starts the parser from the bytes of web-tree-sitter.wasm and tree-sitter-bash.wasm.
+ * It reads broken scripts as well: what it cannot place stands in the tree as ERROR.
+ */
+export async function startShellParser(runtime: Uint8Array, grammar: Uint8Array): Promise<ShellParser> {
+  await Parser.init({ wasmBinary: runtime });
+  const parser = new Parser();
+  parser.setLanguage(await Language.load(grammar));
+  return {
+    parse(script) {
+      const tree = parser.parse(script);
+      if (tree === null) throw new TypeError('The shell parser has no language.');
+      return tree;
+    },
+  };
+}

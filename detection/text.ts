@@ -1,0 +1,57 @@
+/** Stands in a folded shell word for what only run time knows. Never part of input: it is removed there. */
+export const UNKNOWN = '\0';
+
+/** Letters of other scripts that look like Latin ones (Unicode TR39 confusables, the part that fools a reader). */
+const LOOKALIKES: Record<string, string> = Object.fromEntries(
+  Object.entries({
+    a: 'аɑα',
+    b: 'Ьь',
+    c: 'сϲⅽ',
+    d: 'ԁⅾ',
+    e: 'еҽ℮',
+    g: 'ɡց',
+    h: 'һհ',
+    i: 'іıɩιⅰ',
+    j: 'јϳ',
+    k: 'κк',
+    l: 'ӏⅼ',
+    m: 'мⅿ',
+    n: 'ոռп',
+    o: 'оοօᴏ',
+    p: 'рρ',
+    q: 'ԛգ',
+    r: 'гᴦ',
+    s: 'ѕꜱ',
+    t: 'тτ',
+    u: 'υսᴜ',
+    v: 'νѵⅴ',
+    w: 'ԝѡ',
+    x: 'хχⅹ',
+    y: 'уүγ',
+    z: 'ᴢ',
+    '-': '‐‑‒–—−﹣－',
+    '/': '∕⁄',
+    ':': '∶꞉',
+    '.': '․',
+  }).flatMap(([plain, others]) => [...others].map((other) => [other, plain])),
+);
+
+/**
+ * The form that names and addresses are compared in: lower case, compatibility forms undone (NFKC), look-alike
+ * letters made Latin, invisible characters dropped. Plain ASCII takes the short way.
+ */
+export function fold(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is ASCII itself.
+  if (/^[\x01-\x7f]*$/.test(text)) return text.toLowerCase();
+  let folded = '';
+  for (const letter of text.normalize('NFKC').toLowerCase()) {
+    if (letter === UNKNOWN || /\p{Cf}|\p{Mn}/u.test(letter)) continue;
+    folded += LOOKALIKES[letter] ?? letter;
+  }
+  return folded;
+}
+
+/** The parts of a name between anything that is not a letter or a digit. */
+export function tokens(text: string): string[] {
+  return text.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
+}

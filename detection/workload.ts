@@ -1,0 +1,159 @@
+import type { WorkloadRef } from '../api/detection.ts';
+import { findPodParts, type PodPart } from './pod-parts.ts';
+import { isRecord, type JsonRecord, listOf, stringsOf, textOf } from './shape.ts';
+
+export interface ContainerView {
+  /** Path into the object, such as `spec.template.spec.containers[0]`. */
+  path: string;
+  name: string;
+  image: string;
+  command: string[];
+  args: string[];
+  /** Literal values, and annotations and labels of the pod taken over by fieldRef; in order of definition. */
+  env: { name: string; value: string; path: string }[];
+  /** Commands of lifecycle hooks and probes. */
+  hooks: { path: string; command: string[] }[];
+  /** Inline script of a Tekton step or an Argo template. */
+  script?: { path: string; text: string };
+  privileged: boolean;
+  cpuLimited: boolean;
+  hugePages: boolean;
+}
+
+/** Facts that many good workloads share with miners. */
+export interface PostureView {
+  path: string;
+  everywhere: boolean;
+  hostNamespaces: boolean;
+  hostRoot: boolean;
+  msrDevice: boolean;
+  lowPriority: boolean;
+}
+
+export interface WorkloadView {
+  kind: string;
+  namespace: string;
+  name: string;
+  /** The controller among the ownerReferences. Context only: anybody can write one. */
+  owner?: WorkloadRef;
+  containers: ContainerView[];
+  posture: PostureView[];
+  /** Paths of fields that have another type than the API server takes. */
+  malformed: string[];
+  /** True when the object was too large to be read as a whole. */
+  truncated: boolean;
+}
+
+/**
+ * What an object would run: every container that it holds in whatever kind, found by structure (a list or a map
+ * called containers, initContainers or ephemeralContainers, or anything with an image and something to run).
+ * Undefined when it holds none.
+ */
+export function workloadView(object: unknown): WorkloadView | undefined {
+  if (!isRecord(object)) return undefined;
+  const { parts, malformed, truncated } = findPodParts(object);
+  if (parts.length === 0 && malformed.length === 0) return undefined;
+  const metadata = isRecord(object.metadata) ? object.metadata : {};
+  const owner = ownerOf(metadata);
+  const view: WorkloadView = {
+    kind: textOf(object.kind),
+    namespace: textOf(metadata.namespace),
+    name: textOf(metadata.name) || textOf(metadata.generateName),
+    ...(owner ? { owner } : {}),
+    containers: [],
+    posture: [],
+    malformed,
+    truncated,
+  };
+  for (const part of parts) {
+    if (part.kind === 'pod') view.posture.push(postureOf(part));
+    else view.containers.push(containerOf(part, malformed));
+  }
+  return view;
+}
+
+function ownerOf(metadata: JsonRecord): WorkloadRef | undefined {
+  const references = listOf(metadata.ownerReferences).filter(isRecord);
+  const controller = references.find((reference) => reference.controller === true);
+  return controller && { kind: textOf(controller.kind), name: textOf(controller.name) };
+}
+
+function containerOf({ path, node, pod }: PodPart, malformed: string[]): ContainerView {
+  const resources = isRecord(node.resources) ? node.resources : {};
+  const limits = isRecord(resources.limits) ? resources.limits : {};
+  const security = isRecord(node.securityContext) ? node.securityContext : {};
+  const script = textOf(node.script) || textOf(node.source);
+  return {
+    path,
+    name: textOf(node.name),
+    image: textOf(node.image),
+    command: stringsOf(node.command, `${path}.command`, malformed),
+    args: stringsOf(node.args, `${path}.args`, malformed),
+    env: environmentOf(node.env, path, pod),
+    hooks: hooksOf(node, path, malformed),
+    ...(script === ''
+      ? {}
+      : { script: { path: `${path}.${textOf(node.script) ? 'script' : 'source'}`, text: script } }),
+    privileged: security.privileged === true,
+    cpuLimited: limits.cpu !== undefined,
+    hugePages: Object.keys(limits).some((name) => name.startsWith('hugepages-')),
+  };
+}
+
+function environmentOf(env: unknown, path: string, pod: JsonRecord | undefined): ContainerView['env'] {
+  const variables: ContainerView['env'] = [];
+  const entries: [string, unknown][] = isRecord(env)
+    ? Object.entries(env).map(([name, value]) => [
+        `${path}.env.${name}`,
+        isRecord(value) ? value : { name, value },
+      ])
+    : listOf(env).map((entry, index) => [`${path}.env[${index}]`, entry]);
+  for (const [at, entry] of entries) {
+    if (!isRecord(entry)) continue;
+    const value = entry.value === undefined ? fieldValue(entry.valueFrom, pod) : textOf(entry.value);
+    if (value !== undefined) variables.push({ name: textOf(entry.name), value, path: `${at}.value` });
+  }
+  return variables;
+}
+
+/** Downward API: an annotation or a label can carry a command line into the environment. */
+function fieldValue(valueFrom: unknown, pod: JsonRecord | undefined): string | undefined {
+  const reference =
+    isRecord(valueFrom) && isRecord(valueFrom.fieldRef) ? textOf(valueFrom.fieldRef.fieldPath) : '';
+  const [, field, key] = /^metadata\.(annotations|labels)\['([^']+)'\]$/.exec(reference) ?? [];
+  const metadata = pod && isRecord(pod.metadata) ? pod.metadata : {};
+  const values = field === undefined ? undefined : metadata[field];
+  return isRecord(values) && key !== undefined ? textOf(values[key]) : undefined;
+}
+
+function hooksOf(node: JsonRecord, path: string, malformed: string[]): ContainerView['hooks'] {
+  const hooks: ContainerView['hooks'] = [];
+  const lifecycle = isRecord(node.lifecycle) ? node.lifecycle : {};
+  const holders: [string, unknown][] = [
+    ...['livenessProbe', 'readinessProbe', 'startupProbe'].map((name): [string, unknown] => [
+      name,
+      node[name],
+    ]),
+    ...['postStart', 'preStop'].map((name): [string, unknown] => [`lifecycle.${name}`, lifecycle[name]]),
+  ];
+  for (const [name, holder] of holders) {
+    if (!isRecord(holder) || !isRecord(holder.exec)) continue;
+    const at = `${path}.${name}.exec.command`;
+    hooks.push({ path: at, command: stringsOf(holder.exec.command, at, malformed) });
+  }
+  return hooks;
+}
+
+function postureOf({ path, node }: PodPart): PostureView {
+  const volumes = listOf(node.volumes).filter(isRecord);
+  const hostPaths = volumes.map(({ hostPath }) => (isRecord(hostPath) ? textOf(hostPath.path) : ''));
+  const tolerations = listOf(node.tolerations).filter(isRecord);
+  return {
+    path,
+    everywhere: tolerations.some(({ operator, key }) => operator === 'Exists' && (key ?? '') === ''),
+    hostNamespaces: node.hostPID === true || node.hostNetwork === true || node.hostIPC === true,
+    hostRoot: hostPaths.includes('/'),
+    msrDevice: hostPaths.some((hostPath) => /^\/dev(\/cpu)?\/?$/.test(hostPath)),
+    lowPriority: typeof node.priority === 'number' && node.priority < 0,
+  };
+}
