@@ -1,0 +1,63 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+export interface Initramfs {
+  /** Folder to build in; emptied first. */
+  folder: string;
+  /** Programs of the host that the guest needs, with the libraries that they link to. */
+  programs: string[];
+  /** What else to put in: host path by guest path. */
+  files: Record<string, string>;
+  /** Run as the first process, by busybox sh; when it ends the guest powers off. */
+  script: string;
+}
+
+/** Shared libraries of a program, as the dynamic loader resolves them. */
+function libraries(program: string): string[] {
+  const listing = execFileSync('ldd', [program], { encoding: 'utf8' });
+  return [...listing.matchAll(/(\/\S+) \(0x/g)].map((match) => match[1] as string);
+}
+
+/** Packs an initial file system (cpio, newc) that boots straight into a script. Returns the archive's path. */
+export function packInitramfs({ folder, programs, files, script }: Initramfs): string {
+  rmSync(folder, { recursive: true, force: true });
+  const root = join(folder, 'root');
+  const put = (from: string, to: string) => {
+    mkdirSync(dirname(join(root, to)), { recursive: true });
+    cpSync(from, join(root, to), { recursive: true, dereference: true });
+  };
+  for (const path of ['dev', 'proc', 'sys', 'tmp', 'etc', 'run', 'bin'])
+    mkdirSync(join(root, path), { recursive: true });
+  put('/bin/busybox', 'bin/busybox');
+  for (const applet of ['sh', 'mount', 'mkdir', 'sleep', 'cat', 'cp', 'chmod', 'ip', 'poweroff']) {
+    symlinkSync('busybox', join(root, 'bin', applet));
+  }
+  for (const program of programs) {
+    put(program, join('bin', program.slice(program.lastIndexOf('/') + 1)));
+    for (const library of libraries(program)) put(library, library);
+  }
+  for (const [to, from] of Object.entries(files)) put(from, to);
+  writeFileSync(
+    join(root, 'init'),
+    `#!/bin/sh
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mount -t bpf bpf /sys/fs/bpf
+mount -t tracefs tracefs /sys/kernel/tracing
+mount -t tmpfs tmp /tmp
+ip link set lo up
+export PATH=/bin HOME=/tmp
+${script}
+poweroff -f
+`,
+    { mode: 0o755 },
+  );
+  const archive = join(folder, 'initramfs.cpio');
+  execFileSync('sh', ['-c', `find . -print0 | cpio --null --create --format=newc --quiet > '${archive}'`], {
+    cwd: root,
+  });
+  return archive;
+}
