@@ -1,0 +1,95 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+/** Clock ticks a second in /proc, on every architecture that Linux has now (USER_HZ). */
+export const TICKS_PER_SECOND = 100;
+
+/** What /proc/<pid>/stat says (proc_pid_stat(5)). */
+export interface ProcStat {
+  comm: string;
+  parent: number;
+  /** Clock ticks after boot; with the pid it names one process for ever. */
+  start: number;
+}
+
+/**
+ * The processes of a machine as /proc shows them, mounted at `root`. A process may end at any moment: every
+ * look answers undefined when it is gone.
+ */
+export class ProcFs {
+  readonly root: string;
+
+  constructor(root = '/proc') {
+    this.root = root;
+  }
+
+  pids(): number[] {
+    return readdirSync(this.root).map(Number).filter(Number.isInteger);
+  }
+
+  stat(pid: number): ProcStat | undefined {
+    const text = this.#read(pid, 'stat');
+    return text === undefined ? undefined : parseStat(text);
+  }
+
+  /** Arguments; empty for kernel threads. At most 256 of them, as a detection carries. */
+  argv(pid: number): string[] | undefined {
+    const text = this.#read(pid, 'cmdline');
+    return text === undefined ? undefined : splitArguments(text);
+  }
+
+  /** Path of the binary, with " (deleted)" behind it when it has no name any more (proc_pid_exe(5)). */
+  exe(pid: number): string | undefined {
+    try {
+      return readlinkSync(`${this.root}/${pid}/exe`);
+    } catch {
+      return undefined;
+    }
+  }
+
+  cgroup(pid: number): string | undefined {
+    return this.#read(pid, 'cgroup');
+  }
+
+  /** Effective user id on the node. */
+  uid(pid: number): number | undefined {
+    const fields = /^Uid:\s+\d+\s+(\d+)/m.exec(this.#read(pid, 'status') ?? '');
+    return fields ? Number(fields[1]) : undefined;
+  }
+
+  /** Whether `pid` still is the process that started at `start`. */
+  is(pid: number, start: number): boolean {
+    return this.stat(pid)?.start === start;
+  }
+
+  #read(pid: number, file: string): string | undefined {
+    try {
+      return readFileSync(`${this.root}/${pid}/${file}`, 'utf8');
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** The name may hold blanks and parentheses, so fields are counted from the last one. */
+export function parseStat(text: string): ProcStat | undefined {
+  const open = text.indexOf('(');
+  const close = text.lastIndexOf(')');
+  if (open < 0 || close < open) return undefined;
+  const fields = text.slice(close + 2).split(' ');
+  const parent = Number(fields[1]);
+  const start = Number(fields[19]);
+  if (!Number.isInteger(parent) || !Number.isInteger(start)) return undefined;
+  return { comm: text.slice(open + 1, close), parent, start };
+}
+
+const ARGUMENTS = 256;
+const ARGUMENT_LENGTH = 4096;
+
+/** Splits NUL-terminated arguments, within the bounds of a detection. */
+export function splitArguments(text: string): string[] {
+  if (text === '') return [];
+  const parts = text.split('\0', ARGUMENTS + 1);
+  // Each argument ends with a NUL, so the last part is empty unless the text was cut.
+  if (parts.length <= ARGUMENTS && parts.at(-1) === '') parts.pop();
+  return parts.slice(0, ARGUMENTS).map((part) => part.slice(0, ARGUMENT_LENGTH));
+}

@@ -1,0 +1,201 @@
+import { Agent, request } from 'undici';
+import type { DetectionReport, DetectionReportAnswer } from '../api/detection.ts';
+import { KubesentryError } from '../api/errors.ts';
+import { API_VERSION } from '../api/names.ts';
+import type { Log } from './log.ts';
+import type { Spool, Spooled } from './spool.ts';
+
+export interface ReporterOptions {
+  node: string;
+  /** Address of the webhook, such as https://kubesentry.kubesentry-system.svc. */
+  url: string;
+  /** The CA bundle in PEM, asked for before each report since it may be rotated; the system's when undefined. */
+  ca: () => Promise<string | undefined>;
+  /** The bearer token, asked for before each report since the kubelet replaces it. */
+  token: () => Promise<string | undefined>;
+  spool: Spool;
+  log: Log;
+  /** 0 to 1, for jitter. */
+  random?: () => number;
+  /** First and longest pause between attempts, milliseconds. */
+  retry?: { first: number; longest: number };
+}
+
+export interface ReporterStats {
+  acknowledged: number;
+  /** Refused for good by the webhook, each with its reason in the log. */
+  rejected: number;
+  /** Attempts that failed and are repeated. */
+  failures: number;
+}
+
+/** The most that the webhook takes in one report, and a body that stays below its limit. */
+const BATCH = 500;
+const BATCH_BYTES = 512 * 1024;
+const TIMEOUT_MS = 10_000;
+
+/**
+ * Sends what the spool keeps to the webhook, oldest first, until it is acknowledged. One report is under way at
+ * a time; `wake` starts one at once. Failures are repeated after a pause that doubles, with jitter.
+ */
+export class Reporter {
+  readonly stats: ReporterStats = { acknowledged: 0, rejected: 0, failures: 0 };
+  readonly #options: ReporterOptions;
+  readonly #retry: { first: number; longest: number };
+  readonly #closing = new AbortController();
+  #connection: { ca: string | undefined; agent: Agent } | undefined;
+  #batch = BATCH;
+  #awake: () => void = () => {};
+  #wanted = true;
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+    this.#retry = options.retry ?? { first: 200, longest: 30_000 };
+  }
+
+  start(): void {
+    this.#loop = this.#run();
+  }
+
+  /** There is something to send. */
+  wake(): void {
+    this.#wanted = true;
+    this.#awake();
+  }
+
+  /** Ends at once; what is not acknowledged stays in the spool. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#awake();
+    await this.#loop;
+    await this.#connection?.agent.destroy();
+  }
+
+  async #run(): Promise<void> {
+    let pause = 0;
+    while (!this.#closing.signal.aborted) {
+      await this.#sleep(pause);
+      if (this.#closing.signal.aborted) return;
+      try {
+        await this.#sendAll();
+        pause = 0;
+      } catch (error) {
+        if (this.#closing.signal.aborted) return;
+        this.stats.failures++;
+        const wait = Math.min(Math.max(pause * 2, this.#retry.first), this.#retry.longest);
+        this.#options.log.warn(
+          { reason: reasonOf(error), pending: this.#options.spool.stats.pending, retryInMs: wait },
+          'the webhook did not take the detections; they are kept and sent again',
+        );
+        pause = wait;
+      }
+    }
+  }
+
+  /** Until `wake`, or for about `pause` milliseconds after a failure, whatever comes meanwhile. */
+  async #sleep(pause: number): Promise<void> {
+    if (pause === 0 && this.#wanted) return;
+    const random = this.#options.random ?? Math.random;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = pause > 0 ? setTimeout(resolve, pause * (0.5 + random() / 2)) : undefined;
+    this.#awake = () => {
+      if (pause === 0 || this.#closing.signal.aborted) resolve();
+    };
+    await promise;
+    clearTimeout(timer);
+  }
+
+  async #sendAll(): Promise<void> {
+    for (;;) {
+      this.#wanted = false;
+      const batch = await this.#options.spool.oldest(this.#batch, BATCH_BYTES);
+      if (batch.length === 0) return;
+      await this.#send(batch);
+      if (this.#closing.signal.aborted) return;
+    }
+  }
+
+  async #send(batch: readonly Spooled[]): Promise<void> {
+    const { node, url, token } = this.#options;
+    const report: DetectionReport = {
+      apiVersion: API_VERSION,
+      kind: 'DetectionReport',
+      node,
+      detections: batch.map(({ detection }) => detection),
+    };
+    const bearer = await token();
+    const response = await request(new URL('/v1/detections', url), {
+      method: 'POST',
+      dispatcher: await this.#dispatcher(),
+      signal: AbortSignal.any([this.#closing.signal, AbortSignal.timeout(TIMEOUT_MS)]),
+      headers: {
+        'content-type': 'application/json',
+        ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer.trim()}` }),
+      },
+      body: JSON.stringify(report),
+    });
+    const text = await response.body.text();
+    if (response.statusCode === 200) return this.#settle(batch, JSON.parse(text) as DetectionReportAnswer);
+    const tooMuch = response.statusCode === 413 || response.statusCode === 400 || response.statusCode === 422;
+    if (tooMuch && batch.length > 1) {
+      // One detection that the webhook cannot read must not hold up the others.
+      this.#batch = Math.max(1, batch.length >> 1);
+      return;
+    }
+    if (tooMuch) return this.#reject(batch[0] as Spooled, `${response.statusCode}`, text.slice(0, 200));
+    throw new KubesentryError(
+      'NOT_READY',
+      `The webhook answered ${response.statusCode}: ${text.slice(0, 200)}`,
+    );
+  }
+
+  async #settle(batch: readonly Spooled[], answer: DetectionReportAnswer): Promise<void> {
+    const sent = new Map(batch.map((spooled) => [spooled.id, spooled]));
+    let settled = 0;
+    for (const id of answer.acknowledged) {
+      const spooled = sent.get(id);
+      if (!spooled) continue;
+      await this.#options.spool.remove(id, spooled.version);
+      this.stats.acknowledged++;
+      settled++;
+    }
+    for (const { id, code, message } of answer.rejected) {
+      const spooled = sent.get(id);
+      if (!spooled) continue;
+      await this.#reject(spooled, code, message);
+      settled++;
+    }
+    this.#batch = Math.min(BATCH, this.#batch * 2);
+    if (settled === 0) throw new KubesentryError('NOT_READY', 'The webhook acknowledged nothing.');
+  }
+
+  async #reject(spooled: Spooled, code: string, message: string): Promise<void> {
+    this.stats.rejected++;
+    this.#options.log.error(
+      { detection: spooled.id, rule: spooled.detection.rule, code, reason: message },
+      'the webhook refuses this detection for good; it is dropped',
+    );
+    await this.#options.spool.remove(spooled.id, spooled.version);
+  }
+
+  /** Keeps connections alive; a rotated CA gets a new pool. */
+  async #dispatcher(): Promise<Agent> {
+    const ca = await this.#options.ca();
+    if (this.#connection && this.#connection.ca === ca) return this.#connection.agent;
+    await this.#connection?.agent.destroy();
+    const agent = new Agent({
+      connections: 1,
+      keepAliveTimeout: 60_000,
+      connect: ca === undefined ? {} : { ca },
+    });
+    this.#connection = { ca, agent };
+    return agent;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = (error as NodeJS.ErrnoException).code;
+  return error.message || code || error.name;
+}

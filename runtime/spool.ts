@@ -1,0 +1,195 @@
+import { mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Detection } from '../api/detection.ts';
+import { KubesentryError } from '../api/errors.ts';
+
+/** One kept detection as it is to be sent. */
+export interface Spooled {
+  id: string;
+  /** Grows with each newer version under the same id. */
+  version: number;
+  detection: Detection;
+}
+
+export interface SpoolStats {
+  pending: number;
+  bytes: number;
+  /** New detections that found no room. The oldest are kept: they say how it began. */
+  lost: number;
+  /** Files that could not be read back, and were removed. */
+  corrupt: number;
+}
+
+interface Entry {
+  version: number;
+  bytes: number;
+}
+
+const FILE = /^([0-9a-f]{32})\.json$/;
+
+/** 64 MiB hold about 30 000 detections. */
+const DEFAULT_LIMIT = 64 * 1024 * 1024;
+
+/**
+ * Detections on disk until the webhook has acknowledged them: one file each, named by id, written beside and
+ * renamed into place after fsync, so that a kill at any moment leaves the old version or the new one.
+ * One process owns a folder.
+ */
+export class Spool {
+  readonly #folder: string;
+  readonly #limit: number;
+  /** In order of arrival. */
+  readonly #entries = new Map<string, Entry>();
+  #bytes = 0;
+  #lost = 0;
+  #corrupt = 0;
+  /** Writes, removals and reads happen one after the other, so that a file is never torn between them. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(folder: string, limit: number) {
+    this.#folder = folder;
+    this.#limit = limit;
+  }
+
+  /** Opens `folder`, taking over what an earlier run left there. Raises SPOOL_UNUSABLE. */
+  static async open(folder: string, limit: number = DEFAULT_LIMIT): Promise<Spool> {
+    const spool = new Spool(folder, limit);
+    try {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await spool.#takeOver();
+    } catch (cause) {
+      throw unusable(folder, cause);
+    }
+    return spool;
+  }
+
+  get stats(): SpoolStats {
+    return { pending: this.#entries.size, bytes: this.#bytes, lost: this.#lost, corrupt: this.#corrupt };
+  }
+
+  /**
+   * Keeps `detection`, replacing an earlier version of it. Resolves to true once it is on disk, to false when there
+   * is no room and it was counted as lost. Raises SPOOL_UNUSABLE when the disk fails.
+   */
+  async put(detection: Detection): Promise<boolean> {
+    const before = this.#entries.get(detection.id);
+    const text = JSON.stringify(detection);
+    const bytes = Buffer.byteLength(text);
+    if (this.#bytes - (before?.bytes ?? 0) + bytes > this.#limit) {
+      this.#lost++;
+      return false;
+    }
+    this.#bytes += bytes - (before?.bytes ?? 0);
+    const version = (before?.version ?? 0) + 1;
+    this.#entries.set(detection.id, { version, bytes });
+    await this.#inTurn(async () => {
+      // A newer version may have come meanwhile; it writes itself.
+      if (this.#entries.get(detection.id)?.version !== version) return;
+      await this.#write(detection.id, text).catch(async (error: unknown) => {
+        this.#lost++;
+        await this.#forget(detection.id);
+        throw error;
+      });
+    });
+    return true;
+  }
+
+  /** The oldest kept detections, at most `count` of them and about `bytes` bytes together. */
+  async oldest(count: number, bytes: number): Promise<Spooled[]> {
+    return this.#inTurn(async () => {
+      const batch: Spooled[] = [];
+      let size = 0;
+      for (const [id, entry] of [...this.#entries]) {
+        if (batch.length === count || (size > 0 && size + entry.bytes > bytes)) break;
+        const detection = await this.#read(id);
+        if (detection === undefined) continue;
+        size += entry.bytes;
+        batch.push({ id, version: entry.version, detection });
+      }
+      return batch;
+    });
+  }
+
+  /** Forgets what was acknowledged, unless a newer version arrived after it was sent. */
+  async remove(id: string, version: number): Promise<void> {
+    await this.#inTurn(async () => {
+      if (this.#entries.get(id)?.version === version) await this.#forget(id);
+    });
+  }
+
+  /** Waits until everything that was put is on disk. */
+  async close(): Promise<void> {
+    await this.#turn;
+  }
+
+  async #takeOver(): Promise<void> {
+    const found: { id: string; bytes: number; at: number }[] = [];
+    for (const name of await readdir(this.#folder)) {
+      const path = join(this.#folder, name);
+      const id = FILE.exec(name)?.[1];
+      if (id === undefined) {
+        if (name.endsWith('.part')) await unlink(path);
+        continue;
+      }
+      const { size, mtimeMs } = await stat(path);
+      found.push({ id, bytes: size, at: mtimeMs });
+    }
+    for (const { id, bytes } of found.toSorted((a, b) => a.at - b.at)) {
+      this.#entries.set(id, { version: 1, bytes });
+      this.#bytes += bytes;
+    }
+  }
+
+  async #write(id: string, text: string): Promise<void> {
+    const part = join(this.#folder, `${id}.part`);
+    const file = await open(part, 'w', 0o600);
+    try {
+      await file.writeFile(text);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    await rename(part, this.#path(id));
+    const folder = await open(this.#folder, 'r');
+    await folder.sync().finally(() => folder.close());
+  }
+
+  async #read(id: string): Promise<Detection | undefined> {
+    try {
+      const detection = JSON.parse(await readFile(this.#path(id), 'utf8')) as Detection;
+      if (detection?.id === id) return detection;
+    } catch (error) {
+      if (!(error instanceof SyntaxError) && (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+    this.#corrupt++;
+    await this.#forget(id);
+    return undefined;
+  }
+
+  async #forget(id: string): Promise<void> {
+    this.#bytes -= this.#entries.get(id)?.bytes ?? 0;
+    this.#entries.delete(id);
+    await unlink(this.#path(id)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+  }
+
+  #path(id: string): string {
+    return join(this.#folder, `${id}.json`);
+  }
+
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(act).catch((cause: unknown) => {
+      throw unusable(this.#folder, cause);
+    });
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+}
+
+function unusable(folder: string, cause: unknown): KubesentryError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new KubesentryError('SPOOL_UNUSABLE', `Detections cannot be kept in ${folder}: ${reason}.`, {
+    cause,
+  });
+}
