@@ -1,0 +1,142 @@
+import { type BpfMap, type Codec, type TypedMap, text, u32 } from 'node-libbpf';
+import { parseAddress } from './address.ts';
+
+/** What the kernel side does by itself. The same bits as `enum policy` in control.h. */
+export const POLICY = {
+  /** Listed names die at exec. */
+  kill: 1,
+  /** Listed destinations are refused with EPERM. */
+  refuse: 2,
+  /** Packets that carry a mining protocol are dropped. */
+  drop: 4,
+  /** Nothing is ever done to these processes; beats all others. */
+  protected: 8,
+  /** All egress is dropped and every connect refused. */
+  quarantined: 16,
+  /** With `quarantined`: loopback stays. */
+  allowLoopback: 32,
+} as const;
+
+export interface CgroupKey {
+  /** Inode number of the cgroup's folder. It covers everything below. */
+  id: number;
+  /** 2 unless given; 1 means the hierarchy of the chosen v1 controller. Quarantine of packets needs 2. */
+  version?: 1 | 2;
+}
+
+export interface Destination {
+  /** IPv4 or IPv6. */
+  address: string;
+  /** Bits of the address that count; all unless given. */
+  prefix?: number;
+  /** Any unless given. */
+  port?: number;
+}
+
+/** Longest name that can be listed, in bytes. */
+export const NAME_MAX_BYTES = 31;
+
+/** Maps of control.h by their names there. */
+export interface ControlMaps {
+  settings: BpfMap;
+  listed_names: BpfMap;
+  listed_destinations: BpfMap;
+  cgroup_policies: BpfMap;
+}
+
+/**
+ * What user space tells the programs, at any time while they run. Rules are numbers of the caller's choice above 0,
+ * which come back as `rule` in events.
+ */
+export class Control {
+  readonly #settings: TypedMap<number, { policy: number; cgroups: number }>;
+  readonly #names: TypedMap<string, number>;
+  readonly #destinations: TypedMap<Destination, number>;
+  readonly #cgroups: TypedMap<CgroupKey, number>;
+  #everywhere = 0;
+  #cgroupCount = 0;
+
+  constructor(maps: ControlMaps) {
+    this.#settings = maps.settings.typed(u32, settingsCodec);
+    this.#names = maps.listed_names.typed(text(NAME_MAX_BYTES + 1), u32);
+    this.#destinations = maps.listed_destinations.typed(destinationCodec, u32);
+    this.#cgroups = maps.cgroup_policies.typed(cgroupKeyCodec, u32);
+  }
+
+  /** Lists a base name (case does not matter): compared with comm, file name and argv[0] of every exec. */
+  listName(name: string, rule: number): void {
+    this.#names.set(name.toLowerCase(), rule);
+  }
+
+  unlistName(name: string): boolean {
+    return this.#names.delete(name.toLowerCase());
+  }
+
+  listDestination(destination: Destination, rule: number): void {
+    this.#destinations.set(destination, rule);
+  }
+
+  unlistDestination(destination: Destination): boolean {
+    return this.#destinations.delete(destination);
+  }
+
+  /** Bits of POLICY that hold for every cgroup. */
+  setEverywhere(policy: number): void {
+    this.#everywhere = policy;
+    this.#writeSettings();
+  }
+
+  /** Bits of POLICY for one cgroup and everything below it, added to those of its ancestors; 0 removes the entry. */
+  setCgroup(key: CgroupKey, policy: number): void {
+    const existed = this.#cgroups.get(key) !== undefined;
+    if (policy === 0) this.#cgroups.delete(key);
+    else this.#cgroups.set(key, policy);
+    this.#cgroupCount += Number(policy !== 0) - Number(existed);
+    this.#writeSettings();
+  }
+
+  getCgroup(key: CgroupKey): number {
+    return this.#cgroups.get(key) ?? 0;
+  }
+
+  /** The programs walk a cgroup's ancestors only while there is a policy to find. */
+  #writeSettings(): void {
+    this.#settings.set(0, { policy: this.#everywhere, cgroups: this.#cgroupCount });
+  }
+}
+
+const settingsCodec: Codec<{ policy: number; cgroups: number }> = {
+  size: 8,
+  encode: ({ policy, cgroups }, into) => {
+    into.writeUInt32LE(policy, 0);
+    into.writeUInt32LE(cgroups, 4);
+  },
+  decode: (from) => ({ policy: from.readUInt32LE(0), cgroups: from.readUInt32LE(4) }),
+};
+
+const cgroupKeyCodec: Codec<CgroupKey> = {
+  size: 16,
+  encode: ({ id, version = 2 }, into) => {
+    into.writeBigUInt64LE(BigInt(id), 0);
+    into.writeUInt32LE(version, 8);
+  },
+  decode: (from) => ({ id: Number(from.readBigUInt64LE(0)), version: from.readUInt32LE(8) === 1 ? 1 : 2 }),
+};
+
+/** Key of a longest-prefix trie: prefix length in bits over port (big-endian, 0 any) and address. */
+const destinationCodec: Codec<Destination> = {
+  size: 22,
+  encode: ({ address, prefix, port = 0 }, into) => {
+    const bytes = parseAddress(address);
+    if (!bytes) throw new RangeError(`${address} is no IP address.`);
+    const isV4 = !address.includes(':');
+    const bits = prefix ?? (isV4 ? 32 : 128);
+    if (bits < 0 || bits > (isV4 ? 32 : 128)) throw new RangeError(`/${bits} is no prefix of ${address}.`);
+    into.writeUInt32LE(16 + (isV4 ? 96 : 0) + bits, 0);
+    into.writeUInt16BE(port, 4);
+    into.set(bytes, 6);
+  },
+  decode: () => {
+    throw new TypeError('Destinations are written only.');
+  },
+};

@@ -1,0 +1,73 @@
+// Compiles the addon: gcc, the Node-API headers, and libbpf, libelf and zlib linked statically, so that the result
+// needs only libc (and what Node itself exports). Plain JavaScript for Node 18 and newer. Nothing is done when neither
+// a source, the compiler nor libbpf changed since the last time.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { argv } from 'node:process';
+import { fileURLToPath } from 'node:url';
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const OUTPUT = join(HERE, 'build', `node-libbpf-${process.arch}.node`);
+const STAMP = `${OUTPUT}.stamp`;
+const FLAGS = [
+  '-O2',
+  '-g',
+  '-shared',
+  '-fPIC',
+  '-std=gnu11',
+  '-fvisibility=hidden',
+  '-Wall',
+  '-Wextra',
+  '-Werror',
+];
+
+/** Static libraries that libbpf asks for: libelf of newer distributions needs zstd too. */
+function libraries() {
+  const asked = spawnSync('pkg-config', ['--static', '--libs', 'libbpf', 'libelf'], { encoding: 'utf8' });
+  const names = asked.status === 0 ? (asked.stdout.match(/-l\S+/g) ?? []) : ['-lbpf', '-lelf', '-lz'];
+  const unique = [...new Set(names)].filter((name) => name !== '-lpthread' && name !== '-lc');
+  return ['-Wl,-Bstatic', ...unique, '-Wl,-Bdynamic', '-lpthread'];
+}
+
+function version(command, args) {
+  const { status, stdout } = spawnSync(command, args, { encoding: 'utf8' });
+  return status === 0 ? stdout : '';
+}
+
+/** @param {{log?: (line: string) => void}} [options] @returns {Promise<string>} the addon's path */
+export async function buildAddon({ log = () => {} } = {}) {
+  const sources = readdirSync(join(HERE, 'src'))
+    .sort()
+    .map((name) => join(HERE, 'src', name));
+  const link = libraries();
+  const hash = createHash('sha256').update(JSON.stringify([FLAGS, link, process.arch]));
+  hash.update(version('gcc', ['--version'])).update(version('pkg-config', ['--modversion', 'libbpf']));
+  for (const file of sources) hash.update(file).update(readFileSync(file));
+  const stamp = hash.digest('hex');
+  if (existsSync(OUTPUT) && existsSync(STAMP) && readFileSync(STAMP, 'utf8') === stamp) return OUTPUT;
+
+  log('Compiling the binding to libbpf ...');
+  const headers = createRequire(import.meta.url)('node-api-headers').include_dir;
+  mkdirSync(dirname(OUTPUT), { recursive: true });
+  const fresh = `${OUTPUT}.${process.pid}`;
+  const files = sources.filter((file) => file.endsWith('.c'));
+  // No symbol of the static libraries leaves the addon: another one may carry another libbpf.
+  const own = ['-Wl,--exclude-libs,ALL', '-Wl,--gc-sections'];
+  try {
+    execFileSync('gcc', [...FLAGS, '-I', headers, '-o', fresh, ...files, ...own, ...link], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+  } catch (error) {
+    throw new Error(`The binding to libbpf did not compile: ${error.stderr ?? error.message}`);
+  }
+  renameSync(fresh, OUTPUT);
+  writeFileSync(STAMP, stamp);
+  return OUTPUT;
+}
+
+if (argv[1] === fileURLToPath(import.meta.url)) {
+  console.log(await buildAddon({ log: (line) => console.error(line) }));
+}
