@@ -1,0 +1,15 @@
+/** `npm run bench -- NAME [--json]`: runs one benchmark of this folder. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+const names = readdirSync(import.meta.dirname)
+  .filter((file) => file.endsWith('.ts') && file !== 'main.ts')
+  .map((file) => file.slice(0, -'.ts'.length));
+
+const [name, ...rest] = process.argv.slice(2);
+if (name === undefined || !names.includes(name)) {
+  process.stderr.write(`Usage: npm run bench -- NAME [--json]\n\nBenchmarks: ${names.join(', ')}\n`);
+  process.exit(name === '--help' ? 0 : 1);
+}
+process.argv.splice(2, process.argv.length, ...rest);
+await import(join(import.meta.dirname, `${name}.ts`));
