@@ -1,31 +1,87 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
+import type { CpuMounts } from './cpu-accounting.ts';
 
 /** More cgroups than any node has; a path that fell out is read again from /proc. */
 const LIMIT = 65_536;
 
-/** Where the cgroup v2 hierarchy is mounted; undefined on nodes that have only v1. */
-export function findCgroup2(procRoot: string): string | undefined {
-  for (const line of readFileSync(`${procRoot}/self/mountinfo`, 'utf8').split('\n')) {
-    const [fields, source] = line.split(' - ');
-    if (source?.startsWith('cgroup2 ')) return fields?.split(' ')[4];
-  }
-  return undefined;
+/** A mounted hierarchy of cgroups. */
+export interface Hierarchy {
+  /** Mount point. */
+  root: string;
+  /** As /proc/<pid>/cgroup numbers it; 0 is v2. */
+  id: number;
+}
+
+/** v1 controllers whose hierarchy can tell containers apart; any will do, and every node with v1 has one. */
+const V1_CONTROLLERS = ['memory', 'pids', 'cpu'] as const;
+export type V1Controller = (typeof V1_CONTROLLERS)[number];
+
+export interface Hierarchies {
+  /** Undefined on nodes that have v1 alone. */
+  v2: Hierarchy | undefined;
+  /** Undefined on nodes that have v2 alone. */
+  v1: (Hierarchy & { controller: V1Controller }) | undefined;
+  /** Where CPU time is kept. */
+  cpu: CpuMounts;
 }
 
 /**
- * Paths of cgroups by their id in the v2 hierarchy, which is what the kernel puts into events. Ids are inode
- * numbers of cgroupfs; they are never given twice while the machine runs.
+ * Finds what is mounted. `root`, when given, is where the node's /sys/fs/cgroup is seen from here: on nodes with v2
+ * alone the hierarchy itself, otherwise the folder that holds them.
+ */
+export function findHierarchies(procRoot: string, root?: string): Hierarchies {
+  const ids = new Map<string, number>();
+  for (const line of readFileSync(`${procRoot}/self/cgroup`, 'utf8').split('\n')) {
+    const [id, controllers] = line.split(':');
+    for (const controller of controllers?.split(',') ?? []) ids.set(controller, Number(id));
+  }
+  const mounts = readFileSync(`${procRoot}/self/mountinfo`, 'utf8').split('\n').map(parseMount);
+  const at = (isIt: (mount: Mount) => boolean) =>
+    mounts.find((mount) => mount && isIt(mount) && (root === undefined || isBelow(root, mount.point)))?.point;
+  const v2 = at(({ type }) => type === 'cgroup2');
+  const controller = V1_CONTROLLERS.find((name) => (ids.get(name) ?? 0) > 0);
+  const legacy = (name: string) => at(({ type, options }) => type === 'cgroup' && options.includes(name));
+  const v1 = controller && legacy(controller);
+  return {
+    v2: v2 === undefined ? undefined : { root: v2, id: 0 },
+    v1: controller && v1 !== undefined ? { root: v1, id: ids.get(controller) ?? 0, controller } : undefined,
+    cpu: { v2, cpuacct: legacy('cpuacct'), cpu: legacy('cpu') },
+  };
+}
+
+interface Mount {
+  point: string;
+  type: string;
+  options: string[];
+}
+
+/** One line of /proc/<pid>/mountinfo (proc_pid_mountinfo(5)). */
+function parseMount(line: string): Mount | undefined {
+  const [fields, source] = line.split(' - ');
+  const point = fields?.split(' ')[4];
+  const [type, , options] = source?.split(' ') ?? [];
+  return point && type ? { point, type, options: options?.split(',') ?? [] } : undefined;
+}
+
+function isBelow(root: string, point: string): boolean {
+  const folder = root.replace(/\/+$/, '');
+  return point === folder || point.startsWith(`${folder}/`);
+}
+
+/**
+ * Paths of cgroups by their id, which is what the kernel puts into events. Ids are inode numbers of cgroupfs; they
+ * are never given twice while the machine runs.
  */
 export class CgroupTree {
-  /** Folder of the v2 hierarchy; undefined when there is none. */
-  readonly root: string | undefined;
+  readonly hierarchy: Hierarchy;
   readonly #paths = new LRUCache<number, string>({ max: LIMIT });
 
-  constructor(root: string | undefined) {
-    this.root = root;
-    if (root !== undefined) this.#scan(root, '/');
+  /** Reads what is there; events keep it up to date. */
+  constructor(hierarchy: Hierarchy) {
+    this.hierarchy = hierarchy;
+    this.#scan('/');
   }
 
   /** Path below the root of the hierarchy, beginning with a slash. */
@@ -43,29 +99,26 @@ export class CgroupTree {
 
   /** Undefined when there is no such cgroup. */
   idOf(path: string): number | undefined {
-    if (this.root === undefined) return undefined;
-    return statSync(join(this.root, path), { throwIfNoEntry: false })?.ino;
+    return statSync(join(this.hierarchy.root, path), { throwIfNoEntry: false })?.ino;
   }
 
-  /** Every known cgroup. */
   entries(): Iterable<[id: number, path: string]> {
     return this.#paths.entries();
   }
 
   /** Processes in the cgroup itself, without its children. */
   pids(path: string): number[] {
-    if (this.root === undefined) return [];
-    const file = join(this.root, path, 'cgroup.procs');
+    const file = join(this.hierarchy.root, path, 'cgroup.procs');
     return existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean).map(Number) : [];
   }
 
-  #scan(folder: string, path: string): void {
+  #scan(path: string): void {
+    const folder = join(this.hierarchy.root, path);
     const id = statSync(folder, { throwIfNoEntry: false })?.ino;
     if (id === undefined) return;
     this.#paths.set(id, path);
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
-      if (entry.isDirectory())
-        this.#scan(join(folder, entry.name), path === '/' ? `/${entry.name}` : `${path}/${entry.name}`);
+      if (entry.isDirectory()) this.#scan(join(path, entry.name));
     }
   }
 }

@@ -13,6 +13,13 @@ export interface Container {
   readonly identity: CgroupIdentity | undefined;
 }
 
+export interface ContainersOptions {
+  v2: CgroupTree | undefined;
+  v1: CgroupTree | undefined;
+  pods: Pods;
+  proc: ProcFs;
+}
+
 const LIMIT = 16_384;
 
 /** Processes of the node itself belong here. */
@@ -20,32 +27,27 @@ export const HOST: Container = { cgroup: '/', identity: undefined };
 
 /** Finds the container of a process by its cgroup, and what the cluster says about it. */
 export class Containers {
-  readonly #tree: CgroupTree;
+  readonly #v2: CgroupTree | undefined;
+  readonly #v1: CgroupTree | undefined;
   readonly #pods: Pods;
   readonly #proc: ProcFs;
-  readonly #byCgroup = new LRUCache<number, Container>({ max: LIMIT });
+  readonly #byV2 = new LRUCache<number, Container>({ max: LIMIT });
+  readonly #byV1 = new LRUCache<number, Container>({ max: LIMIT });
   readonly #byPath = new LRUCache<string, Container>({ max: LIMIT });
 
-  constructor(tree: CgroupTree, pods: Pods, proc: ProcFs) {
-    this.#tree = tree;
+  constructor({ v2, v1, pods, proc }: ContainersOptions) {
+    this.#v2 = v2;
+    this.#v1 = v1;
     this.#pods = pods;
     this.#proc = proc;
   }
 
   /**
-   * The container of process `pid`, which is in v2 cgroup `cgroupId`. On nodes whose containers are in v1 every
-   * process has the root's id; then /proc/<pid>/cgroup tells.
+   * The container of process `pid`, which is in v2 cgroup `id` and, on nodes that have one, in cgroup `v1Id` of the
+   * v1 hierarchy. Where no event told the path yet, /proc/<pid>/cgroup does.
    */
-  of(cgroupId: number, pid: number): Container {
-    const known = this.#byCgroup.get(cgroupId);
-    if (known !== undefined) return known;
-    const path = this.#tree.path(cgroupId);
-    if (path !== undefined && path !== '/') return this.#remember(cgroupId, path);
-    const lines = this.#proc.cgroup(pid);
-    if (lines === undefined) return HOST;
-    const read = cgroupPathOf(lines);
-    // The root is everybody's on v1, so its id is never remembered.
-    return path === '/' || read === '/' ? this.at(read) : this.#remember(cgroupId, read);
+  of(id: number, v1Id: number, pid: number): Container {
+    return this.#byId(this.#byV2, this.#v2, id) ?? this.#byId(this.#byV1, this.#v1, v1Id) ?? this.#read(pid);
   }
 
   /** The container at a cgroup path. */
@@ -82,9 +84,19 @@ export class Containers {
     };
   }
 
-  #remember(cgroupId: number, path: string): Container {
-    const container = this.at(path);
-    this.#byCgroup.set(cgroupId, container);
-    return container;
+  /** Undefined when the path is not known, or is the root: that is where v1 containers are in v2. */
+  #byId(known: LRUCache<number, Container>, tree: CgroupTree | undefined, id: number): Container | undefined {
+    const container = known.get(id);
+    if (container !== undefined) return container;
+    const path = tree?.path(id);
+    if (path === undefined || path === '/') return undefined;
+    const found = this.at(path);
+    known.set(id, found);
+    return found;
+  }
+
+  #read(pid: number): Container {
+    const lines = this.#proc.cgroup(pid);
+    return lines === undefined ? HOST : this.at(cgroupPathOf(lines));
   }
 }

@@ -31,7 +31,7 @@ export class ProcFs {
     return text === undefined ? undefined : parseStat(text);
   }
 
-  /** Arguments; empty for kernel threads. At most 256 of them, as a detection carries. */
+  /** Every argument; empty for kernel threads. */
   argv(pid: number): string[] | undefined {
     const text = this.#read(pid, 'cmdline');
     return text === undefined ? undefined : splitArguments(text);
@@ -82,14 +82,9 @@ export function parseStat(text: string): ProcStat | undefined {
   return { comm: text.slice(open + 1, close), parent, start };
 }
 
-const ARGUMENTS = 256;
-const ARGUMENT_LENGTH = 4096;
-
-/** Splits NUL-terminated arguments, within the bounds of a detection. */
+/** Splits NUL-terminated arguments; text behind the last NUL counts, since a process may write there. */
 export function splitArguments(text: string): string[] {
-  if (text === '') return [];
-  const parts = text.split('\0', ARGUMENTS + 1);
-  // Each argument ends with a NUL, so the last part is empty unless the text was cut.
-  if (parts.length <= ARGUMENTS && parts.at(-1) === '') parts.pop();
-  return parts.slice(0, ARGUMENTS).map((part) => part.slice(0, ARGUMENT_LENGTH));
+  const parts = text.split('\0');
+  if (parts.at(-1) === '') parts.pop();
+  return parts;
 }

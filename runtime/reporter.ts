@@ -34,6 +34,9 @@ const BATCH = 500;
 const BATCH_BYTES = 512 * 1024;
 const TIMEOUT_MS = 10_000;
 
+/** Answers that say that the body is at fault, so that the same body need not be sent again. */
+const UNREADABLE: ReadonlySet<number> = new Set([400, 413, 422]);
+
 /**
  * Sends what the spool keeps to the webhook, oldest first, until it is acknowledged. One report is under way at
  * a time; `wake` starts one at once. Failures are repeated after a pause that doubles, with jitter.

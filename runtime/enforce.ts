@@ -1,0 +1,186 @@
+import { CONCLUSIVE, type Finding } from '../api/finding.ts';
+import { PROTECTED_NAMESPACES } from '../api/names.ts';
+import type { Quarantine } from '../api/quarantine.ts';
+import { type CgroupKey, type Control, NAME_MAX_BYTES, POLICY } from '../bpf/control.ts';
+import type { Indicators } from '../detection/indicators.ts';
+import { judgementOf } from '../detection/verdict.ts';
+import { parseCgroupPath } from './cgroup-path.ts';
+import type { Containers } from './containers.ts';
+import type { Log } from './log.ts';
+import type { PodInfo, Pods } from './pods.ts';
+import type { ProcFs } from './proc-fs.ts';
+import type { Process } from './processes.ts';
+import { ticksOf } from './processes.ts';
+
+export type EnforceMode = 'detect' | 'enforce';
+
+export interface EnforcerOptions {
+  control: Pick<
+    Control,
+    'listName' | 'unlistName' | 'listDestination' | 'unlistDestination' | 'setEverywhere' | 'setCgroup'
+  >;
+  containers: Containers;
+  pods: Pods;
+  proc: ProcFs;
+  /** Only this cgroup and what is below it is acted on; the whole node when undefined. */
+  scope: CgroupKey | undefined;
+  log: Log;
+}
+
+const ACT = POLICY.kill | POLICY.refuse | POLICY.drop;
+
+/**
+ * What is done to processes, beside watching them. Names and addresses are always listed in the kernel, so that it
+ * reports a match; in enforce mode it also kills, refuses and drops by itself. Contained pods lose their egress in
+ * either mode: a Quarantine is somebody's decision. Pods of protected namespaces are left alone whatever else holds.
+ */
+export class Enforcer {
+  readonly #options: EnforcerOptions;
+  readonly #names = new Map<string, number>();
+  readonly #destinations = new Map<string, { address: string; prefix: number; port?: number }>();
+  /** Cgroups of each pod, by its uid; one for each hierarchy that it is in. */
+  readonly #cgroups = new Map<string, CgroupKey[]>();
+  readonly #quarantines = new Map<string, Quarantine>();
+  /** What the kernel was told, so that only changes are written. */
+  readonly #written = new Map<string, number>();
+  #mode: EnforceMode = 'detect';
+
+  constructor(options: EnforcerOptions) {
+    this.#options = options;
+  }
+
+  get mode(): EnforceMode {
+    return this.#mode;
+  }
+
+  set mode(mode: EnforceMode) {
+    if (mode === this.#mode) return;
+    const { control, scope, log } = this.#options;
+    const policy = mode === 'enforce' ? ACT : 0;
+    if (scope) control.setCgroup(scope, policy);
+    else control.setEverywhere(policy);
+    this.#mode = mode;
+    log.info({ mode }, 'enforcement changed');
+  }
+
+  /** Names and addresses that the kernel looks for from now on. */
+  list({ names, addresses }: Pick<Indicators, 'names' | 'addresses'>): void {
+    const { control } = this.#options;
+    const wanted = new Set(names.filter((name) => Buffer.byteLength(name) <= NAME_MAX_BYTES));
+    for (const name of this.#names.keys()) {
+      if (wanted.has(name)) continue;
+      control.unlistName(name);
+      this.#names.delete(name);
+    }
+    for (const name of wanted) {
+      if (this.#names.has(name)) continue;
+      this.#names.set(name, 1);
+      control.listName(name, 1);
+    }
+    const ranges = new Map(
+      addresses.map(({ cidr, port }) => {
+        const [address = '', prefix] = cidr.split('/');
+        return [
+          `${cidr} ${port ?? 0}`,
+          { address, prefix: Number(prefix), ...(port === undefined ? {} : { port }) },
+        ];
+      }),
+    );
+    for (const [key, destination] of this.#destinations) {
+      if (ranges.has(key)) continue;
+      control.unlistDestination(destination);
+      this.#destinations.delete(key);
+    }
+    for (const [key, destination] of ranges) {
+      if (this.#destinations.has(key)) continue;
+      this.#destinations.set(key, destination);
+      control.listDestination(destination, 1);
+    }
+  }
+
+  /** A cgroup that exists, or was just made. */
+  cgroupMade(key: CgroupKey, path: string): void {
+    const identity = parseCgroupPath(path);
+    if (identity?.podUid == null || identity.containerId !== null || identity.path !== path) return;
+    const keys = this.#cgroups.get(identity.podUid) ?? [];
+    if (!keys.some((known) => sameKey(known, key))) this.#cgroups.set(identity.podUid, [...keys, key]);
+    this.podChanged(identity.podUid);
+  }
+
+  cgroupRemoved(key: CgroupKey): void {
+    for (const [uid, keys] of this.#cgroups) {
+      if (!keys.some((known) => sameKey(known, key))) continue;
+      const rest = keys.filter((known) => !sameKey(known, key));
+      if (rest.length === 0) this.#cgroups.delete(uid);
+      else this.#cgroups.set(uid, rest);
+      this.#write(key, 0);
+    }
+  }
+
+  podChanged(uid: string): void {
+    const pod = this.#options.pods.get(uid);
+    for (const key of this.#cgroups.get(uid) ?? []) this.#write(key, pod ? this.#policyOf(pod) : 0);
+  }
+
+  contain(quarantine: Quarantine): void {
+    this.#quarantines.set(quarantine.metadata.name ?? '', quarantine);
+    this.#reconcile();
+  }
+
+  release(name: string): void {
+    this.#quarantines.delete(name);
+    this.#reconcile();
+  }
+
+  /** Whether user space is to kill `process` for these findings, which are about nobody else. */
+  mustDie(process: Process, findings: readonly Finding[]): boolean {
+    if (this.#mode !== 'enforce' || judgementOf(findings).score < CONCLUSIVE) return false;
+    const pod = this.#options.containers.pod(process.container);
+    return process.pid > 1 && process.pid !== globalThis.process.pid && !(pod && isProtected(pod));
+  }
+
+  /** False when it was gone already. The start time is compared first, so that the pid is still the process. */
+  kill({ pid, start }: Process): boolean {
+    if (!this.#options.proc.is(pid, ticksOf(start))) return false;
+    try {
+      return process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+      throw error;
+    }
+  }
+
+  #reconcile(): void {
+    for (const uid of this.#cgroups.keys()) this.podChanged(uid);
+  }
+
+  #policyOf(pod: PodInfo): number {
+    const contained = [...this.#quarantines.values()].some(({ spec }) => covers(spec, pod));
+    return (contained ? POLICY.quarantined : 0) | (isProtected(pod) ? POLICY.protected : 0);
+  }
+
+  #write(key: CgroupKey, policy: number): void {
+    const name = `${key.version ?? 2}:${key.id}`;
+    if ((this.#written.get(name) ?? 0) === policy) return;
+    this.#options.control.setCgroup(key, policy);
+    if (policy === 0) this.#written.delete(name);
+    else this.#written.set(name, policy);
+  }
+}
+
+function isProtected({ namespace }: PodInfo): boolean {
+  return PROTECTED_NAMESPACES.includes(namespace);
+}
+
+function covers({ namespace, workload }: Quarantine['spec'], pod: PodInfo): boolean {
+  if (pod.namespace !== namespace) return false;
+  if (!workload) return true;
+  const { kind, name } = pod.workload;
+  if (kind === workload.kind) return name === workload.name;
+  // A pod names its Job, which carries the name of its CronJob.
+  return workload.kind === 'CronJob' && kind === 'Job' && name.startsWith(`${workload.name}-`);
+}
+
+function sameKey(a: CgroupKey, b: CgroupKey): boolean {
+  return a.id === b.id && (a.version ?? 2) === (b.version ?? 2);
+}

@@ -1,0 +1,86 @@
+import { LRUCache } from 'lru-cache';
+import type { EventView } from '../bpf/event-view.ts';
+import { EXEC_FLAG } from '../bpf/events.ts';
+import type { ProcFs } from './proc-fs.ts';
+
+/** What a process runs since its last exec. Processes that run the same share one object. */
+export interface Image {
+  /** Path of the binary as the process saw it, symbolic links resolved. */
+  readonly exe: string;
+  /** What was given to execve: a script, a symbolic link, a relative path, or the same as `exe`. */
+  readonly filename: string;
+  /** All of them, also where the kernel's event had no room. */
+  readonly argv: readonly string[];
+  readonly comm: string;
+  /** Bits of EXEC_FLAG. */
+  readonly flags: number;
+  readonly inode: number;
+  readonly device: number;
+}
+
+const LIMIT = 8192;
+const DELETED = ' (deleted)';
+
+/** Arguments longer than this together are cut: 1 MiB is more than any miner pads with, and bounds the work. */
+const ARGUMENT_BYTES = 1024 * 1024;
+
+/** Turns exec events into images, each made once however often it is executed. */
+export class Images {
+  readonly #proc: ProcFs;
+  readonly #known = new LRUCache<string, Image>({ max: LIMIT });
+
+  constructor(proc: ProcFs) {
+    this.#proc = proc;
+  }
+
+  /** Of an exec event. */
+  executed(event: EventView): Image {
+    const { filename, inode, device, comm, tgid } = event;
+    let argv = event.argv;
+    let flags = event.execFlags;
+    if (flags & (EXEC_FLAG.argsTruncated | EXEC_FLAG.argsUnreadable)) {
+      const complete = this.#proc.argv(tgid);
+      if (complete !== undefined && complete[0] === argv[0]) {
+        argv = bounded(complete);
+        flags &= ~(EXEC_FLAG.argsTruncated | EXEC_FLAG.argsUnreadable);
+      }
+    }
+    const key = `${device}:${inode}:${flags}\0${comm}\0${filename}\0${argv.join('\0')}`;
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const link = this.#proc.exe(tgid);
+    const exe = link?.endsWith(DELETED) ? link.slice(0, -DELETED.length) : link;
+    const image = { exe: exe ?? filename, filename, argv, comm, flags, inode: Number(inode), device };
+    // A killed process has no link any more; the next one with the same file may tell.
+    if (exe !== undefined) this.#known.set(key, image);
+    return image;
+  }
+
+  /** Of a process that runs already. */
+  running(pid: number, comm: string, flags = 0, inode = 0, device = 0): Image | undefined {
+    const argv = this.#proc.argv(pid);
+    if (argv === undefined) return undefined;
+    const link = this.#proc.exe(pid);
+    if (link === undefined) return { exe: comm, filename: comm, argv: [], comm, flags, inode, device };
+    const deleted = link.endsWith(DELETED);
+    const exe = deleted ? link.slice(0, -DELETED.length) : link;
+    return {
+      exe,
+      filename: exe,
+      argv: bounded(argv),
+      comm,
+      flags: flags | (deleted && inode === 0 ? EXEC_FLAG.deleted : 0),
+      inode,
+      device,
+    };
+  }
+}
+
+function bounded(argv: string[]): string[] {
+  let bytes = 0;
+  const end = argv.findIndex((argument) => {
+    bytes += argument.length;
+    return bytes > ARGUMENT_BYTES;
+  });
+  return end < 0 ? argv : argv.slice(0, end);
+}

@@ -1,0 +1,140 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { BpfError, probe, type RingBuffer } from 'node-libbpf';
+import { KubesentryError } from '../api/errors.ts';
+import { EventView, eachEvent, eachRecord } from '../bpf/event-view.ts';
+import { type FamilyState, Programs } from '../bpf/programs.ts';
+import type { Hierarchies } from './cgroup-tree.ts';
+
+export interface SensorOptions {
+  hierarchies: Hierarchies;
+  /** Of the ring, a power of two; 8 MiB unless given. */
+  ringBytes?: number | undefined;
+}
+
+export interface SensorStats {
+  /** Events that arrived here, since the start. */
+  events: number;
+  /** Events that the kernel could not hand up because the ring was full, by type. */
+  dropped: Record<string, number>;
+}
+
+/** Without these nobody knows who did anything. */
+const NEEDED = ['exec', 'process'];
+
+const SLAB_BYTES = 512 * 1024;
+
+/**
+ * The eBPF programs at work. Events are read where they lie, in batches; `visit` gets a view that moves on.
+ * Closing leaves nothing in the kernel, and so does the end of this process, however it ends.
+ */
+export class Sensor {
+  readonly programs: Programs;
+  readonly #ring: { current: RingBuffer | undefined } = { current: undefined };
+  #events = 0;
+
+  private constructor(programs: Programs) {
+    this.programs = programs;
+  }
+
+  /** Raises KERNEL_UNSUPPORTED or PRIVILEGE_MISSING, naming what is missing, when processes cannot be watched. */
+  static load({ hierarchies, ringBytes }: SensorOptions): Sensor {
+    requireBtf();
+    const programs = loadPrograms(hierarchies, ringBytes);
+    const broken = programs.families.find(
+      ({ family, attached }) => NEEDED.includes(family) && attached.length === 0,
+    );
+    if (broken) {
+      programs.close();
+      throw refusalOf(broken.failed[0]?.error, `The ${broken.family} programs do not load`);
+    }
+    return new Sensor(programs);
+  }
+
+  /** What works and what does not, with the kernel's reason. */
+  get families(): readonly FamilyState[] {
+    return this.programs.families;
+  }
+
+  get stats(): SensorStats {
+    const dropped = Object.entries(this.programs.dropped()).map(([type, count]) => [type, Number(count)]);
+    return { events: this.#events, dropped: Object.fromEntries(dropped) };
+  }
+
+  /** Hands every event to `visit`, and calls `settled` after each batch. */
+  start(visit: (event: EventView) => void): void {
+    const slab = Buffer.alloc(SLAB_BYTES);
+    const view = new EventView(slab);
+    this.#ring.current = this.programs.openRing(slab, (count, bytes) => {
+      this.#events += count;
+      eachEvent(view, bytes, visit);
+    });
+  }
+
+  /** Hands what existed before us to `visit`. */
+  snapshot(what: 'processes' | 'sockets', visit: (event: EventView) => void): void {
+    eachRecord(this.programs.snapshot(what), visit);
+  }
+
+  close(): void {
+    this.#ring.current?.close();
+    this.programs.close();
+  }
+}
+
+function requireBtf(): void {
+  const btf = probe.btf();
+  if (btf.supported) return;
+  throw new KubesentryError(
+    'KERNEL_UNSUPPORTED',
+    `This kernel does not describe its types (${existsSync('/sys/kernel/btf/vmlinux') ? btf.log || btf.code : '/sys/kernel/btf/vmlinux is missing'}); the programs cannot be fitted to it.`,
+  );
+}
+
+function loadPrograms(hierarchies: Hierarchies, ringBytes: number | undefined): Programs {
+  try {
+    return Programs.load({
+      cgroupRoot: hierarchies.v2?.root,
+      ...(hierarchies.v1 ? { v1Controller: hierarchies.v1.controller } : {}),
+      ...(ringBytes === undefined ? {} : { ringBytes }),
+    });
+  } catch (error) {
+    if (error instanceof BpfError) throw refusalOf(error, 'The maps of the programs cannot be made');
+    throw error;
+  }
+}
+
+/** Capabilities that the agent needs (capabilities(7)); numbers are bits of CapEff. */
+const CAPABILITIES = { CAP_BPF: 39, CAP_PERFMON: 38, CAP_NET_ADMIN: 12 } as const;
+
+function refusalOf(error: BpfError | undefined, what: string): KubesentryError {
+  const missing = missingCapabilities();
+  if (error?.code === 'EPERM' && missing.length > 0) {
+    return new KubesentryError('PRIVILEGE_MISSING', `${what}: ${missing.join(', ')} missing.`, {
+      cause: error,
+    });
+  }
+  return new KubesentryError(
+    'KERNEL_UNSUPPORTED',
+    `${what}: ${error ? reasonOf(error) : 'no reason given'}.`,
+    {
+      cause: error,
+    },
+  );
+}
+
+function missingCapabilities(): string[] {
+  const effective = /^CapEff:\s+([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+  const bits = BigInt(`0x${effective}`);
+  return Object.entries(CAPABILITIES)
+    .filter(([, bit]) => ((bits >> BigInt(bit)) & 1n) === 0n)
+    .map(([name]) => name);
+}
+
+/** The last line that the verifier or libbpf wrote says why; the code says what kind of no it was. */
+export function reasonOf(error: BpfError): string {
+  const said = error.log
+    .split('\n')
+    .map((line) => line.replace(/^libbpf:\s*/, '').trim())
+    .findLast((line) => line !== '' && !/^(processed|-- END|failed to load object)/.test(line));
+  return `${error.code}${said ? `, ${said.slice(0, 200)}` : `, ${error.message}`}`;
+}
