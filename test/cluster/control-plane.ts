@@ -1,0 +1,238 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { Binaries } from './binaries.ts';
+import { type Credentials, ensureCredentials, type Identity, writeKubeconfig } from './credentials.ts';
+import { type Daemon, isAlive, startDaemon } from './daemon.ts';
+
+/** What a control plane listens on. */
+export interface Ports {
+  etcd: number;
+  etcdPeer: number;
+  apiserver: number;
+  controllerManager: number;
+  scheduler: number;
+}
+
+export interface ControlPlaneOptions {
+  folder: string;
+  binaries: Binaries;
+  /** Where the API server is reached: 127.0.0.1, or the node's address inside a network namespace. */
+  address: string;
+  ports: Ports;
+  serviceCidr: string;
+  podCidr: string;
+  /** Words before every command, such as nsenter and its options. */
+  enter: string[];
+  /** Receives the audit events; see audit.ts. */
+  auditFlags: string[];
+}
+
+export interface ControlPlane {
+  url: string;
+  caFile: string;
+  credentials: Credentials;
+  kubeconfig(identity: Identity): string;
+}
+
+const START_TIMEOUT_MS = 60_000;
+
+/** Ports that are free on loopback at this moment. */
+export async function freePorts(): Promise<Ports> {
+  const servers = Array.from({ length: 5 }, () => createServer());
+  const ports = await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve) => {
+          server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
+        }),
+    ),
+  );
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  const [etcd, etcdPeer, apiserver, controllerManager, scheduler] = ports as [number, number, number, number, number];
+  return { etcd, etcdPeer, apiserver, controllerManager, scheduler };
+}
+
+/** Starts etcd, API server, controllers and scheduler; resolves when the API server serves and the controllers work. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { folder, binaries, address, ports, enter } = options;
+  const path = (name: string) => join(folder, name);
+  const credentials = ensureCredentials(folder);
+  const start = (name: string, command: string[]) => startDaemon(folder, name, [...enter, ...command]);
+
+  const etcd = `http://127.0.0.1:${ports.etcd}`;
+  const peer = `http://127.0.0.1:${ports.etcdPeer}`;
+  start('etcd', [
+    ...binaries.etcd,
+    `--data-dir=${path('etcd')}`,
+    `--listen-client-urls=${etcd}`,
+    `--advertise-client-urls=${etcd}`,
+    `--listen-peer-urls=${peer}`,
+    `--initial-advertise-peer-urls=${peer}`,
+    `--initial-cluster=default=${peer}`,
+    '--log-level=warn',
+    '--logger=zap',
+  ]);
+
+  const url = `https://${address}:${ports.apiserver}`;
+  const issuer = 'https://kubernetes.default.svc';
+  const apiserver = start('kube-apiserver', [
+    ...binaries.apiserver,
+    `--etcd-servers=${etcd}`,
+    `--bind-address=${address}`,
+    `--advertise-address=${address}`,
+    `--secure-port=${ports.apiserver}`,
+    `--cert-dir=${path('apiserver')}`,
+    `--service-cluster-ip-range=${options.serviceCidr}`,
+    '--authorization-mode=Node,RBAC',
+    '--allow-privileged=true',
+    `--token-auth-file=${credentials.tokenFile}`,
+    `--service-account-issuer=${issuer}`,
+    `--service-account-key-file=${credentials.serviceAccountPublicKey}`,
+    `--service-account-signing-key-file=${credentials.serviceAccountKey}`,
+    '--enable-aggregator-routing=true',
+    '--kubelet-preferred-address-types=InternalIP',
+    '--endpoint-reconciler-type=none',
+    ...(binaries.controllerManager ? [] : ['--disable-admission-plugins=ServiceAccount']),
+    ...options.auditFlags,
+  ]);
+  const caFile = path('apiserver/apiserver.crt');
+  await until('the API server is ready', apiserver, folder, async () => {
+    return existsSync(caFile) && (await ask(`${url}/readyz`, caFile, credentials.token('admin'), enter)) === 200;
+  });
+
+  const kubeconfig = (identity: Identity) => {
+    const file = path(`${identity}.kubeconfig`);
+    writeKubeconfig({ file, server: url, caFile, token: credentials.token(identity) });
+    return file;
+  };
+  if (binaries.controllerManager) {
+    const controllers = start('kube-controller-manager', [
+      ...binaries.controllerManager,
+      `--kubeconfig=${kubeconfig('controller-manager')}`,
+      '--leader-elect=false',
+      '--bind-address=127.0.0.1',
+      `--secure-port=${ports.controllerManager}`,
+      `--cert-dir=${path('controller-manager')}`,
+      `--service-account-private-key-file=${credentials.serviceAccountKey}`,
+      `--root-ca-file=${caFile}`,
+      '--use-service-account-credentials=true',
+      '--allocate-node-cidrs=true',
+      `--cluster-cidr=${options.podCidr}`,
+      `--service-cluster-ip-range=${options.serviceCidr}`,
+    ]);
+    const account = `${url}/api/v1/namespaces/default/serviceaccounts/default`;
+    await until('the controllers work', controllers, folder, async () => {
+      return (await ask(account, caFile, credentials.token('admin'), enter)) === 200;
+    });
+  }
+  if (binaries.scheduler) {
+    start('kube-scheduler', [
+      ...binaries.scheduler,
+      `--kubeconfig=${kubeconfig('scheduler')}`,
+      '--leader-elect=false',
+      '--bind-address=127.0.0.1',
+      `--secure-port=${ports.scheduler}`,
+      `--cert-dir=${path('scheduler')}`,
+    ]);
+  }
+  return { url, caFile, credentials, kubeconfig };
+}
+
+/** Polls `condition`; names the log and its last lines when the process ends first or the time is over. */
+export async function until(
+  what: string,
+  daemon: Daemon,
+  folder: string,
+  condition: () => Promise<boolean>,
+): Promise<void> {
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  while (!(await condition())) {
+    const ended = !isAlive(daemon);
+    if (ended || performance.now() > deadline) {
+      const log = join(folder, `${daemon.name}.log`);
+      const tail = existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n').slice(-8).join('\n') : '';
+      throw new Error(
+        `${daemon.name} ${ended ? 'ended' : `took over ${START_TIMEOUT_MS / 1000} s`} before ${what}. ${log} ends in:\n${tail}`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Status of a GET, or undefined while nobody answers. */
+async function ask(url: string, caFile: string, token: string, enter: string[]): Promise<number | undefined> {
+  if (enter.length > 0) return askFromInside(url, token, enter);
+  return new Promise((resolve) => {
+    const req = request(
+      url,
+      { ca: readFileSync(caFile), headers: { authorization: `Bearer ${token}` }, timeout: 2_000 },
+      (res) => {
+        res.resume();
+        resolve(res.statusCode);
+      },
+    );
+    req.on('timeout', () => req.destroy());
+    req.on('error', () => resolve(undefined));
+    req.end();
+  });
+}
+
+async function askFromInside(url: string, token: string, enter: string[]): Promise<number | undefined> {
+  const { execFile } = await import('node:child_process');
+  const [command, ...args] = enter as [string, ...string[]];
+  const script =
+    'require("https").get(process.argv[1],{rejectUnauthorized:false,timeout:2000,headers:{authorization:process.argv[2]}},' +
+    '(r)=>{console.log(r.statusCode);process.exit()}).on("error",()=>process.exit())';
+  return new Promise((resolve) => {
+    execFile(command, [...args, process.execPath, '-e', script, url, `Bearer ${token}`], (_error, stdout) => {
+      resolve(stdout ? Number(stdout) : undefined);
+    });
+  });
+}
+
+/** Removes what a control plane keeps, so that the next one starts empty. */
+export function forgetControlPlane(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** Writes the audit policy and backend of a cluster and answers the API server's flags for them. */
+export function auditFlags(folder: string, audit: { url: string; caData?: string } | undefined): string[] {
+  if (!audit) return [];
+  const policy = join(folder, 'audit-policy.yaml');
+  const backend = join(folder, 'audit-backend.json');
+  writeFileSync(
+    policy,
+    JSON.stringify({
+      apiVersion: 'audit.k8s.io/v1',
+      kind: 'Policy',
+      omitStages: ['RequestReceived'],
+      rules: [
+        { level: 'None', users: ['system:apiserver', 'system:kube-scheduler', 'system:kube-controller-manager'], verbs: ['get', 'list', 'watch'] },
+        { level: 'Metadata', resources: [{ group: '', resources: ['secrets', 'configmaps'] }] },
+        { level: 'Request', verbs: ['create', 'update', 'patch', 'delete'] },
+        { level: 'Metadata' },
+      ],
+    }),
+  );
+  const cluster = audit.caData
+    ? { server: audit.url, 'certificate-authority-data': audit.caData }
+    : { server: audit.url, 'insecure-skip-tls-verify': true };
+  writeFileSync(
+    backend,
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [{ name: 'audit', cluster }],
+      users: [{ name: 'audit', user: {} }],
+      contexts: [{ name: 'audit', context: { cluster: 'audit', user: 'audit' } }],
+      'current-context': 'audit',
+    }),
+  );
+  return [
+    `--audit-policy-file=${policy}`,
+    `--audit-webhook-config-file=${backend}`,
+    '--audit-webhook-batch-max-wait=1s',
+  ];
+}
