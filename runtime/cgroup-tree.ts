@@ -39,7 +39,8 @@ export function findHierarchies(procRoot: string, root?: string): Hierarchies {
   }
   const mounts = readFileSync(`${procRoot}/self/mountinfo`, 'utf8').split('\n').map(parseMount);
   const at = (isIt: (mount: Mount) => boolean) =>
-    mounts.find((mount) => mount && isIt(mount) && (root === undefined || isBelow(root, mount.point)))?.point;
+    mounts.findLast((mount) => mount && isIt(mount) && (root === undefined || isBelow(root, mount.point)))
+      ?.point;
   const v2 = at(({ type }) => type === 'cgroup2');
   const controller = V1_CONTROLLERS.find((name) => (ids.get(name) ?? 0) > 0);
   const legacy = (name: string) => at(({ type, options }) => type === 'cgroup' && options.includes(name));

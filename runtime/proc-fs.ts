@@ -9,6 +9,8 @@ export interface ProcStat {
   parent: number;
   /** Clock ticks after boot; with the pid it names one process for ever. */
   start: number;
+  /** Clock ticks of CPU time, user and system. */
+  cpu: number;
 }
 
 /**
@@ -79,7 +81,7 @@ export function parseStat(text: string): ProcStat | undefined {
   const parent = Number(fields[1]);
   const start = Number(fields[19]);
   if (!Number.isInteger(parent) || !Number.isInteger(start)) return undefined;
-  return { comm: text.slice(open + 1, close), parent, start };
+  return { comm: text.slice(open + 1, close), parent, start, cpu: Number(fields[11]) + Number(fields[12]) };
 }
 
 /** Splits NUL-terminated arguments; text behind the last NUL counts, since a process may write there. */

@@ -139,18 +139,18 @@ export class Reporter {
       body: JSON.stringify(report),
     });
     const text = await response.body.text();
-    if (response.statusCode === 200) return this.#settle(batch, JSON.parse(text) as DetectionReportAnswer);
-    const tooMuch = response.statusCode === 413 || response.statusCode === 400 || response.statusCode === 422;
-    if (tooMuch && batch.length > 1) {
+    const { statusCode } = response;
+    const [first] = batch;
+    if (statusCode === 200) {
+      await this.#settle(batch, JSON.parse(text) as DetectionReportAnswer);
+    } else if (UNREADABLE.has(statusCode) && first && batch.length === 1) {
+      await this.#reject(first, `${statusCode}`, text.slice(0, 200));
+    } else if (UNREADABLE.has(statusCode)) {
       // One detection that the webhook cannot read must not hold up the others.
-      this.#batch = Math.max(1, batch.length >> 1);
-      return;
+      this.#batch = batch.length >> 1;
+    } else {
+      throw new KubesentryError('NOT_READY', `The webhook answered ${statusCode}: ${text.slice(0, 200)}`);
     }
-    if (tooMuch) return this.#reject(batch[0] as Spooled, `${response.statusCode}`, text.slice(0, 200));
-    throw new KubesentryError(
-      'NOT_READY',
-      `The webhook answered ${response.statusCode}: ${text.slice(0, 200)}`,
-    );
   }
 
   async #settle(batch: readonly Spooled[], answer: DetectionReportAnswer): Promise<void> {

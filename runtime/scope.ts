@@ -34,8 +34,13 @@ export class Scope {
     if (known !== undefined) return known;
     const path = this.#tree?.path(id);
     if (path === undefined) return false;
-    const isBelow = path === this.path || path.startsWith(`${this.path}/`);
-    this.#known.set(id, isBelow);
-    return isBelow;
+    const isIn = isWithin(this.path, path);
+    this.#known.set(id, isIn);
+    return isIn;
   }
+}
+
+/** Whether cgroup `path` is `scope` or below it; everything is in an undefined scope. */
+export function isWithin(scope: string | undefined, path: string): boolean {
+  return scope === undefined || scope === '/' || path === scope || path.startsWith(`${scope}/`);
 }

