@@ -72,7 +72,9 @@ export async function ensureBinaries(log: (line: string) => void): Promise<Binar
   const binary = builtBinary();
   if (!existsSync(binary)) {
     requireGo();
-    log(`Building Kubernetes ${KUBERNETES_VERSION} from its Go modules, once; about four minutes on two cores ...`);
+    log(
+      `Building Kubernetes ${KUBERNETES_VERSION} from its Go modules, once; about four minutes on two cores ...`,
+    );
     mkdirSync(CACHE, { recursive: true });
     const partial = `${binary}.${process.pid}`;
     await goBuild(partial, log).catch((error) => {
@@ -103,7 +105,11 @@ async function goBuild(output: string, log: (line: string) => void): Promise<voi
       ...['build', '-v', '-trimpath', '-o', output],
       ...['-ldflags', `-s -w -X k8s.io/component-base/version.gitVersion=${KUBERNETES_VERSION}`, '.'],
     ],
-    { cwd: MODULE, env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=mod' }, stdio: ['ignore', 'ignore', 'pipe'] },
+    {
+      cwd: MODULE,
+      env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=mod' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
   );
   let lines = 0;
   let tail = '';

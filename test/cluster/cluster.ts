@@ -58,14 +58,16 @@ export function clusterNames(): string[] {
 
 export function clusterFolder(name: string): string {
   const folder = folderOf(name);
-  if (!existsSync(folder)) throw new Error(`There is no cluster "${name}": npm run cluster -- up --name ${name}`);
+  if (!existsSync(folder))
+    throw new Error(`There is no cluster "${name}": npm run cluster -- up --name ${name}`);
   return folder;
 }
 
 /** Starts a control plane on loopback: etcd, API server, controllers, scheduler; no node. */
 export async function startCluster({ name, audit, log = () => {} }: StartOptions): Promise<RunningCluster> {
   const folder = folderOf(name);
-  if (daemons(folder).some(isAlive)) throw new Error(`Cluster "${name}" is up already: npm run cluster -- down --name ${name}`);
+  if (daemons(folder).some(isAlive))
+    throw new Error(`Cluster "${name}" is up already: npm run cluster -- down --name ${name}`);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const binaries = await ensureBinaries(log);

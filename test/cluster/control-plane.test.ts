@@ -11,7 +11,12 @@ describe.skipIf(clusterTests.skip)('a control plane of our own', () => {
   afterAll(() => cluster?.stop());
 
   test('kubectl reaches it as administrator', () => {
-    const { status, stdout } = cluster.kubectl(['auth', 'whoami', '-o', 'jsonpath={.status.userInfo.groups}']);
+    const { status, stdout } = cluster.kubectl([
+      'auth',
+      'whoami',
+      '-o',
+      'jsonpath={.status.userInfo.groups}',
+    ]);
     expect(status).toBe(0);
     expect(stdout).toContain('system:masters');
   });
@@ -19,12 +24,17 @@ describe.skipIf(clusterTests.skip)('a control plane of our own', () => {
   test('its controllers work: a Deployment becomes a ReplicaSet becomes a Pod', async () => {
     expect(cluster.kubectl(['create', 'deployment', 'web', '--image=nginx']).status).toBe(0);
     await expect
-      .poll(() => cluster.kubectl(['get', 'pods', '-l', 'app=web', '-o', 'name']).stdout, { timeout: 15_000, interval: 100 })
+      .poll(() => cluster.kubectl(['get', 'pods', '-l', 'app=web', '-o', 'name']).stdout, {
+        timeout: 15_000,
+        interval: 100,
+      })
       .toMatch(/^pod\/web-/);
   });
 
   test('a second cluster under the same name is refused with what to do', async () => {
-    await expect(startCluster({ name: 'control-plane-test' })).rejects.toThrow('npm run cluster -- down --name');
+    await expect(startCluster({ name: 'control-plane-test' })).rejects.toThrow(
+      'npm run cluster -- down --name',
+    );
   });
 
   test('down ends every process and forgets the state, and may be repeated', async () => {

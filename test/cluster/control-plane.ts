@@ -50,7 +50,13 @@ export async function freePorts(): Promise<Ports> {
     ),
   );
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  const [etcd, etcdPeer, apiserver, controllerManager, scheduler] = ports as [number, number, number, number, number];
+  const [etcd, etcdPeer, apiserver, controllerManager, scheduler] = ports as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   return { etcd, etcdPeer, apiserver, controllerManager, scheduler };
 }
 
@@ -99,7 +105,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   ]);
   const caFile = path('apiserver/apiserver.crt');
   await until('the API server is ready', apiserver, folder, async () => {
-    return existsSync(caFile) && (await ask(`${url}/readyz`, caFile, credentials.token('admin'), enter)) === 200;
+    return (
+      existsSync(caFile) && (await ask(`${url}/readyz`, caFile, credentials.token('admin'), enter)) === 200
+    );
   });
 
   const kubeconfig = (identity: Identity) => {
@@ -152,7 +160,9 @@ export async function until(
     const ended = !isAlive(daemon);
     if (ended || performance.now() > deadline) {
       const log = join(folder, `${daemon.name}.log`);
-      const tail = existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n').slice(-8).join('\n') : '';
+      const tail = existsSync(log)
+        ? readFileSync(log, 'utf8').trimEnd().split('\n').slice(-8).join('\n')
+        : '';
       throw new Error(
         `${daemon.name} ${ended ? 'ended' : `took over ${START_TIMEOUT_MS / 1000} s`} before ${what}. ${log} ends in:\n${tail}`,
       );
@@ -209,7 +219,11 @@ export function auditFlags(folder: string, audit: { url: string; caData?: string
       kind: 'Policy',
       omitStages: ['RequestReceived'],
       rules: [
-        { level: 'None', users: ['system:apiserver', 'system:kube-scheduler', 'system:kube-controller-manager'], verbs: ['get', 'list', 'watch'] },
+        {
+          level: 'None',
+          users: ['system:apiserver', 'system:kube-scheduler', 'system:kube-controller-manager'],
+          verbs: ['get', 'list', 'watch'],
+        },
         { level: 'Metadata', resources: [{ group: '', resources: ['secrets', 'configmaps'] }] },
         { level: 'Request', verbs: ['create', 'update', 'patch', 'delete'] },
         { level: 'Metadata' },

@@ -32,7 +32,12 @@ export function daemons(folder: string): Daemon[] {
 export const isAlive = ({ pid, startTime: recorded }: Daemon): boolean => startTime(pid) === recorded;
 
 /** Starts a process in the background; its output goes to `<folder>/<name>.log`. It is on record before this returns. */
-export function startDaemon(folder: string, name: string, command: string[], env: Record<string, string> = {}): Daemon {
+export function startDaemon(
+  folder: string,
+  name: string,
+  command: string[],
+  env: Record<string, string> = {},
+): Daemon {
   const output = openSync(join(folder, `${name}.log`), 'a');
   const [program, ...args] = command as [string, ...string[]];
   const child = spawn(program, args, {

@@ -37,21 +37,26 @@ async function up(): Promise<void> {
     args: rest,
     options: { 'no-node': { type: 'boolean' }, 'audit-webhook': { type: 'string' } },
   });
-  if (!values['no-node']) throw new Error('Only the control plane can be started yet: npm run cluster -- up --no-node');
+  if (!values['no-node'])
+    throw new Error('Only the control plane can be started yet: npm run cluster -- up --no-node');
   const started = performance.now();
   const cluster = await startCluster({
     name,
     log,
     ...(values['audit-webhook'] && { audit: { url: values['audit-webhook'] } }),
   });
-  log(`Cluster "${name}" is up after ${((performance.now() - started) / 1000).toFixed(1)} s at ${cluster.url}.`);
+  log(
+    `Cluster "${name}" is up after ${((performance.now() - started) / 1000).toFixed(1)} s at ${cluster.url}.`,
+  );
   log('Try: npm run cluster -- kubectl get namespaces');
 }
 
 function status(): void {
   for (const cluster of clusterNames()) {
     for (const daemon of daemons(clusterFolder(cluster))) {
-      console.log(`${cluster.padEnd(16)} ${daemon.name.padEnd(26)} ${daemon.pid} ${isAlive(daemon) ? 'Running' : 'Ended'}`);
+      console.log(
+        `${cluster.padEnd(16)} ${daemon.name.padEnd(26)} ${daemon.pid} ${isAlive(daemon) ? 'Running' : 'Ended'}`,
+      );
     }
   }
 }
@@ -67,7 +72,8 @@ try {
   else if (command === 'down') await stopCluster(name);
   else if (command === 'status') status();
   else if (command === 'kubeconfig') console.log(join(clusterFolder(name), 'admin.kubeconfig'));
-  else if (command === 'kubectl') pass([...kubectlCommand(name), ...rest.filter((word, index) => index > 0 || word !== '--')]);
+  else if (command === 'kubectl')
+    pass([...kubectlCommand(name), ...rest.filter((word, index) => index > 0 || word !== '--')]);
   else if (command === 'logs' && rest[0]) pass(['cat', join(clusterFolder(name), `${rest[0]}.log`)]);
   else {
     process.stdout.write(HELP);
