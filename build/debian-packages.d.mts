@@ -1,0 +1,1 @@
+export function ensurePackages(names: string[], options: { log: (line: string) => void }): Promise<void>;
