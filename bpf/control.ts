@@ -49,12 +49,12 @@ export interface ControlMaps {
  * which come back as `rule` in events.
  */
 export class Control {
-  readonly #settings: TypedMap<number, { policy: number; cgroups: number }>;
+  readonly #settings: TypedMap<number, Settings>;
   readonly #names: TypedMap<string, number>;
   readonly #destinations: TypedMap<Destination, number>;
   readonly #cgroups: TypedMap<CgroupKey, number>;
   #everywhere = 0;
-  #cgroupCount = 0;
+  readonly #policies = new Map<string, number>();
 
   constructor(maps: ControlMaps) {
     this.#settings = maps.settings.typed(u32, settingsCodec);
@@ -88,10 +88,14 @@ export class Control {
 
   /** Bits of POLICY for one cgroup and everything below it, added to those of its ancestors; 0 removes the entry. */
   setCgroup(key: CgroupKey, policy: number): void {
-    const existed = this.#cgroups.get(key) !== undefined;
-    if (policy === 0) this.#cgroups.delete(key);
-    else this.#cgroups.set(key, policy);
-    this.#cgroupCount += Number(policy !== 0) - Number(existed);
+    const name = `${key.version ?? 2}:${key.id}`;
+    if (policy === 0) {
+      this.#cgroups.delete(key);
+      this.#policies.delete(name);
+    } else {
+      this.#cgroups.set(key, policy);
+      this.#policies.set(name, policy);
+    }
     this.#writeSettings();
   }
 
@@ -99,19 +103,35 @@ export class Control {
     return this.#cgroups.get(key) ?? 0;
   }
 
-  /** The programs walk a cgroup's ancestors only while there is a policy to find. */
+  /** The programs walk a cgroup's ancestors only while there is something to find. */
   #writeSettings(): void {
-    this.#settings.set(0, { policy: this.#everywhere, cgroups: this.#cgroupCount });
+    const policies = [...this.#policies.values()];
+    this.#settings.set(0, {
+      policy: this.#everywhere,
+      cgroups: policies.length,
+      quarantines: policies.filter((policy) => policy & POLICY.quarantined).length,
+    });
   }
 }
 
-const settingsCodec: Codec<{ policy: number; cgroups: number }> = {
-  size: 8,
-  encode: ({ policy, cgroups }, into) => {
+interface Settings {
+  policy: number;
+  cgroups: number;
+  quarantines: number;
+}
+
+const settingsCodec: Codec<Settings> = {
+  size: 12,
+  encode: ({ policy, cgroups, quarantines }, into) => {
     into.writeUInt32LE(policy, 0);
     into.writeUInt32LE(cgroups, 4);
+    into.writeUInt32LE(quarantines, 8);
   },
-  decode: (from) => ({ policy: from.readUInt32LE(0), cgroups: from.readUInt32LE(4) }),
+  decode: (from) => ({
+    policy: from.readUInt32LE(0),
+    cgroups: from.readUInt32LE(4),
+    quarantines: from.readUInt32LE(8),
+  }),
 };
 
 const cgroupKeyCodec: Codec<CgroupKey> = {

@@ -2,6 +2,8 @@
 #ifndef KUBESENTRY_EVENT_H
 #define KUBESENTRY_EVENT_H
 
+#include <linux/types.h>
+
 /*
  * What the programs hand to user space through the ring buffer `events`. All members are naturally aligned, so that
  * there is no hidden padding; events.ts has the same offsets and test/bpf/layout.test.ts compares the two by BTF.

@@ -18,6 +18,7 @@ const FLAGS = [
   '-shared',
   '-fPIC',
   '-std=gnu11',
+  '-D_GNU_SOURCE',
   '-fvisibility=hidden',
   '-Wall',
   '-Wextra',
@@ -55,7 +56,7 @@ export async function buildAddon({ log = () => {} } = {}) {
   const fresh = `${OUTPUT}.${process.pid}`;
   const files = sources.filter((file) => file.endsWith('.c'));
   // No symbol of the static libraries leaves the addon: another one may carry another libbpf.
-  const own = ['-Wl,--exclude-libs,ALL', '-Wl,--gc-sections'];
+  const own = ['-Wl,--exclude-libs,ALL', '-Wl,--gc-sections', '-Wl,--wrap=stderr'];
   try {
     execFileSync('gcc', [...FLAGS, '-I', headers, '-o', fresh, ...files, ...own, ...link], {
       stdio: ['ignore', 'ignore', 'pipe'],

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Outgoing connections: refused when listed or quarantined, reported always.
+ *
+ * The cgroup hook is where the kernel itself asks, on behalf of connect(2), TCP fast open and io_uring alike, with the
+ * address already copied from user memory: what is judged is what is used. It runs in the process that connects (for
+ * io_uring perhaps in its worker thread) and its only effect is the answer, EPERM or not.
+ * inet_sock_set_state is the second witness for TCP: it sees a socket start to connect whoever asked for it, and
+ * reports what the first did not see, as when the hook cannot be attached or another program there bypasses it.
+ */
+#include "socket.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+static __always_inline __u32 destination_rule(const __u8 *address, __be16 port)
+{
+	struct destination_key key = { .prefix = 16 + 128, .port = port };
+	__u32 *rule;
+
+	__builtin_memcpy(key.address, address, 16);
+	rule = bpf_map_lookup_elem(&listed_destinations, &key);
+	if (!rule) {
+		key.port = 0;
+		rule = bpf_map_lookup_elem(&listed_destinations, &key);
+	}
+	return rule ? *rule : 0;
+}
+
+static __always_inline bool is_loopback(const __u8 *address)
+{
+	const __u32 *words = (const void *)address;
+
+	if (words[0] || words[1])
+		return false;
+	return (words[2] == bpf_htonl(0xffff) && address[12] == 127) ||
+	       (words[2] == 0 && words[3] == bpf_htonl(1));
+}
+
+static __always_inline __u8 judge(__u32 policy, __u32 rule, const __u8 *address)
+{
+	bool is_cut = (policy & POLICY_QUARANTINED) && !((policy & POLICY_ALLOW_LOOPBACK) && is_loopback(address));
+
+	if (policy & POLICY_PROTECTED)
+		return rule ? VERDICT_LISTED : VERDICT_NONE;
+	if (is_cut || (rule && (policy & POLICY_REFUSE)))
+		return VERDICT_ENFORCED;
+	return rule ? VERDICT_LISTED : VERDICT_NONE;
+}
+
+/* Returns what the hook answers: 1 go on, 0 EPERM. */
+static __always_inline int on_connect(struct bpf_sock_addr *context, const __u8 *address)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u32 protocol = context->protocol;
+	__be16 port = context->user_port;
+	__u32 rule = destination_rule(address, port);
+	__u8 verdict = judge(task_policy(task), rule, address);
+	__u64 cookie = bpf_get_socket_cookie(context);
+	int answer = verdict != VERDICT_ENFORCED;
+	struct socket_state state = {};
+	struct connect_event *event;
+
+	/* A resolver "connects" a UDP socket for each question; without a packet nothing has happened yet. */
+	if (protocol != IPPROTO_TCP && verdict == VERDICT_NONE)
+		return answer;
+	fill_header(&state.owner, task, EVENT_CONNECT, sizeof(*event));
+	if (protocol == IPPROTO_TCP)
+		bpf_map_update_elem(&sockets, &cookie, &state, BPF_ANY);
+	event = reserve_event(EVENT_CONNECT, sizeof(*event));
+	if (!event)
+		return answer;
+	event->header = state.owner;
+	event->cookie = cookie;
+	__builtin_memcpy(event->remote, address, 16);
+	__builtin_memset(event->local, 0, 16);
+	event->remote_port = bpf_ntohs(port);
+	event->local_port = 0;
+	event->family = family_of(address);
+	event->protocol = protocol;
+	event->source = SOURCE_CGROUP_HOOK;
+	event->verdict = verdict;
+	event->rule = rule;
+	event->state = 0;
+	bpf_ringbuf_submit(event, 0);
+	return answer;
+}
+
+SEC("cgroup/connect4")
+int on_connect4(struct bpf_sock_addr *context)
+{
+	__u32 address[4] = { 0, 0, bpf_htonl(0xffff), context->user_ip4 };
+
+	return on_connect(context, (const __u8 *)address);
+}
+
+SEC("cgroup/connect6")
+int on_connect6(struct bpf_sock_addr *context)
+{
+	__u32 address[4] = { context->user_ip6[0], context->user_ip6[1], context->user_ip6[2], context->user_ip6[3] };
+
+	return on_connect(context, (const __u8 *)address);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_sock_state, struct sock *socket, int old_state, int new_state)
+{
+	struct connect_event *event;
+	__u64 cookie;
+
+	if (new_state != TCP_SYN_SENT || BPF_CORE_READ(socket, sk_protocol) != IPPROTO_TCP)
+		return 0;
+	/* Cookies are given on demand; a socket without one was not at the other hook. */
+	cookie = BPF_CORE_READ(socket, __sk_common.skc_cookie.counter);
+	if (cookie && bpf_map_lookup_elem(&sockets, &cookie))
+		return 0;
+	event = reserve_event(EVENT_CONNECT, sizeof(*event));
+	if (!event)
+		return 0;
+	fill_header(&event->header, (struct task_struct *)bpf_get_current_task(), EVENT_CONNECT, sizeof(*event));
+	read_flow(event, &socket->__sk_common);
+	event->cookie = cookie;
+	event->protocol = IPPROTO_TCP;
+	event->source = SOURCE_SOCK_STATE;
+	event->rule = destination_rule(event->remote, bpf_htons(event->remote_port));
+	event->verdict = event->rule ? VERDICT_LISTED : VERDICT_NONE;
+	event->state = 0;
+	bpf_ringbuf_submit(event, 0);
+	return 0;
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Every program that starts, with its arguments; listed names die before their first instruction.
+ *
+ * sched_process_exec runs in the process itself when the new program is in place and before it returns to user space:
+ * the arguments are already in the new stack and no other thread exists that could change them, unlike at the entry of
+ * the system call. A SIGKILL that is sent here is acted on at the return to user space, so nothing of the program runs.
+ */
+#include "emit.h"
+#include "executable.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define WINDOW_BYTES 64
+
+struct exec_scratch {
+	struct exec_event event;
+	char text[FILENAME_MAX_BYTES + ARGS_MAX_BYTES];
+	char argv0[FILENAME_MAX_BYTES];
+	char window[WINDOW_BYTES]; /* the end of a path */
+	char name[NAME_BYTES]; /* its last part in lower case */
+	__u32 length; /* of name; kept here since the verifier then follows one state instead of 64 */
+};
+
+/* One for a CPU is enough: the kernel does not enter a program twice on one CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct exec_scratch);
+} exec_scratch SEC(".maps");
+
+static __always_inline void clear_name(struct exec_scratch *scratch)
+{
+	__builtin_memset(scratch->name, 0, sizeof(scratch->name));
+	*(volatile __u32 *)&scratch->length = 0;
+}
+
+/* The rule of the base name of what is in the window, or 0. */
+static __noinline __u32 window_rule(struct exec_scratch *scratch)
+{
+	volatile __u32 *length;
+	__u32 *rule;
+
+	if (!scratch)
+		return 0;
+	length = &scratch->length;
+	clear_name(scratch);
+	for (int at = 0; at < WINDOW_BYTES; at++) {
+		char one = scratch->window[at];
+		__u32 end = *length;
+
+		if (one == 0)
+			break;
+		if (one == '/') {
+			clear_name(scratch);
+			continue;
+		}
+		if (one >= 'A' && one <= 'Z')
+			one += 'a' - 'A';
+		if (end < NAME_BYTES - 1)
+			scratch->name[end] = one;
+		*length = end + 1;
+	}
+	if (*length == 0 || *length >= NAME_BYTES)
+		return 0;
+	rule = bpf_map_lookup_elem(&listed_names, scratch->name);
+	return rule ? *rule : 0;
+}
+
+/* The last bytes of a string whose length is known; a longer base name than a window is in no list. */
+static __always_inline __u32 path_rule(struct exec_scratch *scratch, const char *path, __u64 length)
+{
+	__u64 skip = length >= WINDOW_BYTES ? length - (WINDOW_BYTES - 1) : 0;
+
+	if (bpf_probe_read_kernel_str(scratch->window, WINDOW_BYTES, path + skip) <= 0)
+		return 0;
+	return window_rule(scratch);
+}
+
+static __always_inline void match_names(struct exec_scratch *scratch, struct linux_binprm *bprm)
+{
+	struct exec_event *event = &scratch->event;
+	const char *file_name = (const char *)BPF_CORE_READ(bprm, file, f_path.dentry, d_name.name);
+	__u64 filename_len = event->filename_len & (FILENAME_MAX_BYTES - 1);
+	long length;
+
+	event->match = NAME_COMM;
+	if ((event->rule = path_rule(scratch, event->header.comm, 0)))
+		return;
+	event->match = NAME_FILENAME;
+	if ((event->rule = path_rule(scratch, scratch->text, filename_len)))
+		return;
+	event->match = NAME_FILE;
+	if ((event->rule = path_rule(scratch, file_name, 0)))
+		return;
+	event->match = NAME_ARGV0;
+	length = bpf_probe_read_kernel_str(scratch->argv0, sizeof(scratch->argv0), scratch->text + filename_len);
+	if (event->args_len && length > 1 && (event->rule = path_rule(scratch, scratch->argv0, length - 1)))
+		return;
+	event->match = NAME_NONE;
+}
+
+static __always_inline __u64 read_filename(struct exec_scratch *scratch, struct linux_binprm *bprm)
+{
+	long length = bpf_probe_read_kernel_str(scratch->text, FILENAME_MAX_BYTES, BPF_CORE_READ(bprm, filename));
+
+	return length > 0 ? (length - 1) & (FILENAME_MAX_BYTES - 1) : 0;
+}
+
+/* Puts the arguments behind the file name. */
+static __always_inline __u64 read_args(struct exec_scratch *scratch, struct task_struct *task, __u64 at)
+{
+	struct exec_event *event = &scratch->event;
+	unsigned long start = BPF_CORE_READ(task, mm, arg_start);
+	__u64 total = BPF_CORE_READ(task, mm, arg_end) - start;
+	__u64 size = total;
+
+	event->args_total = total;
+	if (size > ARGS_MAX_BYTES) {
+		size = ARGS_MAX_BYTES;
+		event->flags |= EXEC_ARGS_TRUNCATED;
+	}
+	if (bpf_probe_read_user(scratch->text + at, size, (void *)start)) {
+		event->flags |= EXEC_ARGS_UNREADABLE;
+		size = 0;
+	}
+	event->args_len = size;
+	return size;
+}
+
+/* Protection is asked last, so that nothing above can forget it. */
+static __always_inline void enforce(struct exec_event *event, struct task_struct *task)
+{
+	__u32 policy = task_policy(task);
+
+	event->verdict = VERDICT_LISTED;
+	if (!(policy & POLICY_KILL) || (policy & POLICY_PROTECTED))
+		return;
+	if (bpf_send_signal(SIGKILL) == 0)
+		event->verdict = VERDICT_ENFORCED;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	__u32 zero = 0;
+	struct exec_scratch *scratch = bpf_map_lookup_elem(&exec_scratch, &zero);
+	struct exec_event *event;
+	__u64 filename_len, size;
+
+	if (!scratch) {
+		count_dropped(EVENT_EXEC);
+		return 0;
+	}
+	event = &scratch->event;
+	event->flags = describe_executable(BPF_CORE_READ(bprm, file), &event->inode, &event->dev);
+	event->verdict = VERDICT_NONE;
+	event->exec_reserved = 0;
+	filename_len = read_filename(scratch, bprm);
+	event->filename_len = filename_len;
+	size = sizeof(*event) + filename_len + read_args(scratch, task, filename_len);
+	fill_header(&event->header, task, EVENT_EXEC, size);
+	match_names(scratch, bprm);
+	if (event->rule)
+		enforce(event, task);
+	if (bpf_ringbuf_output(&events, event, size, 0))
+		count_dropped(EVENT_EXEC);
+	return 0;
+}

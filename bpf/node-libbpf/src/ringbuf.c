@@ -1,0 +1,313 @@
+/*
+ * The consumer of a ring buffer map.
+ *
+ * The kernel lays records out as { u32 length and two flag bits, u32 page offset, data, padding to 8 bytes } and maps
+ * the data pages twice in a row, so that no record is ever split (kernel/bpf/ringbuf.c, Documentation/bpf/ringbuf.rst).
+ * That is the layout the slab is promised to have, so committed records are copied as they lie, as many as fit, with
+ * one memcpy between discarded ones; libbpf's ring_buffer would cost a call for each.
+ *
+ * The map's descriptor polls readable while records are waiting, so it is watched directly. That is level-triggered:
+ * one slab a turn of the loop is enough, what remains is reported in the next turn, and others have theirs in between.
+ */
+#include "addon.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <uv.h>
+
+struct ring {
+	uv_poll_t poll; /* first: the handle's address is ours */
+	napi_env env;
+	int fd;
+	bool is_polling;
+	size_t page;
+	uint64_t mask; /* of positions: size of the data area less 1 */
+	uint64_t *consumer;
+	volatile uint64_t *producer;
+	char *data;
+	napi_ref slab;
+	napi_ref callback;
+	napi_async_context context;
+	napi_async_cleanup_hook_handle cleanup;
+	struct handle *handle; /* good while the ring is open */
+};
+
+struct batch {
+	size_t count;
+	size_t bytes;
+};
+
+/* Copies records from the ring while they fit. *oversized is set when not even one does. */
+static struct batch drain(struct ring *ring, char *slab, size_t room, bool *oversized)
+{
+	uint64_t position = *ring->consumer;
+	uint64_t end = __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
+	uint64_t start = position; /* of a run of records that is copied at once */
+	struct batch batch = {};
+
+	*oversized = false;
+	while (position < end) {
+		uint32_t *header = (uint32_t *)(ring->data + (position & ring->mask));
+		uint32_t length = __atomic_load_n(header, __ATOMIC_ACQUIRE);
+		uint32_t whole;
+
+		if (length & BPF_RINGBUF_BUSY_BIT)
+			break;
+		whole = ((length & ~BPF_RINGBUF_DISCARD_BIT) + BPF_RINGBUF_HDR_SZ + 7) & ~7u;
+		if (length & BPF_RINGBUF_DISCARD_BIT) {
+			memcpy(slab + batch.bytes, ring->data + (start & ring->mask), position - start);
+			batch.bytes += position - start;
+			position += whole;
+			start = position;
+			continue;
+		}
+		if (batch.bytes + (position - start) + whole > room) {
+			*oversized = batch.count == 0;
+			break;
+		}
+		position += whole;
+		batch.count++;
+	}
+	memcpy(slab + batch.bytes, ring->data + (start & ring->mask), position - start);
+	batch.bytes += position - start;
+	/* From here on the kernel may overwrite what was copied. */
+	__atomic_store_n(ring->consumer, position, __ATOMIC_RELEASE);
+	return batch;
+}
+
+static bool drain_into_slab(struct ring *ring, struct batch *batch)
+{
+	napi_value slab;
+	const void *bytes;
+	bool oversized;
+	size_t room;
+
+	/* Looked up each time: the memory may have been transferred to another thread, and has then no length. */
+	if (napi_get_reference_value(ring->env, ring->slab, &slab) != napi_ok ||
+	    !read_bytes(ring->env, slab, &bytes, &room))
+		return false;
+	*batch = drain(ring, (char *)(uintptr_t)bytes, room, &oversized);
+	if (oversized) {
+		log_begin();
+		throw_errno(ring->env, ENOBUFS, "ring", "A record is larger than the buffer of %zu bytes.", room);
+		return false;
+	}
+	return true;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	struct ring *ring = (struct ring *)poll;
+	napi_env env = ring->env;
+	napi_handle_scope scope;
+	napi_value callback, receiver, argv[2], error;
+	struct batch batch = {};
+	bool pending = false;
+
+	(void)status;
+	(void)events;
+	napi_open_handle_scope(env, &scope);
+	if (drain_into_slab(ring, &batch) && batch.count > 0) {
+		napi_get_reference_value(env, ring->callback, &callback);
+		napi_get_undefined(env, &receiver);
+		argv[0] = make_number(env, batch.count);
+		argv[1] = make_number(env, batch.bytes);
+		napi_get_global(env, &receiver);
+		/* Runs microtasks and process.nextTick afterwards, as for any event source. The ring may be closed in it. */
+		napi_make_callback(env, ring->context, receiver, callback, 2, argv, NULL);
+	}
+	if (napi_is_exception_pending(env, &pending) == napi_ok && pending) {
+		napi_get_and_clear_last_exception(env, &error);
+		napi_fatal_exception(env, error);
+	}
+	napi_close_handle_scope(env, scope);
+}
+
+static void ring_free(struct ring *ring)
+{
+	if (ring->consumer)
+		munmap(ring->consumer, ring->page);
+	if (ring->producer)
+		munmap((void *)(uintptr_t)ring->producer, ring->page + 2 * (ring->mask + 1));
+	if (ring->fd >= 0)
+		close(ring->fd);
+	free(ring);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct ring *ring = (struct ring *)handle;
+
+	napi_remove_async_cleanup_hook(ring->cleanup);
+	ring_free(ring);
+}
+
+/* The poll handle belongs to the loop until the loop has let go of it. */
+static void ring_release(napi_env env, void *thing)
+{
+	struct ring *ring = thing;
+
+	if (ring->slab)
+		napi_delete_reference(env, ring->slab);
+	if (ring->callback)
+		napi_delete_reference(env, ring->callback);
+	if (ring->context)
+		napi_async_destroy(env, ring->context);
+	ring->slab = NULL;
+	ring->callback = NULL;
+	ring->context = NULL;
+	if (ring->is_polling) {
+		ring->is_polling = false;
+		uv_poll_stop(&ring->poll);
+		uv_close((uv_handle_t *)&ring->poll, on_closed);
+	} else {
+		ring_free(ring);
+	}
+}
+
+/* The environment (a worker, or the process) ends while the ring is open. */
+static void on_environment_end(napi_async_cleanup_hook_handle hook, void *data)
+{
+	struct ring *ring = data;
+
+	(void)hook;
+	if (!ring->is_polling)
+		return; /* closing already; on_closed removes the hook */
+	ring->handle->thing = NULL;
+	ring_release(ring->env, ring);
+}
+
+static int ring_map_memory(struct ring *ring, const struct map *map)
+{
+	void *memory;
+
+	ring->page = sysconf(_SC_PAGESIZE);
+	ring->mask = map->max_entries - 1;
+	ring->fd = fcntl(map->fd, F_DUPFD_CLOEXEC, 0);
+	if (ring->fd < 0)
+		return -errno;
+	memory = mmap(NULL, ring->page, PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd, 0);
+	if (memory == MAP_FAILED)
+		return -errno;
+	ring->consumer = memory;
+	memory = mmap(NULL, ring->page + 2 * (size_t)map->max_entries, PROT_READ, MAP_SHARED, ring->fd, ring->page);
+	if (memory == MAP_FAILED)
+		return -errno;
+	ring->producer = memory;
+	ring->data = (char *)memory + ring->page;
+	return 0;
+}
+
+static int ring_start_polling(napi_env env, struct ring *ring, napi_value callback)
+{
+	uv_loop_t *loop;
+	int err;
+
+	napi_create_reference(env, callback, 1, &ring->callback);
+	napi_async_init(env, NULL, make_text(env, "BpfRingBuffer"), &ring->context);
+	napi_get_uv_event_loop(env, &loop);
+	err = uv_poll_init(loop, &ring->poll, ring->fd);
+	if (err)
+		return err;
+	ring->is_polling = true;
+	return uv_poll_start(&ring->poll, UV_READABLE, on_readable);
+}
+
+static napi_value ring_open(napi_env env, napi_callback_info info)
+{
+	struct ring *ring;
+	struct map *map;
+	napi_value argv[3], value;
+	const void *bytes;
+	size_t size;
+	int err;
+
+	log_begin();
+	if (!read_args(env, info, 3, argv) || !(map = handle_get(env, argv[0], HANDLE_MAP, "ring")) ||
+	    !read_bytes(env, argv[1], &bytes, &size))
+		return NULL;
+	if (map->type != BPF_MAP_TYPE_RINGBUF)
+		return throw_errno(env, EINVAL, "ring", "Map %s is no ring buffer.", map->name);
+	ring = calloc(1, sizeof(*ring));
+	if (!ring)
+		return throw_errno(env, ENOMEM, "ring", "There is no memory for a ring buffer.");
+	ring->env = env;
+	ring->fd = -1;
+	err = ring_map_memory(ring, map);
+	if (err) {
+		ring_free(ring);
+		return throw_errno(env, err, "ring", "The memory of map %s cannot be mapped.", map->name);
+	}
+	napi_create_reference(env, argv[1], 1, &ring->slab);
+	value = handle_new(env, HANDLE_RING, ring, ring_release);
+	if (!value || is_undefined(env, argv[2]))
+		return value;
+	napi_get_value_external(env, value, (void **)&ring->handle);
+	/* Before polling starts, since on_closed expects the hook. */
+	napi_add_async_cleanup_hook(env, on_environment_end, ring, &ring->cleanup);
+	err = ring_start_polling(env, ring, argv[2]);
+	if (err) {
+		if (!ring->is_polling)
+			napi_remove_async_cleanup_hook(ring->cleanup);
+		ring->handle->thing = NULL;
+		ring_release(env, ring);
+		return throw_errno(env, err, "ring", "The ring buffer of map %s cannot be watched.", map->name);
+	}
+	return value;
+}
+
+static napi_value ring_drain(napi_env env, napi_callback_info info)
+{
+	struct ring *ring;
+	struct batch batch;
+	napi_value argv[1], result;
+
+	log_begin();
+	if (!read_args(env, info, 1, argv) || !(ring = handle_get(env, argv[0], HANDLE_RING, "ring")) ||
+	    !drain_into_slab(ring, &batch))
+		return NULL;
+	napi_create_object(env, &result);
+	set_property(env, result, "count", make_number(env, batch.count));
+	set_property(env, result, "bytes", make_number(env, batch.bytes));
+	return result;
+}
+
+static napi_value ring_available(napi_env env, napi_callback_info info)
+{
+	struct ring *ring;
+	napi_value argv[1];
+
+	log_begin();
+	if (!read_args(env, info, 1, argv) || !(ring = handle_get(env, argv[0], HANDLE_RING, "ring")))
+		return NULL;
+	return make_number(env, __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE) - *ring->consumer);
+}
+
+static napi_value ring_ref(napi_env env, napi_callback_info info)
+{
+	struct ring *ring;
+	napi_value argv[2];
+	bool on = true;
+
+	log_begin();
+	if (!read_args(env, info, 2, argv) || !(ring = handle_get(env, argv[0], HANDLE_RING, "ring")))
+		return NULL;
+	napi_get_value_bool(env, argv[1], &on);
+	if (ring->is_polling && on)
+		uv_ref((uv_handle_t *)&ring->poll);
+	else if (ring->is_polling)
+		uv_unref((uv_handle_t *)&ring->poll);
+	return NULL;
+}
+
+const struct function ring_functions[] = {
+	{ "ringOpen", ring_open },
+	{ "ringDrain", ring_drain },
+	{ "ringAvailable", ring_available },
+	{ "ringRef", ring_ref },
+	{ NULL, NULL },
+};
