@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { Fingerprint } from '../api/fingerprint.ts';
+import type { Facet, Fingerprint } from '../api/fingerprint.ts';
+import { isStratum, parseEndpoint } from './endpoint.ts';
 import { parseImage } from './image.ts';
-import { workloadView } from './workload.ts';
+import { findWallets } from './wallet/wallet.ts';
+import { type ContainerView, workloadView } from './workload.ts';
+
+const FACET_LIMIT = 64;
 
 /**
  * The traits of a workload. The template facet covers what runs (image repository, command, arguments) and
@@ -10,27 +14,65 @@ import { workloadView } from './workload.ts';
 export function fingerprintObject(object: unknown): Fingerprint {
   const view = workloadView(object);
   if (!view) return [];
-  const facets: { facet: Fingerprint[number]['facet']; value: string }[] = [];
-  const owner = view.owner ?? { kind: view.kind, name: view.name };
+  const facets = new Facets();
   for (const container of view.containers) {
     const reference = parseImage(container.image);
     const repository = reference ? `${reference.host}/${reference.path}` : container.image;
-    facets.push({ facet: 'template', value: templateHash(repository, container.command, container.args) });
-    if (reference?.digest) facets.push({ facet: 'image', value: `${repository}@${reference.digest}` });
+    facets.add('template', templateHash(repository, container));
+    if (reference?.digest) facets.add('image', `${repository}@${reference.digest}`);
+    const env = container.env.map(({ value }) => value);
+    addDestinations(facets, [...container.command, ...container.args, container.script?.text ?? '', ...env]);
   }
-  facets.push({ facet: 'owner', value: `${view.namespace}/${owner.kind}/${owner.name}` });
-  return facets;
+  const owner = view.owner ?? { kind: view.kind, name: view.name };
+  if (owner.name !== '') facets.add('owner', `${view.namespace}/${owner.kind}/${owner.name}`);
+  return facets.list;
 }
 
+/** The traits of a process; `image` is that of its container, with the digest. */
 export function fingerprintProcess(process: {
   argv: readonly string[];
   sha256?: string | null;
+  image?: string | null;
 }): Fingerprint {
-  return process.sha256 ? [{ facet: 'binary', value: process.sha256 }] : [];
+  const facets = new Facets();
+  if (process.sha256) facets.add('binary', process.sha256);
+  const reference = process.image ? parseImage(process.image) : undefined;
+  if (reference?.digest) facets.add('image', `${reference.host}/${reference.path}@${reference.digest}`);
+  addDestinations(facets, process.argv);
+  return facets.list;
 }
 
-function templateHash(repository: string, command: readonly string[], args: readonly string[]): string {
-  return `sha256:${createHash('sha256')
-    .update(JSON.stringify([repository, command, args]))
-    .digest('hex')}`;
+class Facets {
+  readonly #facets = new Map<string, { facet: Facet; value: string }>();
+
+  add(facet: Facet, value: string): void {
+    if (this.#facets.size < FACET_LIMIT && value.length <= 1024)
+      this.#facets.set(`${facet} ${value}`, { facet, value });
+  }
+
+  get list(): Fingerprint {
+    return [...this.#facets.values()];
+  }
+}
+
+/** Wallets by checksum. Pools by scheme, or as the address beside a wallet: the pool of somebody is no trait. */
+function addDestinations(facets: Facets, texts: readonly string[]): void {
+  const wallets = texts.flatMap(findWallets).filter(({ checked }) => checked);
+  for (const { address } of wallets) facets.add('wallet', address);
+  for (const word of texts.flatMap((text) => text.split(/[\s"']+/, 256))) {
+    const value = word.replace(/^-{1,2}[a-zA-Z-]+=/, '').replace(/^-o(?=\S)/, '');
+    const endpoint = parseEndpoint(value);
+    if (endpoint?.port === undefined) continue;
+    const dotted = endpoint.host.includes('.');
+    if (isStratum(endpoint) || (wallets.length > 0 && dotted && endpoint.scheme === '')) {
+      facets.add('pool', `${endpoint.host}:${endpoint.port}`);
+    }
+  }
+}
+
+/** Every blank and every split of words is made equal: `sh -c "a b"` written in one string or in a list. */
+function templateHash(repository: string, { command, args, script }: ContainerView): string {
+  const words = [...command, ...args].map((word) => word.normalize('NFKC').replace(/\s+/g, ' ').trim());
+  const whole = JSON.stringify([repository.toLowerCase(), words, script?.text.trim() ?? '']);
+  return `sha256:${createHash('sha256').update(whole).digest('hex')}`;
 }

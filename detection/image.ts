@@ -1,4 +1,5 @@
 import type { Docket } from './docket.ts';
+import { minerWordScore, nameIn } from './names.ts';
 import { fold } from './text.ts';
 
 /** An image reference in its parts (distribution/reference grammar), with the defaults of Docker filled in. */
@@ -10,8 +11,11 @@ export interface ImageReference {
   digest?: string;
 }
 
+const REFERENCE_LENGTH = 1024;
+
 /** Undefined when the text is no image reference, such as a pattern with an asterisk. */
 export function parseImage(image: string): ImageReference | undefined {
+  if (image.length > REFERENCE_LENGTH) return undefined;
   const [named = '', digest] = image.trim().split('@', 2);
   const slash = named.indexOf('/');
   const first = slash < 0 ? '' : named.slice(0, slash);
@@ -19,7 +23,7 @@ export function parseImage(image: string): ImageReference | undefined {
   const rest = hasHost ? named.slice(slash + 1) : named;
   const colon = rest.indexOf(':', rest.lastIndexOf('/') + 1);
   const bare = colon < 0 ? rest : rest.slice(0, colon);
-  if (!/^[\p{L}\p{N}][\p{L}\p{N}\p{Cf}._/-]*$/u.test(bare)) return undefined;
+  if (!/^[\p{L}\p{N}][\p{L}\p{N}\p{Cf}\p{Mn}._/-]*$/u.test(bare)) return undefined;
   const host = hasHost
     ? first.replace(/^(index|registry-1|registry\.hub)\.docker\.(io|com)$/, 'docker.io')
     : 'docker.io';
@@ -31,14 +35,31 @@ export function parseImage(image: string): ImageReference | undefined {
   };
 }
 
+/** Judges an image by the steps of its repository, and by its tag: `tools:xmrig-6.21`. */
 export function judgeImage(image: string, path: string, docket: Docket): void {
   const reference = parseImage(image);
   if (!reference) return;
-  const { nameKinds, images } = docket.indicators;
   const repository = fold(reference.path);
-  const named = repository.split('/').find((segment) => nameKinds.get(segment) === 'miner');
-  if (named !== undefined) docket.report('miner-image', path, `The image is called ${named}.`, named);
-  else if (images.has(repository) || images.has(`${reference.host}/${repository}`)) {
-    docket.report('miner-image', path, `The image ${repository} carried a miner.`, repository, 100);
+  const { images } = docket.indicators;
+  const bare = repository.replace(/^library\//, '');
+  if (images.has(repository) || images.has(bare) || images.has(`${reference.host}/${repository}`)) {
+    docket.report('miner-image', path, `The image ${bare} carried a miner before.`, bare, 100);
+    return;
+  }
+  const steps = repository.split('/', 16);
+  const matches = [...steps, reference.tag ?? ''].map((step) => nameIn(step, docket.indicators));
+  const mention = matches.find((match) => match?.kind === 'mention');
+  const miner = matches.find((match) => match?.kind === 'miner');
+  // xmrig/xmrig-exporter speaks of a miner, whoever publishes it.
+  if (mention)
+    docket.report('miner-mention', path, `The image is called ${mention.name} and more.`, repository);
+  else if (miner) docket.report('miner-image', path, `The image is called ${miner.name}.`, repository);
+  else {
+    const last = matches[steps.length - 1];
+    if (last?.kind === 'node')
+      docket.report('blockchain-node', path, `The image runs ${last.name}.`, repository);
+    const score = minerWordScore(steps.at(-1) ?? '');
+    if (score > 0)
+      docket.report('miner-word', path, `The image is called ${steps.at(-1)}.`, repository, score);
   }
 }

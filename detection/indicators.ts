@@ -15,7 +15,7 @@ export interface Indicators {
   readonly addresses: readonly AddressRange[];
   /** SHA-256 of miner binaries; for the kernel map. */
   readonly hashes: ReadonlySet<string>;
-  /** Every known name, folded, with its kind. */
+  /** Every known name by its nameKey, with its kind. */
   readonly nameKinds: ReadonlyMap<string, NameKind>;
   /** Pool domains; a host belongs to one when any suffix of its labels is here. */
   readonly pools: ReadonlySet<string>;
@@ -38,7 +38,7 @@ export function compileIndicators(rows: Rows, shell: ShellParser): Indicators {
     names: rows.names.filter(({ kind }) => kind === 'miner').map(({ name }) => name),
     addresses,
     hashes: new Set(rows.hashes.map(({ sha256 }) => sha256)),
-    nameKinds: new Map(rows.names.map(({ name, kind }) => [name, kind])),
+    nameKinds: new Map(rows.names.map(({ name, kind }) => [nameKey(name), kind])),
     pools: new Set(rows.pools.map(({ domain }) => domain)),
     addressRanges: new AddressRanges(addresses),
     images: new Set(rows.images.map(({ image }) => image)),
@@ -63,11 +63,16 @@ export function withExtra(indicators: Indicators, extra: SentryPolicySpec['indic
     names: [...indicators.names, ...names],
     addresses,
     hashes: union(indicators.hashes, extra.hashes ?? []),
-    nameKinds: new Map([...indicators.nameKinds, ...names.map((name) => [name, 'miner'] as const)]),
+    nameKinds: new Map([...indicators.nameKinds, ...names.map((name) => [nameKey(name), 'miner'] as const)]),
     pools: union(indicators.pools, extra.pools ?? []),
     addressRanges: more.length === 0 ? indicators.addressRanges : new AddressRanges(addresses),
     images: union(indicators.images, extra.images ?? []),
   };
+}
+
+/** Names are compared without regard to how their parts are joined. */
+export function nameKey(name: string): string {
+  return fold(name).replace(/[_.]/g, '-');
 }
 
 /** Whether `host`, or a domain above it, is in `domains`. The cost is the number of labels. */

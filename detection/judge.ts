@@ -1,43 +1,93 @@
+import type { Word } from './arguments.ts';
+import { runInside } from './container-command.ts';
+import { judgeData } from './data-entries.ts';
 import { Docket } from './docket.ts';
+import { judgeEnvironment } from './environment.ts';
 import { judgeImage } from './image.ts';
 import type { Indicators } from './indicators.ts';
-import { fold } from './text.ts';
+import { judgePosture } from './posture.ts';
+import { judgeScriptText } from './script-text.ts';
+import { isRecord } from './shape.ts';
+import { Machine } from './shell/machine.ts';
 import { type Judgement, judgementOf } from './verdict.ts';
-import { workloadView } from './workload.ts';
+import { type ContainerView, workloadView } from './workload.ts';
 
 export interface JudgeOptions {
   indicators: Indicators;
 }
 
-/** Judges what a Kubernetes object of any kind would run. Never throws, whatever the object is. */
+/**
+ * Judges what a Kubernetes object of any kind would run, and the files that it carries. Lists are taken apart
+ * by the caller. Never throws, whatever the object is.
+ */
 export function judgeObject(object: unknown, { indicators }: JudgeOptions): Judgement {
   const docket = new Docket(indicators);
+  const machine = new Machine(docket);
+  if (isRecord(object)) judgeData(object, machine);
   const view = workloadView(object);
-  for (const container of view?.containers ?? []) {
-    judgeImage(container.image, `${container.path}.image`, docket);
-    judgeWords([...container.command, ...container.args], `${container.path}.command`, docket);
+  if (!view) return judgementOf(docket.findings);
+  for (const container of view.containers) judgeContainer(container, machine);
+  for (const script of view.scripts) judgeScriptText(script.text, script.path, machine);
+  for (const path of view.malformed) {
+    docket.report('malformed-workload', path, `${path} has a type that the API server does not take.`);
   }
+  if (view.truncated)
+    docket.report('analysis-limit', '', 'The object is too deep or too large; parts were not read.');
+  if (docket.findings.length > 0) judgePosture(view, docket);
   return judgementOf(docket.findings);
 }
 
-/** Judges the command of `kubectl exec`. */
+/** Judges the command of `kubectl exec`. Paths of the findings are `command[0]` and so on. */
 export function judgeExecRequest(
   request: { command: readonly string[]; container?: string },
   { indicators }: JudgeOptions,
 ): Judgement {
   const docket = new Docket(indicators);
-  judgeWords(request.command, 'command', docket);
+  judgeCommand(wordsOf(request.command, 'command'), new Machine(docket));
   return judgementOf(docket.findings);
 }
 
-function judgeWords(words: readonly string[], path: string, docket: Docket): void {
-  for (const [index, word] of words.join(' ').split(/\s+/).entries()) {
-    const folded = fold(word);
-    if (/^stratum\S*:\/\//.test(folded))
-      docket.report('stratum-url', path, `It names the pool ${word}.`, word);
-    const name = folded.slice(folded.lastIndexOf('/') + 1);
-    if (index === 0 && docket.indicators.nameKinds.get(name) === 'miner') {
-      docket.report('miner-name', path, `It starts ${name}.`, name);
-    }
-  }
+function judgeContainer(container: ContainerView, machine: Machine): void {
+  const { path, image, env } = container;
+  judgeImage(image, `${path}.image`, machine.docket);
+  judgeEnvironment(env, machine.docket);
+  const variables = expandVariables(env);
+  // What an init container writes, another may run: the files stay, the variables do not.
+  machine.scope = machine.scope.withVariables(variables);
+  const words = [
+    ...wordsOf(container.command, `${path}.command`),
+    ...wordsOf(container.args, `${path}.args`),
+  ].map((word) => ({ ...word, text: expandReferences(word.text, variables) }));
+  judgeCommand(words, machine);
+  for (const hook of container.hooks) judgeCommand(wordsOf(hook.command, hook.path), machine);
+  if (container.script) judgeScriptText(container.script.text, container.script.path, machine);
+}
+
+/** A command, or the arguments of an entrypoint that only the image knows. */
+function judgeCommand(words: readonly Word[], machine: Machine): void {
+  const [first] = words;
+  if (!first) return;
+  machine.path = first.path;
+  // No program has blanks in its name, but a scanner that looks at words alone is fooled by it.
+  if (/\s/.test(first.text.trim())) machine.runScript(words.map(({ text }) => text).join(' '), first.path);
+  else runInside(words, machine);
+}
+
+function wordsOf(texts: readonly string[], path: string): Word[] {
+  return texts.map((text, index) => ({ text, path: `${path}[${index}]` }));
+}
+
+/** `$(NAME)` in command, args and the value of a variable (the kubelet's expansion). `$$` escapes. */
+function expandReferences(text: string, variables: ReadonlyMap<string, string>): string {
+  if (!text.includes('$(')) return text;
+  return text.replace(/\$\$|\$\(([A-Za-z_][\w.-]*)\)/g, (whole, name?: string) =>
+    name === undefined ? whole : (variables.get(name) ?? whole),
+  );
+}
+
+/** In order: a variable may refer to those before it. */
+function expandVariables(env: ContainerView['env']): Map<string, string> {
+  const variables = new Map<string, string>();
+  for (const { name, value } of env) variables.set(name, expandReferences(value, variables));
+  return variables;
 }

@@ -21,16 +21,22 @@ const SKIPPED = new Set([
   'annotations',
 ]);
 
+/** Fields that hold a script outside of containers: KubeVirt, Karpenter, Cluster API. */
+const SCRIPT_FIELD =
+  /^(userData|user-data|preKubeadmCommands|postKubeadmCommands|bootcmd|runcmd|startupScript)$/;
+
 const DEPTH_LIMIT = 24;
 const NODE_LIMIT = 20_000;
 
 /** Finds what runs in an object of any kind, within bounds. */
 export function findPodParts(object: JsonRecord): {
   parts: PodPart[];
+  scripts: { path: string; text: string }[];
   malformed: string[];
   truncated: boolean;
 } {
   const parts: PodPart[] = [];
+  const scripts: { path: string; text: string }[] = [];
   const malformed: string[] = [];
   let nodes = 0;
   let truncated = false;
@@ -68,6 +74,7 @@ export function findPodParts(object: JsonRecord): {
       const child = node[key];
       const isList = inContainers || (CONTAINER_LISTS as readonly string[]).includes(key);
       const at = path === '' ? key : `${path}.${key}`;
+      if (SCRIPT_FIELD.test(key)) scripts.push({ path: at, text: scriptOf(child) });
       if (isList && !inContainers && !Array.isArray(child) && child !== null && child !== undefined)
         malformed.push(at);
       visit(child, at, depth + 1, next, isList);
@@ -75,7 +82,11 @@ export function findPodParts(object: JsonRecord): {
   };
 
   visit(object, '', 0, object, false);
-  return { parts, malformed, truncated };
+  return { parts, scripts, malformed, truncated };
+}
+
+function scriptOf(value: unknown): string {
+  return Array.isArray(value) ? value.map(textOf).join('\n') : textOf(value);
 }
 
 function looksLikeContainer(node: JsonRecord): boolean {

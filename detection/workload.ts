@@ -37,6 +37,8 @@ export interface WorkloadView {
   /** The controller among the ownerReferences. Context only: anybody can write one. */
   owner?: WorkloadRef;
   containers: ContainerView[];
+  /** Scripts outside of containers: cloud-init user data, boot commands. */
+  scripts: { path: string; text: string }[];
   posture: PostureView[];
   /** Paths of fields that have another type than the API server takes. */
   malformed: string[];
@@ -51,8 +53,8 @@ export interface WorkloadView {
  */
 export function workloadView(object: unknown): WorkloadView | undefined {
   if (!isRecord(object)) return undefined;
-  const { parts, malformed, truncated } = findPodParts(object);
-  if (parts.length === 0 && malformed.length === 0) return undefined;
+  const { parts, scripts, malformed, truncated } = findPodParts(object);
+  if (parts.length === 0 && scripts.length === 0 && malformed.length === 0 && !truncated) return undefined;
   const metadata = isRecord(object.metadata) ? object.metadata : {};
   const owner = ownerOf(metadata);
   const view: WorkloadView = {
@@ -61,6 +63,7 @@ export function workloadView(object: unknown): WorkloadView | undefined {
     name: textOf(metadata.name) || textOf(metadata.generateName),
     ...(owner ? { owner } : {}),
     containers: [],
+    scripts,
     posture: [],
     malformed,
     truncated,

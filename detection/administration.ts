@@ -1,0 +1,83 @@
+import type { Word } from './arguments.ts';
+import type { Docket } from './docket.ts';
+import { nameIn } from './names.ts';
+
+type Check = (words: readonly Word[], docket: Docket) => void;
+
+/** What droppers do to a machine besides mining; none of it is proof. By name of the program. */
+export const ADMINISTRATION: Record<string, Check> = {
+  pkill: killsRivals,
+  killall: killsRivals,
+  sysctl: onMatch(/^vm\.nr_hugepages\s*=/, 'huge-page-tuning', 'It sets the number of huge pages.'),
+  modprobe: onMatch(/^msr$/, 'msr-tuning', 'It loads the MSR driver.'),
+  wrmsr: always('msr-tuning', 'It writes model-specific registers.'),
+  setenforce: onMatch(/^(0|permissive)$/i, 'defence-evasion', 'It switches SELinux off.'),
+  ufw: onMatch(/^disable$/, 'defence-evasion', 'It switches the firewall off.'),
+  iptables: onMatch(/^(-F|--flush)$/, 'defence-evasion', 'It flushes the firewall.'),
+  history: onMatch(/^-c$/, 'defence-evasion', 'It clears the history of the shell.'),
+  chattr: onMatch(/^[+-][ai]+$/, 'defence-evasion', 'It locks or unlocks files against change.'),
+  systemctl: (words, docket) => {
+    const verb = words[1]?.text ?? '';
+    const unit = words
+      .slice(2)
+      .find(({ text }) =>
+        /aliyun|aegis|cloudmonitor|apparmor|auditd|firewalld|falco|tetragon|crowdstrike|qcloud|YDService/i.test(
+          text,
+        ),
+      );
+    if (/^(stop|disable|mask)$/.test(verb) && unit) {
+      docket.report('defence-evasion', unit.path, `It stops ${unit.text}.`, unit.text);
+    }
+  },
+  apt: installs,
+  'apt-get': installs,
+  apk: installs,
+  yum: installs,
+  dnf: installs,
+  microdnf: installs,
+  zypper: installs,
+  pacman: installs,
+  snap: installs,
+  brew: installs,
+  pip: installs,
+  pip3: installs,
+  npm: installs,
+  npx: installs,
+  yarn: installs,
+  go: installs,
+  cargo: installs,
+  conda: installs,
+  'nix-env': installs,
+};
+
+function killsRivals(words: readonly Word[], docket: Docket): void {
+  const rival = words.slice(1).find(({ text }) => nameIn(text, docket.indicators)?.kind === 'miner');
+  if (rival) docket.report('rival-kill', rival.path, `It ends processes called ${rival.text}.`, rival.text);
+}
+
+const INSTALL = /^(install|add|get|run|i|-S\w*|-i\w*|exec|dlx|global)$/;
+
+function installs(words: readonly Word[], docket: Docket): void {
+  const runs = /^npx/.test(words[0]?.text ?? '');
+  if (!runs && !words.slice(1, 6).some(({ text }) => INSTALL.test(text))) return;
+  for (const { text, path } of words.slice(1)) {
+    const miner = text.split('/').map((step) => nameIn(step.replace(/[@=<>~].*$/, ''), docket.indicators));
+    const found = miner.find((match) => match?.kind === 'miner');
+    if (found) docket.report('miner-download', path, `It installs ${found.name}.`, text);
+  }
+}
+
+function onMatch(
+  pattern: RegExp,
+  rule: 'huge-page-tuning' | 'msr-tuning' | 'defence-evasion',
+  message: string,
+): Check {
+  return (words, docket) => {
+    const word = words.slice(1).find(({ text }) => pattern.test(text));
+    if (word) docket.report(rule, word.path, message, word.text);
+  };
+}
+
+function always(rule: 'msr-tuning', message: string): Check {
+  return (words, docket) => docket.report(rule, words[0]?.path ?? '', message, words[0]?.text);
+}

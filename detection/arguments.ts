@@ -1,0 +1,149 @@
+import { isMiningPort } from './destination.ts';
+import { type Endpoint, isStratum, isWeb, isWildcard, parseEndpoint } from './endpoint.ts';
+import { hasDomain, type Indicators } from './indicators.ts';
+import { longOption } from './option-grammar.ts';
+import type { OptionRole } from './rows.ts';
+import { fold, UNKNOWN } from './text.ts';
+import { type Wallet, walletOf } from './wallet/wallet.ts';
+
+/** One argument, and where it stands. */
+export interface Word {
+  text: string;
+  path: string;
+}
+
+/** What the arguments of one command say, read as a miner would read them. */
+export interface ArgumentFacts {
+  endpoints: {
+    endpoint: Endpoint;
+    word: Word;
+    role: OptionRole | undefined;
+    peer: boolean;
+    known: boolean;
+  }[];
+  wallets: { wallet: Wallet; word: Word; role: OptionRole | undefined }[];
+  /** Options that only miners have, by name. */
+  marks: Map<string, Word>;
+  algorithm: { name: string; common: boolean; word: Word } | undefined;
+  port: number | undefined;
+  user: string | undefined;
+  password: string | undefined;
+}
+
+/** A node is told about its peers; that is no destination for shares. */
+const PEER_OPTION = /peer|seed|node|daemon|rpc|listen|bind|zmq|block|deny|allow|ignore|exclude|filter|match/;
+
+/** Reads long options with unique prefixes and `=`, short ones with glued values, and bare words. */
+export function readArguments(words: readonly Word[], indicators: Indicators): ArgumentFacts {
+  const facts: ArgumentFacts = {
+    endpoints: [],
+    wallets: [],
+    marks: new Map(),
+    algorithm: undefined,
+    port: undefined,
+    user: undefined,
+    password: undefined,
+  };
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] as Word;
+    const text = word.text;
+    const option = optionOf(text, indicators);
+    if (!option) {
+      readValue(facts, indicators, word, text, undefined, '');
+      continue;
+    }
+    const { name, role, glued } = option;
+    if (role === 'mark') facts.marks.set(name, word);
+    const next = words[at + 1];
+    if (glued !== undefined) readValue(facts, indicators, word, glued, role, name);
+    else if (
+      role !== undefined &&
+      role !== 'mark' &&
+      role !== 'value' &&
+      next &&
+      !/^--?[A-Za-z]/.test(next.text)
+    ) {
+      readValue(facts, indicators, next, next.text, role, name);
+      at++;
+    } else if (next && (role === undefined || role === 'value') && PEER_OPTION.test(name)) {
+      readValue(facts, indicators, next, next.text, undefined, name);
+      at++;
+    }
+  }
+  return facts;
+}
+
+interface Option {
+  name: string;
+  role: OptionRole | undefined;
+  glued: string | undefined;
+}
+
+function optionOf(text: string, { options }: Indicators): Option | undefined {
+  if (text.length < 2 || text.length > 4096) return undefined;
+  const folded = text.charCodeAt(0) === 45 ? text : fold(text.slice(0, 64));
+  if (folded.charCodeAt(0) !== 45) return undefined;
+  const shown = folded === text ? text : fold(text);
+  const equals = shown.indexOf('=');
+  const glued = equals < 0 ? undefined : text.slice(text.indexOf('=') + 1);
+  if (shown.startsWith('--')) {
+    const written = shown.slice(2, equals < 0 ? undefined : equals);
+    const found = longOption(options, written) ?? longOption(options, fold(written));
+    return { name: found?.name ?? written, role: found?.role, glued };
+  }
+  const single = shown.slice(1, equals < 0 ? undefined : equals);
+  const role = options.single.get(single) ?? (single.length > 2 ? options.long.get(single) : undefined);
+  if (role !== undefined) return { name: single, role, glued };
+  const letter = shown[1] as string;
+  const short = options.short.get(letter);
+  if (short === undefined) return { name: single, role: undefined, glued };
+  const rest = shown.slice(2).replace(/^=/, '');
+  // A flag without a value may lead a cluster: `-Bo pool:3333` is -B -o.
+  if (short === 'value' && rest !== '') {
+    const last = options.short.get(rest[0] as string);
+    if (last === 'pool' || last === 'user')
+      return { name: rest, role: last, glued: rest.slice(1) || undefined };
+  }
+  return { name: letter, role: short, glued: rest === '' ? undefined : rest };
+}
+
+function readValue(
+  facts: ArgumentFacts,
+  indicators: Indicators,
+  word: Word,
+  value: string,
+  role: OptionRole | undefined,
+  name: string,
+): void {
+  const known = value.replaceAll(UNKNOWN, '');
+  if (role === 'algorithm' || role === 'value' || role === undefined) {
+    const common = indicators.algorithms.get(fold(known));
+    if (common !== undefined && (role === 'algorithm' || (!common && name !== ''))) {
+      facts.algorithm ??= { name: known, common, word };
+    }
+  }
+  if (role === 'user' || role === 'wallet' || role === 'login' || role === 'worker') facts.user ??= known;
+  if (role === 'password') facts.password ??= known;
+  if (role === 'port' && /^\d{1,5}$/.test(known)) facts.port = Number(known);
+  const wallet = walletOf(known);
+  if (wallet) facts.wallets.push({ wallet, word, role });
+  // Several pools stand in one value; SRBMiner parts them with ! and ;.
+  for (const part of role === 'pool' ? known.split(/[!;,]/, 8) : [known]) {
+    const endpoint = parseEndpoint(part);
+    if (!endpoint) continue;
+    if (role === 'password' && !isStratum(endpoint)) continue;
+    const peer = (role === undefined || role === 'value') && PEER_OPTION.test(name);
+    facts.endpoints.push({ endpoint, word, role, peer, known: hasDomain(indicators.pools, endpoint.host) });
+    const inside = endpoint.user === '' ? undefined : walletOf(endpoint.user);
+    if (inside) facts.wallets.push({ wallet: inside, word, role: 'wallet' });
+  }
+}
+
+/** Whether an endpoint has the shape of a pool: a port that is not the web's, and nothing of a web page. */
+export function isPoolShaped(endpoint: Endpoint, port = endpoint.port): boolean {
+  return port !== undefined && !isWeb(endpoint) && endpoint.path.length <= 1 && !isWildcard(endpoint);
+}
+
+export function hasMiningPort({ port }: Endpoint): boolean {
+  return port !== undefined && isMiningPort(port);
+}

@@ -1,0 +1,136 @@
+import { isPoolShaped, type Word } from './arguments.ts';
+import { isFetchable, judgeDownloadedRun, judgeUrl } from './download.ts';
+import { isStratum, parseEndpoint } from './endpoint.ts';
+import { hasDomain } from './indicators.ts';
+import { judgeArguments } from './miner-arguments.ts';
+import { decodeBase64, inflate } from './shell/decode.ts';
+import { unescapeAnsi } from './shell/escapes.ts';
+import type { Machine } from './shell/machine.ts';
+
+/** A call that starts a program, right before its first argument. */
+const SPAWN =
+  /\b(run|call|check_call|check_output|popen|system|getoutput|getstatusoutput|exec\w*|spawn\w*|shell_exec|passthru|posix_spawn|proc_open|backtick|fork|qx)\s*\(?\s*[[(]?\s*[rbfu]*$/i;
+const RUNS =
+  /\b(exec|eval|system|popen|spawn\w*|subprocess|child_process|execSync|execFile|shell_exec|passthru|chmod|fork|compile|instance_eval)\b/i;
+const FETCHES =
+  /\b(urlopen|urlretrieve|requests|urllib\w*|fetch|https?\.get|LWP|file_get_contents|curl\w*|open-uri|Net::HTTP|axios|wget|HTTP::Tiny)\b/i;
+const DECODES = /base64|b64decode|atob|decode_base64|unhexlify|fromhex|zlib|decompress|Buffer\.from/i;
+
+const LITERAL_LIMIT = 512;
+const DEPTH_LIMIT = 4;
+
+interface Literal {
+  text: string;
+  from: number;
+  to: number;
+}
+
+/** Judges a program in Python, Perl, Node.js, Ruby or PHP as far as its string literals and calls go. */
+export function judgeCode(code: string, path: string, machine: Machine, depth = 0): void {
+  if (depth > DEPTH_LIMIT || !machine.docket.spend(code.length, path)) return;
+  const literals = literalsOf(code);
+  const runs = RUNS.test(code);
+  for (const group of groupsOf(literals, code)) {
+    const words: Word[] = group.map(({ text }) => ({ text, path }));
+    const [first] = words;
+    const [literal] = group;
+    if (!first || !literal) continue;
+    if (SPAWN.test(code.slice(Math.max(literal.from - 48, 0), literal.from))) {
+      if (words.length === 1 || /\s/.test(first.text)) machine.runScript(first.text, path);
+      else machine.call(words);
+    } else if (runs && words.length > 2) judgeArguments(words, machine.docket);
+  }
+  for (const literal of literals) judgeLiteral(literal, code, path, machine, depth);
+  const urls = literals.map(({ text }) => text).filter(isFetchable);
+  for (const text of urls) judgeUrl({ text, path }, machine);
+  if (runs && FETCHES.test(code) && urls.length > 0)
+    judgeDownloadedRun({ downloadedFrom: urls }, path, machine, true);
+}
+
+function judgeLiteral(
+  { text, to }: Literal,
+  code: string,
+  path: string,
+  machine: Machine,
+  depth: number,
+): void {
+  const { docket } = machine;
+  const endpoint = text.length > 5 ? parseEndpoint(text) : undefined;
+  if (endpoint && isStratum(endpoint))
+    docket.report('stratum-url', path, `It names the pool ${endpoint.host}.`, text);
+  else if (endpoint && hasDomain(docket.indicators.pools, endpoint.host)) {
+    const connects = isPoolShaped(endpoint) || /^\s*,\s*\d{2,5}/.test(code.slice(to, to + 12));
+    docket.report(
+      connects ? 'pool-host' : 'pool-mention',
+      path,
+      `It names ${endpoint.host}, a mining pool.`,
+      endpoint.host,
+    );
+  }
+  if (/"method"\s*:\s*"(mining\.subscribe|mining\.authorize|eth_submitLogin)"/.test(text)) {
+    docket.report('stratum-message', path, 'It holds a request of the stratum protocol.');
+  }
+  if (text.length < 16 || !DECODES.test(code)) return;
+  const decoded = decodeBase64(text);
+  if (decoded === undefined) return;
+  const inner = inflate(decoded) ?? decoded;
+  docket.report('encoded-script', path, 'It decodes a text and may run it.', undefined, 20);
+  judgeCode(inner, path, machine, depth + 1);
+  if (RUNS.test(code)) machine.runScript(inner, path);
+}
+
+/** String literals, adjacent ones joined (`"xm" + "rig"`). Linear: every character is read once. */
+function literalsOf(code: string): Literal[] {
+  const literals: Literal[] = [];
+  for (let at = 0; at < code.length && literals.length < LITERAL_LIMIT; at++) {
+    const quote = code[at] as string;
+    if (quote === '#' && (at === 0 || code[at - 1] === '\n')) {
+      at = endOf(code, '\n', at);
+      continue;
+    }
+    if (quote !== '"' && quote !== "'" && quote !== '`') continue;
+    const triple = code.startsWith(quote.repeat(3), at);
+    const mark = triple ? quote.repeat(3) : quote;
+    const start = at + mark.length;
+    const end = closing(code, mark, start);
+    const text = unescapeAnsi(code.slice(start, end));
+    const last = literals.at(-1);
+    if (
+      last &&
+      /^\s*\+?\s*[rbfu]*$/.test(code.slice(last.to, Math.min(at, last.to + 32))) &&
+      at - last.to < 32
+    ) {
+      last.text += text;
+      last.to = end + mark.length;
+    } else literals.push({ text, from: at, to: end + mark.length });
+    at = end + mark.length - 1;
+  }
+  return literals;
+}
+
+function closing(code: string, mark: string, start: number): number {
+  for (let at = start; at < code.length; at++) {
+    if (code[at] === '\\') at++;
+    else if (code.startsWith(mark, at)) return at;
+  }
+  return code.length;
+}
+
+function endOf(code: string, mark: string, from: number): number {
+  const at = code.indexOf(mark, from);
+  return at < 0 ? code.length : at;
+}
+
+/** Literals with nothing but commas and brackets between them: the arguments of one call. */
+function groupsOf(literals: readonly Literal[], code: string): Literal[][] {
+  const groups: Literal[][] = [];
+  for (const literal of literals) {
+    const group = groups.at(-1);
+    const last = group?.at(-1);
+    const near =
+      last && literal.from - last.to < 32 && /^[\s,[\]()rbfu]*$/.test(code.slice(last.to, literal.from));
+    if (group && near) group.push(literal);
+    else groups.push([literal]);
+  }
+  return groups;
+}

@@ -1,0 +1,91 @@
+import { judgeCode } from './code.ts';
+import { isStratum, parseEndpoint } from './endpoint.ts';
+import { hasDomain } from './indicators.ts';
+import { judgeMinerConfig } from './miner-config.ts';
+import { judgeScriptText } from './script-text.ts';
+import { isRecord, textOf } from './shape.ts';
+import { textOfBytes } from './shell/decode.ts';
+import type { Machine } from './shell/machine.ts';
+import { findWallets } from './wallet/wallet.ts';
+import { judgeCrontab, judgeUnit } from './written-file.ts';
+
+/** Text for people or for tools that look for miners: it may name anything. */
+const DOCUMENT =
+  /\.(md|mdx|html?|rst|adoc|csv|tsv|log|svg|xml|css|rules?|yar|yara|rego|ya?ml|tpl|tmpl|lock|sum|pem|crt|key|po)$/i;
+const SHELL = /\.(sh|bash|zsh|ksh)$/i;
+const CODE = /\.(py|pl|js|mjs|cjs|rb|php)$/i;
+
+/** Without any of these words a text holds neither a miner's settings nor a dropper. Linear. */
+const SIGNAL =
+  /stratum|donat|pool|wallet|miner|mining|xmr|monero|randomx|rx\/|cryptonight|hash|curl|wget|base64|eval|python|perl|\/dev\/tcp|\/tmp|\/dev\/shm|algo|chmod/i;
+
+const ENTRY_LIMIT = 64;
+
+/** Judges what a ConfigMap or a Secret carries: scripts, settings of miners, and text that mentions them. */
+export function judgeData(object: Record<string, unknown>, machine: Machine): void {
+  if (object.kind !== 'ConfigMap' && object.kind !== 'Secret') return;
+  for (const field of ['data', 'stringData', 'binaryData']) {
+    const entries = isRecord(object[field]) ? Object.entries(object[field]) : [];
+    if (entries.length > ENTRY_LIMIT) {
+      machine.docket.report(
+        'analysis-limit',
+        field,
+        `Only ${ENTRY_LIMIT} of ${entries.length} entries were read.`,
+      );
+    }
+    const encoded = field === 'binaryData' || (field === 'data' && object.kind === 'Secret');
+    for (const [key, value] of entries.slice(0, ENTRY_LIMIT)) {
+      const text = encoded ? textOfBytes(Buffer.from(textOf(value), 'base64')) : textOf(value);
+      judgeEntry(key, text, `${field}[${JSON.stringify(key)}]`, machine);
+    }
+  }
+}
+
+function judgeEntry(key: string, text: string, path: string, machine: Machine): void {
+  const shebang = text.trimStart().startsWith('#!');
+  if (!shebang && !SHELL.test(key) && !SIGNAL.test(text)) return;
+  machine.path = path;
+  if (shebang || SHELL.test(key)) judgeScriptText(text, path, machine);
+  else if (CODE.test(key)) judgeCode(text, path, machine);
+  else judgePlain(key, text, path, machine);
+}
+
+/** A file whose kind nothing tells for sure. */
+function judgePlain(key: string, text: string, path: string, machine: Machine): void {
+  if (/cron/i.test(key) || /^[ \t]*(@reboot|([\d*/,-]{1,20}[ \t]+){5})/m.test(text))
+    judgeCrontab(text, machine);
+  if (/ExecStart|^[ \t]*command[ \t]*=/m.test(text)) judgeUnit(text, machine);
+  if (DOCUMENT.test(key) ? !/\.ya?ml$/i.test(key) : isProse(text)) {
+    judgeMentions(text, path, machine);
+    return;
+  }
+  judgeMinerConfig(text, path, machine.docket);
+  if (!DOCUMENT.test(key) && looksLikeScript(text)) machine.runScript(text, path);
+  else judgeMentions(text, path, machine);
+}
+
+/** What people read: names pools and wallets, and does nothing. */
+function judgeMentions(text: string, path: string, { docket }: Machine): void {
+  for (const { coin, address } of findWallets(text)) {
+    docket.report('wallet-mention', path, `It holds a ${coin} wallet.`, address);
+  }
+  for (const [word] of text.matchAll(
+    /[A-Za-z0-9+]{3,24}:\/\/[^\s"'<>]{4,256}|[\w.-]{4,120}\.[a-z]{2,12}(?=[:/"'\s,]|$)/g,
+  )) {
+    const endpoint = parseEndpoint(word);
+    if (!endpoint || !(isStratum(endpoint) || hasDomain(docket.indicators.pools, endpoint.host))) continue;
+    docket.report('pool-mention', path, `It names ${endpoint.host}, a mining pool.`, endpoint.host);
+    return;
+  }
+}
+
+function isProse(text: string): boolean {
+  return /<html|<!doctype|^#{1,4} \S|^[ \t]*[-*] \S.*\.[ \t]*$/im.test(text);
+}
+
+/** Lines that begin with commands of shell scripts. */
+function looksLikeScript(text: string): boolean {
+  return /^[ \t]*(set -|export \w+=|exec |cd \/|curl |wget |chmod |nohup |sudo |apt(-get)? |apk |yum |bash |sh |\.{0,2}\/[\w./-]+ -|\w*(xmr|miner)\w* -)/m.test(
+    text,
+  );
+}

@@ -1,0 +1,175 @@
+import type { Word } from './arguments.ts';
+import { isMiningPort } from './destination.ts';
+import { isPublicAddress, isStratum, isWeb, parseEndpoint } from './endpoint.ts';
+import { hasDomain } from './indicators.ts';
+import { nameIn } from './names.ts';
+import { type Data, NOTHING, UNKNOWN_DATA } from './shell/data.ts';
+import type { Machine } from './shell/machine.ts';
+import type { Call } from './shell/programs.ts';
+import { UNKNOWN } from './text.ts';
+
+/** Short options of curl and wget that take a value, by their manual pages. */
+const CURL_VALUED = 'oHXduAexmTbcCDEFKPQUwYyzrt';
+const WGET_VALUED = 'OPoaiBtTwQUe';
+const LONG_VALUED =
+  /^--(output|output-document|header|request|data(-\w+)?|user|user-agent|referer|proxy|max-time|connect-timeout|retry(-\w+)?|form|cookie(-jar)?|cacert|cert|key|resolve|directory-prefix|tries|timeout|out|dir|upload-file|write-out|interface|range|limit-rate)$/;
+
+/** curl, wget and their kin: what they fetch goes to a file or on to the next command. */
+export function judgeDownload({ words, stdin, machine }: Call): Data {
+  const program = words[0]?.text.replace(/^.*\//, '') ?? '';
+  if (/^(nc|ncat|netcat|socat)$/.test(program)) return judgeNetcat(words, stdin, machine);
+  const { urls, target } = readDownload(words, program);
+  for (const url of urls) judgeUrl(url, machine);
+  const data: Data = { downloadedFrom: urls.map(({ text }) => text).slice(0, 8) };
+  if (urls.length === 0) return UNKNOWN_DATA;
+  const toStdout =
+    target === '-' ||
+    target === '/dev/stdout' ||
+    (target === undefined && /^(curl|lynx|fetch|get|http|https|lwp-request)$/i.test(program));
+  if (toStdout) return data;
+  machine.keep(target ?? fileNameOf(urls[0]?.text ?? ''), data);
+  return NOTHING;
+}
+
+function readDownload(words: readonly Word[], program: string): { urls: Word[]; target: string | undefined } {
+  const valued = program.startsWith('wget') ? WGET_VALUED : CURL_VALUED;
+  const output = program.startsWith('wget') ? 'O' : 'o';
+  const urls: Word[] = [];
+  let target: string | undefined;
+  for (let at = 1; at < words.length; at++) {
+    const word = words[at] as Word;
+    const { text } = word;
+    const long = /^--(output|output-document|out)(?:=(.*))?$/s.exec(text);
+    if (long) target = long[2] ?? words[++at]?.text;
+    else if (text.startsWith('--')) {
+      if (LONG_VALUED.test(text)) at++;
+      else if (text === '--remote-name') target ??= '';
+    } else if (text.startsWith('-') && text.length > 1) {
+      const letter = [...text.slice(1)].findIndex((flag) => valued.includes(flag));
+      const glued = letter < 0 ? '' : text.slice(letter + 2);
+      const value = letter < 0 || glued !== '' ? glued : words[++at]?.text;
+      if (letter >= 0 && text[letter + 1] === output) target = value;
+      else if (program === 'curl' && text.includes('O')) target ??= '';
+    } else urls.push(word);
+  }
+  return { urls, target: target === '' ? fileNameOf(urls[0]?.text ?? '') : target };
+}
+
+function fileNameOf(url: string): string {
+  return url.replace(/[?#].*$/s, '').replace(/^.*\//s, '') || 'index.html';
+}
+
+/** Judges an address that something is fetched from. */
+export function judgeUrl({ text, path }: Word, { docket }: Machine): void {
+  const endpoint = parseEndpoint(text.replaceAll(UNKNOWN, ''));
+  if (!endpoint) return;
+  if (isStratum(endpoint))
+    docket.report('stratum-url', path, `It speaks to the pool ${endpoint.host}.`, text);
+  if (hasDomain(docket.indicators.pools, endpoint.host)) {
+    docket.report(
+      'pool-mention',
+      path,
+      `It asks ${endpoint.host}, the domain of a mining pool.`,
+      endpoint.host,
+    );
+  }
+  for (const step of [...endpoint.path.split(/[/?#&=]/, 16)]) {
+    const match = nameIn(step, docket.indicators);
+    if (match?.kind === 'miner') docket.report('miner-download', path, `It fetches ${step}.`, step);
+    if (match?.kind === 'mention') {
+      docket.report('miner-mention', path, `It fetches ${step}.`, step);
+      break;
+    }
+  }
+}
+
+/**
+ * Reports that what was downloaded is run. `direct`: it goes from the network into an interpreter without
+ * being kept, as installers and droppers do.
+ */
+export function judgeDownloadedRun(data: Data, path: string, machine: Machine, direct: boolean): void {
+  const urls = data.downloadedFrom ?? [];
+  const named = urls.every((url) => url.startsWith('https://'));
+  const message = direct ? 'It runs what a server sends, unseen.' : 'It runs a file that it downloaded.';
+  machine.docket.report('remote-script', path, message, urls[0], direct ? 40 : named ? 20 : 30);
+  for (const url of urls) {
+    const endpoint = parseEndpoint(url.replaceAll(UNKNOWN, ''));
+    if (!endpoint) continue;
+    if (isPublicAddress(endpoint.host)) {
+      machine.docket.report(
+        'download-from-address',
+        path,
+        `${endpoint.host} is an address without a name.`,
+        endpoint.host,
+      );
+    }
+    if (hasDomain(machine.docket.indicators.pasteSites, endpoint.host)) {
+      machine.docket.report(
+        'download-from-paste',
+        path,
+        `Anybody can put a file on ${endpoint.host}.`,
+        endpoint.host,
+      );
+    }
+  }
+}
+
+/** `/dev/tcp/HOST/PORT`, the shell's own way to connect. */
+export function judgeSocket(target: string, machine: Machine): void {
+  const [, , , host = '', port = ''] = target.split('/');
+  connectsTo(host, Number(port), machine, machine.path);
+}
+
+function judgeNetcat(words: readonly Word[], stdin: Data, machine: Machine): Data {
+  const plain = words.slice(1).filter(({ text }) => !text.startsWith('-'));
+  const joined = plain.find(({ text }) => /^(tcp|openssl|ssl)[46]?(-connect)?:/i.test(text));
+  const [host = '', port = ''] = joined ? joined.text.split(/[:,]/).slice(1) : plain.map(({ text }) => text);
+  const path = plain[0]?.path ?? machine.path;
+  connectsTo(host, Number(port), machine, path);
+  if (/"method"\s*:\s*"(login|mining\.|eth_submitLogin|submit)/.test(stdin.text ?? '')) {
+    machine.docket.report('stratum-message', path, 'It sends a request of the stratum protocol.', undefined);
+  }
+  return host === '' ? UNKNOWN_DATA : { downloadedFrom: [`tcp://${host}:${port}`] };
+}
+
+function connectsTo(host: string, port: number, machine: Machine, path: string): void {
+  const { docket } = machine;
+  if (hasDomain(docket.indicators.pools, host)) {
+    const web = port === 80 || port === 443;
+    docket.report('pool-host', path, `It connects to ${host}, a mining pool.`, host, web ? 40 : 60);
+  }
+  if (docket.indicators.addressRanges.has(host, port)) {
+    docket.report('pool-address', path, `${host} is the address of a mining pool.`, host);
+  }
+  if (isPublicAddress(host)) {
+    docket.report('download-from-address', path, `It connects to ${host}, an address without a name.`, host);
+  }
+  if (isMiningPort(port))
+    docket.report('mining-port', path, `Pools often listen on port ${port}.`, `${port}`);
+}
+
+/** An archive that was downloaded makes what is unpacked from it downloaded too. */
+export function runTar({ words, stdin, machine }: Call): Data {
+  const source = [stdin, ...words.slice(1).map(({ text }) => machine.scope.read(text))].find(
+    (data) => data?.downloadedFrom,
+  );
+  if (source) machine.unpacked = source;
+  return NOTHING;
+}
+
+export function runGit({ words, machine }: Call): Data {
+  for (const word of words.slice(2)) if (/[/:]/.test(word.text)) judgeUrl(sshAsUrl(word), machine);
+  return NOTHING;
+}
+
+/** `git@github.com:xmrig/xmrig.git` as a URL. */
+function sshAsUrl({ text, path }: Word): Word {
+  const [, host, rest] = /^[\w.-]+@([\w.-]+):(.*)$/.exec(text) ?? [];
+  return { text: host === undefined ? text : `ssh://${host}/${rest}`, path };
+}
+
+/** Whether a literal of a program is an address to fetch from. */
+export function isFetchable(text: string): boolean {
+  const endpoint = parseEndpoint(text);
+  return endpoint !== undefined && (isWeb(endpoint) || endpoint.scheme === 'ftp');
+}

@@ -1,0 +1,62 @@
+import ipaddr from 'ipaddr.js';
+import { fold } from './text.ts';
+
+/** An address that a program is told to connect to: `[scheme://][user@]host[:port][/path]`. */
+export interface Endpoint {
+  /** Folded, without `://`; empty when there is none. */
+  scheme: string;
+  user: string;
+  /** Folded, without brackets. */
+  host: string;
+  port: number | undefined;
+  path: string;
+}
+
+const FORM =
+  /^(?:([a-z][a-z0-9+.-]{0,30}):\/\/)?(?:([^@/\s]{0,300})@)?(\[[0-9a-f:.]{2,45}\]|[a-z0-9_][a-z0-9_.-]{0,252}|\*)?(?::(\d{1,5}))?(\/\S{0,2000}|[?#]\S{0,2000})?$/;
+
+/** Schemes of the stratum protocol, as pools and miners write them: stratum+tcp, stratum2+ssl, ethproxy+tcp, … */
+const STRATUM = /^(stratum|ethproxy|eth-proxy|ethstratum|nicehash|daemon\+)[0-9]?(\+[a-z0-9+]{1,20})?$/;
+
+/** Undefined when `text` has no such form. */
+export function parseEndpoint(text: string): Endpoint | undefined {
+  if (text.length > 2600) return undefined;
+  const parts = FORM.exec(fold(text.trim()));
+  if (!parts) return undefined;
+  const [, scheme = '', user = '', host = '', port, path = ''] = parts;
+  if (host === '' && (scheme === '' || port === undefined)) return undefined;
+  if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) return undefined;
+  // The user may be a wallet, whose case counts.
+  const at = user === '' ? -1 : text.indexOf('@');
+  return {
+    scheme,
+    user: at < 0 ? user : text.slice(text.indexOf('://') < 0 ? 0 : text.indexOf('://') + 3, at),
+    host: host.replace(/^\[|\]$/g, ''),
+    port: port === undefined ? undefined : Number(port),
+    path,
+  };
+}
+
+export function isStratum({ scheme }: Endpoint): boolean {
+  return STRATUM.test(scheme);
+}
+
+export function isWeb({ scheme }: Endpoint): boolean {
+  return scheme === 'http' || scheme === 'https' || scheme === 'ws' || scheme === 'wss';
+}
+
+/** An address that listens rather than one to connect to. */
+export function isWildcard({ host }: Endpoint): boolean {
+  return host === '0.0.0.0' || host === '::' || host === '*' || host === '';
+}
+
+/** A literal address that belongs to no private, local or documentation range. */
+export function isPublicAddress(host: string): boolean {
+  // Droppers write addresses in decimal or hexadecimal too; inet_aton(3) takes them.
+  const dotted = /^(0x[0-9a-f]{1,8}|\d{6,10})$/.test(host) ? ipv4Of(Number(host)) : host;
+  return ipaddr.isValid(dotted) && ipaddr.process(dotted).range() === 'unicast';
+}
+
+function ipv4Of(value: number): string {
+  return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
+}

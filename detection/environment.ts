@@ -1,0 +1,115 @@
+import { hasMiningPort, isPoolShaped } from './arguments.ts';
+import type { Docket } from './docket.ts';
+import { type Endpoint, isStratum, isWeb, isWildcard, parseEndpoint } from './endpoint.ts';
+import { hasDomain } from './indicators.ts';
+import { judgeArguments } from './miner-arguments.ts';
+import { nameIn } from './names.ts';
+import { fold, tokens } from './text.ts';
+import { type Wallet, walletOf } from './wallet/wallet.ts';
+
+export interface Variable {
+  name: string;
+  value: string;
+  path: string;
+}
+
+/** Words in the name of a variable that make it a setting of mining, with what the value is. */
+const POOL_WORDS = /^(pool|stratum|mining|miner|xmrig)$/;
+const PAYEE_WORDS = /^(wallet|address|user|username|worker|login)$/;
+const ALGORITHM_WORDS = /^(algo|algorithm|coin|currency)$/;
+
+/** Second half of `XMRIG_…` and `MINER_…` that an image which wraps a miner takes. */
+const MINER_SETTING =
+  /^(pool|url|user|wallet|pass|password|algo|algorithm|coin|donate|donation|threads|worker|rig|opts|args|address|config)$/;
+
+/** Names that are used for nothing else. */
+const OWN_NAME =
+  /^(donate_level|rig_id|mining_pool|stratum_url|miner_wallet|mining_address|hash_?rate_limit|randomx_\w+)$/;
+
+interface Facts {
+  pool: { variable: Variable; endpoint: Endpoint } | undefined;
+  wallet: { variable: Variable; wallet: Wallet; named: boolean } | undefined;
+  payee: Variable | undefined;
+  algorithm: Variable | undefined;
+}
+
+/** Judges the literal variables of one container. Values are never shown, apart from the match itself. */
+export function judgeEnvironment(variables: readonly Variable[], docket: Docket): void {
+  const facts: Facts = { pool: undefined, wallet: undefined, payee: undefined, algorithm: undefined };
+  for (const variable of variables) {
+    if (variable.value !== '') judgeVariable(variable, facts, docket);
+  }
+  judgeTogether(facts, docket);
+}
+
+function judgeVariable(variable: Variable, facts: Facts, docket: Docket): void {
+  const { name, value, path } = variable;
+  const words = tokens(fold(name.replace(/([a-z])([A-Z])/g, '$1_$2')));
+  const { indicators } = docket;
+  if (
+    nameIn(words[0] ?? '', indicators)?.kind === 'miner' &&
+    words.slice(1).some((word) => MINER_SETTING.test(word))
+  ) {
+    docket.report('miner-environment', path, `${name} is a setting of a miner.`, name, 90);
+  } else if (OWN_NAME.test(fold(name))) {
+    docket.report('miner-environment', path, `${name} is a setting of a miner.`, name, 50);
+  }
+  if (value.includes(' -') || value.startsWith('-')) {
+    judgeArguments(
+      value.split(/\s+/, 256).map((text) => ({ text, path })),
+      docket,
+    );
+  }
+  const endpoint = value.length < 512 ? parseEndpoint(value) : undefined;
+  if (endpoint) judgeEndpoint(endpoint, variable, words, facts, docket);
+  if (words.some((word) => PAYEE_WORDS.test(word))) facts.payee ??= variable;
+  if (indicators.algorithms.get(fold(value)) === false && words.some((word) => ALGORITHM_WORDS.test(word))) {
+    facts.algorithm ??= variable;
+  }
+  const wallet = walletOf(value) ?? (endpoint ? walletOf(endpoint.user) : undefined);
+  if (wallet && !(facts.wallet?.wallet.mined && !wallet.mined)) {
+    facts.wallet = { variable, wallet, named: words.some((word) => PAYEE_WORDS.test(word)) };
+    docket.report('wallet-mention', path, `${name} holds a ${wallet.coin} wallet.`, wallet.address);
+  }
+}
+
+function judgeEndpoint(
+  endpoint: Endpoint,
+  variable: Variable,
+  words: readonly string[],
+  facts: Facts,
+  docket: Docket,
+): void {
+  const { name, value, path } = variable;
+  const poolNamed = words.some((word) => POOL_WORDS.test(word));
+  if (isStratum(endpoint)) {
+    const rule = isWildcard(endpoint) ? 'stratum-server' : 'stratum-url';
+    docket.report(rule, path, `${name} names the pool ${endpoint.host}.`, value);
+  } else if (hasDomain(docket.indicators.pools, endpoint.host)) {
+    const told = (poolNamed && !isWeb(endpoint)) || isPoolShaped(endpoint);
+    docket.report(
+      told ? 'pool-host' : 'pool-mention',
+      path,
+      `${name} names ${endpoint.host}, a mining pool.`,
+      endpoint.host,
+    );
+  } else if (docket.indicators.addressRanges.has(endpoint.host, endpoint.port)) {
+    docket.report('pool-address', path, `${name} names the address of a mining pool.`, endpoint.host);
+  }
+  const shaped = isPoolShaped(endpoint) && (poolNamed || hasMiningPort(endpoint));
+  if (shaped && !/peer|node|daemon|rpc|db|redis|postgres|mysql|amqp|connection/.test(fold(name))) {
+    facts.pool ??= { variable, endpoint };
+  }
+}
+
+function judgeTogether({ pool, wallet, payee, algorithm }: Facts, docket: Docket): void {
+  const report = ({ path, name }: Variable, message: string, score: number) =>
+    docket.report('miner-environment', path, message, name, score);
+  if (pool && wallet?.named) report(pool.variable, `A pool and a ${wallet.wallet.coin} wallet are set.`, 100);
+  else if (pool && algorithm) report(pool.variable, 'A pool and a mining algorithm are set.', 100);
+  else if (algorithm && (wallet?.named || (payee && /wallet/i.test(payee.name)))) {
+    report(algorithm, 'A wallet and a mining algorithm are set.', 90);
+  } else if (pool && payee && /wallet/i.test(payee.name) && hasMiningPort(pool.endpoint)) {
+    report(pool.variable, 'A pool and a wallet are set.', 60);
+  }
+}

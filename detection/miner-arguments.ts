@@ -1,0 +1,116 @@
+import type { ArgumentFacts, Word } from './arguments.ts';
+import { hasMiningPort, isPoolShaped, readArguments } from './arguments.ts';
+import type { Docket } from './docket.ts';
+import { isPublicAddress, isStratum, isWeb, isWildcard } from './endpoint.ts';
+
+/** Options that miners alone have and no tool would invent for another end. */
+const STRONG_MARK = /^(donate-|randomx-|start-mining|cpu-max-threads-hint|no-getwork|mine-when-not-synced)/;
+
+/** Passwords that pools take and no service would: x, c=COIN, d=DIFFICULTY, id=WORKER. */
+const POOL_PASSWORD = /^(x|c=[a-z0-9]+|d=[0-9.]+|id=\S+|sd=\d+|m=\S+)([,;:]|$)/i;
+
+/** Judges the arguments of one command, whatever the command is called. `isNode`: a blockchain node, by name. */
+export function judgeArguments(words: readonly Word[], docket: Docket, isNode = false): void {
+  const facts = readArguments(words, docket.indicators);
+  for (const { endpoint, word, role, peer, known } of facts.endpoints) {
+    if (isStratum(endpoint)) {
+      if (isWildcard(endpoint))
+        docket.report('stratum-server', word.path, 'It listens for miners.', word.text);
+      else
+        docket.report(
+          'stratum-url',
+          word.path,
+          `It connects to the mining pool ${name(endpoint)}.`,
+          word.text,
+        );
+    } else if (known) {
+      const page = isWeb(endpoint) && !isMining(facts);
+      const told = !page && !peer && (role === 'pool' || role === 'host' || isPoolShaped(endpoint));
+      const rule = told ? 'pool-host' : 'pool-mention';
+      docket.report(
+        rule,
+        word.path,
+        `It names ${endpoint.host}, the domain of a mining pool.`,
+        endpoint.host,
+      );
+    }
+    if (docket.indicators.addressRanges.has(endpoint.host, endpoint.port)) {
+      docket.report(
+        'pool-address',
+        word.path,
+        `${endpoint.host} is the address of a mining pool.`,
+        endpoint.host,
+      );
+    }
+  }
+  judgeMarks(facts, docket, isNode);
+  judgeTogether(facts, docket);
+}
+
+function judgeMarks({ marks }: ArgumentFacts, docket: Docket, isNode: boolean): void {
+  const strong = [...marks].find(([option]) =>
+    isNode ? option === 'start-mining' : STRONG_MARK.test(option),
+  );
+  const [option, word] = strong ?? [...marks][0] ?? [];
+  if (option === undefined || word === undefined || (isNode && !strong)) return;
+  const score = strong ? 100 : marks.size > 1 ? 90 : 50;
+  docket.report('miner-arguments', word.path, `The option ${option} is that of a miner.`, word.text, score);
+}
+
+/** What no argument says alone: a pool, somebody to pay, and how. */
+function judgeTogether(facts: ArgumentFacts, docket: Docket): void {
+  const { endpoints, wallets, algorithm, user, password, port } = facts;
+  const pool = endpoints.find(
+    ({ endpoint, role, peer }) =>
+      !peer &&
+      (role === 'pool' || role === 'host' || role === undefined) &&
+      isPoolShaped(endpoint, endpoint.port ?? port),
+  );
+  const told = pool && pool.role !== undefined;
+  const payee = wallets.find(({ role }) => role !== undefined) ?? wallets[0];
+  const report = (word: Word, message: string, score: number) =>
+    docket.report('miner-arguments', word.path, message, word.text, score);
+  if (pool && payee && (told || payee.wallet.mined)) {
+    report(payee.word, `It is given a pool and a ${payee.wallet.coin} wallet.`, 100);
+  } else if (pool && algorithm && (!algorithm.common || (told && user !== undefined))) {
+    report(
+      algorithm.word,
+      `It is given a pool and the mining algorithm ${algorithm.name}.`,
+      algorithm.common ? 70 : 100,
+    );
+  } else if (algorithm && !algorithm.common && payee) {
+    report(algorithm.word, `It is given a wallet and the mining algorithm ${algorithm.name}.`, 100);
+  } else if (told && user !== undefined && pool.role === 'pool') {
+    const poolPassword = password !== undefined && POOL_PASSWORD.test(password);
+    const hints = [poolPassword, hasMiningPort(pool.endpoint), isPublicAddress(pool.endpoint.host)];
+    const score = (password === undefined ? 20 : 40) + 20 * hints.filter(Boolean).length;
+    report(
+      pool.word,
+      'It is given an address, a user and a password in the way of a miner.',
+      Math.min(score, 90),
+    );
+  }
+  if (algorithm && !algorithm.common) report(algorithm.word, `It is told to use ${algorithm.name}.`, 40);
+  for (const { wallet, word, role } of wallets) {
+    const score = role === undefined || !wallet.mined ? 15 : 40;
+    docket.report(
+      'wallet-argument',
+      word.path,
+      `It is given a ${wallet.coin} wallet.`,
+      wallet.address,
+      score,
+    );
+  }
+}
+
+function isMining({ marks, algorithm, wallets }: ArgumentFacts): boolean {
+  return (
+    marks.size > 0 ||
+    (algorithm !== undefined && !algorithm.common) ||
+    wallets.some(({ wallet }) => wallet.mined)
+  );
+}
+
+function name({ host, port }: { host: string; port: number | undefined }): string {
+  return port === undefined ? host : `${host}:${port}`;
+}

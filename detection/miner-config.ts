@@ -1,0 +1,87 @@
+import { isPoolShaped } from './arguments.ts';
+import type { Docket } from './docket.ts';
+import { isStratum, isWildcard, parseEndpoint } from './endpoint.ts';
+import { hasDomain } from './indicators.ts';
+import { fold } from './text.ts';
+import { walletOf } from './wallet/wallet.ts';
+
+/** Keys of xmrig's config.json that are no options of its command line, and of nanominer, xmr-stak and others. */
+const MARKS = new Set(
+  (
+    'donate-level donate-over-proxy randomx rig-id rigname nicehash self-select huge-pages-jit argon2-impl cn/0 rx ' +
+    'rx/0 rx/wow cn-lite/0 cn-heavy/0 wrmsr rdmsr cache_qos init-avx2 scratchpad_prefetch_mode 1gb-pages astrobwt-avx2 ' +
+    'pool_address wallet_address rig_id pool_password use_nicehash use_tls_pool pool_weight tls_fingerprint ' +
+    'submit-to-origin pause-on-battery spend-secret-key daemon-poll-interval'
+  ).split(' '),
+);
+
+const TEXT_LIMIT = 256 * 1024;
+
+/**
+ * Looks for the configuration of a miner in JSON (comments and all), YAML, TOML or INI: the pairs of key and
+ * value are enough, whatever stands between them.
+ */
+export function judgeMinerConfig(text: string, path: string, docket: Docket): void {
+  if (text.length < 16) return;
+  if (text.length > TEXT_LIMIT)
+    docket.report('analysis-limit', path, 'Only the first 256 KiB of the text were read.');
+  const facts = readPairs(text.slice(0, TEXT_LIMIT), docket);
+  const { pool, payee, wallet, algorithm, marks } = facts;
+  const report = (message: string, evidence: string, score = 100) =>
+    docket.report('miner-config', path, message, evidence, score);
+  if (pool?.sure && (payee || algorithm || marks.size > 0))
+    report(`It sends shares to ${pool.host}.`, pool.host);
+  else if (pool && (wallet || (payee && (algorithm || marks.size > 0))))
+    report(`It sends shares to ${pool.host}.`, pool.host);
+  else if (marks.size >= 3)
+    report(`It has the settings ${[...marks].slice(0, 3).join(', ')}.`, [...marks][0] as string);
+  else if (algorithm && wallet) report(`It mines ${algorithm} for a wallet.`, algorithm);
+  else if (marks.size === 2)
+    report(`It has the settings ${[...marks].join(', ')}.`, [...marks][0] as string, 60);
+}
+
+interface ConfigFacts {
+  pool: { host: string; sure: boolean } | undefined;
+  payee: boolean;
+  wallet: boolean;
+  algorithm: string | undefined;
+  marks: Set<string>;
+}
+
+function readPairs(text: string, { indicators }: Docket): ConfigFacts {
+  const facts: ConfigFacts = {
+    pool: undefined,
+    payee: false,
+    wallet: false,
+    algorithm: undefined,
+    marks: new Set(),
+  };
+  for (const [, key = '', quoted, bare] of text.matchAll(
+    /["']?([A-Za-z0-9_/.-]{1,48})["']?\s*[:=]\s*(?:["']([^"'\n]{0,512})["']|([^\s"',}\]{[][^\s"',}\]]{0,512}))?/g,
+  )) {
+    const name = fold(key);
+    if (MARKS.has(name)) facts.marks.add(name);
+    const plain = quoted ?? bare ?? '';
+    if (plain === '') continue;
+    if (/^(algo|algorithm|coin|currency|algo\d)$/.test(name)) {
+      if (indicators.algorithms.get(fold(plain)) === false) facts.algorithm ??= plain;
+    } else if (
+      /^(user|username|wallet\d?|wallet_address|login|address|account|userpass|wal|mining-address)$/.test(
+        name,
+      )
+    ) {
+      facts.payee = true;
+      if (walletOf(plain)) facts.wallet = true;
+    }
+    if (!/^(url|uri|host|hostname|server|address|endpoint|pool.*|.*pool|.*stratum.*)$/.test(name)) continue;
+    const endpoint = parseEndpoint(plain);
+    if (!endpoint || isWildcard(endpoint)) continue;
+    const sure =
+      isStratum(endpoint) || (hasDomain(indicators.pools, endpoint.host) && isPoolShaped(endpoint));
+    if (sure || (!facts.pool && isPoolShaped(endpoint) && /^(url|pool.*|.*pool|.*stratum.*)$/.test(name))) {
+      facts.pool = { host: endpoint.host, sure };
+    }
+    if (walletOf(endpoint.user)) facts.wallet = true;
+  }
+  return facts;
+}

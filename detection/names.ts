@@ -1,0 +1,79 @@
+import { type Indicators, nameKey } from './indicators.ts';
+import { fold, tokens, UNKNOWN } from './text.ts';
+
+/** What a name says: the known name in it, and whether the rest makes it something that only speaks of miners. */
+export interface NameMatch {
+  name: string;
+  kind: 'miner' | 'mention' | 'word' | 'system' | 'node';
+}
+
+/** With one of these beside it the name is that of a tool about miners: xmrig-exporter, xmrig-detector. */
+const ABOUT = new Set(
+  (
+    'exporter monitor monitoring detector detection detect blocker block guard hunter scanner scan killer kill ' +
+    'cleaner cleanup remover remove rules rule dashboard stats metrics docs alert alerts honeypot prometheus grafana ' +
+    'anti no stop policy deny check checker test tests blocklist defender protection watch api web ui operator'
+  ).split(' '),
+);
+
+/** Coins and devices that make `miner` mean mining coins. */
+const COINS = new Set(
+  (
+    'monero xmr btc bitcoin eth ethereum etc ltc litecoin doge dogecoin zec zcash rvn ravencoin kaspa kas crypto coin ' +
+    'coins cryptocurrency zephyr zeph dero verus vrsc raptoreum rtm ergo erg nicehash cpu gpu cuda opencl randomx ' +
+    'cryptonight altcoin hash hashrate grin beam conflux alph alephium clore qubic tari salvium wownero xelis karlsen ' +
+    'pyrin spectre iron nexa radiant stratum pool'
+  ).split(' '),
+);
+
+/** Words that make `miner` mean something else. */
+const OTHER_MINING = new Set(
+  (
+    'data process text web log logs repo git opinion pattern event events sentiment news tweet twitter corpus social ' +
+    'knowledge rule graph media seo link topic keyword bug code url task workflow document pdf image semantic argument ' +
+    'review api schema feature helium lora asteroid game minecraft'
+  ).split(' '),
+);
+
+const TOKEN_LIMIT = 10;
+
+/** Looks for a known name as whole tokens of `segment`: one step of a path, or a comm. Never a substring. */
+export function nameIn(segment: string, { nameKinds }: Indicators): NameMatch | undefined {
+  const folded = fold(segment.replaceAll(UNKNOWN, ''));
+  if (folded.length < 2 || folded.length > 256) return undefined;
+  const whole = nameKinds.get(nameKey(folded));
+  if (whole) return { name: folded, kind: whole };
+  const parts = tokens(folded).slice(0, TOKEN_LIMIT);
+  let found: NameMatch | undefined;
+  for (let from = 0; from < parts.length; from++) {
+    let joined = '';
+    for (let to = from; to < parts.length; to++) {
+      joined = joined === '' ? (parts[to] as string) : `${joined}-${parts[to]}`;
+      // Versions and platforms are glued to names: xmrig6, xmrig64.
+      const kind = nameKinds.get(joined) ?? nameKinds.get(joined.replace(/v?\d+$/, ''));
+      const starts = from === 0 && isVersion(parts.slice(to + 1));
+      if (kind === 'miner' || (kind && starts)) found = { name: joined, kind };
+    }
+  }
+  if (found?.kind === 'miner' && parts.some((part) => ABOUT.has(part)))
+    return { name: found.name, kind: 'mention' };
+  return found;
+}
+
+/** What is left of `geth-1.14.5-linux-amd64` behind the name. */
+function isVersion(rest: readonly string[]): boolean {
+  return rest.every((part) => /^v?\d|^(linux|amd64|arm64|x86|64|static|x64|bin|exe|musl|gnu|rc)/.test(part));
+}
+
+/** How much the word `miner` in a name says: 0 to 80. */
+export function minerWordScore(segment: string): number {
+  const parts = tokens(fold(segment)).slice(0, TOKEN_LIMIT);
+  const at = parts.findIndex((part) => /^(miner|miners|mining|cryptomining)$/.test(part) || isGlued(part));
+  if (at < 0 || parts.some((part) => OTHER_MINING.has(part) || ABOUT.has(part))) return 0;
+  return isGlued(parts[at] as string) || parts.some((part) => COINS.has(part)) ? 80 : 35;
+}
+
+/** `xmrminer`, `btcminer`. */
+function isGlued(part: string): boolean {
+  return part.endsWith('miner') && COINS.has(part.slice(0, -'miner'.length));
+}

@@ -1,0 +1,113 @@
+import { ADMINISTRATION } from './administration.ts';
+import type { Word } from './arguments.ts';
+import { judgeArguments } from './miner-arguments.ts';
+import { minerWordScore, nameIn } from './names.ts';
+import type { Machine } from './shell/machine.ts';
+import { fold, UNKNOWN } from './text.ts';
+
+/** Programs whose arguments are text, patterns or addresses, and never those of a miner. */
+const INERT = new Set(
+  (
+    'echo printf print grep egrep fgrep zgrep rg ag sed awk gawk mawk cut sort uniq wc cat tac head tail less more test [ [[ ' +
+    'true false ls dir cd pushd popd mkdir rm rmdir touch cp mv ln chmod chown chgrp export set unset read alias ' +
+    'pgrep pkill kill killall ps top htop which type whereis man info dig nslookup host drill ping ping6 getent ' +
+    'traceroute mtr whois iptables ip6tables ipset nft ufw firewall-cmd sleep wait exit return shift local declare ' +
+    'readonly trap jq yq diff cmp md5sum sha1sum sha256sum sha512sum file strings stat find tar unzip zip gzip gunzip ' +
+    'base64 base32 xxd openssl psql pg_isready pg_dump mysql mysqladmin mysqldump redis-cli mongo mongosh sqlite3 curl ' +
+    'wget ssh scp rsync sftp git helm kubectl oc aws gcloud az apt apt-get apk yum dnf pip pip3 npm yarn pnpm make ' +
+    'logger mail sendmail date hostname uname id whoami env tee tr rev sh bash dash ash zsh ksh docker podman nerdctl ' +
+    'crictl ctr python python2 python3 perl ruby node nodejs php lua crontab su runuser sysctl modprobe'
+  ).split(' '),
+);
+
+/** Where packages install programs. An inert name elsewhere is a disguise like any other. */
+const SYSTEM_FOLDER = /^(\/usr(\/local)?)?\/s?bin\/$/;
+
+const SCRATCH = /^\/(tmp|var\/tmp|dev\/shm|run\/(user|lock)|dev\/mqueue)\//;
+
+/** Judges one command by its name, where it lies, and its arguments. `words[0]` is the program. */
+export function judgeProgram(words: readonly Word[], machine: Machine): void {
+  const { docket } = machine;
+  const first = words[0] as Word;
+  const path = machine.scope.resolve(first.text.replaceAll(UNKNOWN, ''));
+  const folder = first.text.slice(0, first.text.lastIndexOf('/') + 1);
+  const base = fold(first.text.slice(folder.length)).replaceAll(UNKNOWN, '');
+  const inert = INERT.has(base) && (folder === '' || SYSTEM_FOLDER.test(folder));
+  const administration = Object.hasOwn(ADMINISTRATION, base) ? ADMINISTRATION[base] : undefined;
+  administration?.(words, docket);
+  if (inert) return;
+  judgePath(first, path, machine);
+  const { background, silent } = machine.manner;
+  if (background && silent) {
+    docket.report(
+      'silent-background',
+      first.path,
+      'It runs in the background and discards its output.',
+      base,
+    );
+  }
+  const isNode = nameIn(base, docket.indicators)?.kind === 'node';
+  judgeArguments(words.slice(1), docket, isNode);
+  for (const { text, path } of words.slice(1, 64)) {
+    // A whole command line in one word, for an entrypoint that splits it.
+    if (text.includes(' -'))
+      judgeArguments(
+        text.split(/\s+/, 256).map((part) => ({ text: part, path })),
+        docket,
+        isNode,
+      );
+  }
+}
+
+function judgePath({ text, path: at }: Word, path: string, { docket, manner }: Machine): void {
+  const steps = path.split('/').filter(Boolean);
+  const base = steps.at(-1) ?? '';
+  const scratch = SCRATCH.test(path) || path.startsWith('memfd:');
+  for (const [index, step] of steps.slice(-8).entries()) {
+    const last = index === Math.min(steps.length, 8) - 1;
+    const match = nameIn(step, docket.indicators);
+    if (match?.kind === 'miner') {
+      const about = last ? undefined : nameIn(base, docket.indicators);
+      if (about?.kind !== 'mention')
+        docket.report('miner-name', at, `It starts ${step}.`, step, last ? 100 : 85);
+    } else if (match?.kind === 'mention') docket.report('miner-mention', at, `It starts ${step}.`, step);
+    else if (match?.kind === 'node' && last) docket.report('blockchain-node', at, `It starts ${step}.`, step);
+    else if (match?.kind === 'word' && last) docket.report('miner-word', at, `It starts ${step}.`, step);
+    else if (match?.kind === 'system' && last && scratch) {
+      docket.report(
+        'disguised-process',
+        at,
+        `${base} is part of the system, but runs from a scratch folder.`,
+        text,
+      );
+    } else if (last) {
+      const score = minerWordScore(step);
+      if (score > 0) docket.report('miner-word', at, `It starts ${step}.`, step, score);
+    }
+  }
+  if (!scratch) return;
+  const hidden = steps.slice(1).some((step) => /^\.[^.]/.test(step)) || /^\/dev\/(shm|mqueue)/.test(path);
+  const rule = hidden ? 'hidden-path' : 'temporary-path';
+  docket.report(rule, at, `It runs ${hidden ? 'a hidden file' : 'a file'} of a scratch folder.`, text);
+  if (manner.background && base.startsWith('.'))
+    docket.report('disguised-process', at, 'It hides by name.', text, 20);
+}
+
+/** `exec -a NAME`, or an argv[0] that the program was given: a name between brackets is that of a kernel thread. */
+export function judgeAlias(alias: Word | undefined, { docket }: Machine): void {
+  if (!alias) return;
+  const name = fold(alias.text)
+    .replace(/^\[|\]$/g, '')
+    .replace(/[/:].*$/, '');
+  const bracketed = /^\[.*\]$/.test(alias.text.trim());
+  const kind = nameIn(name, docket.indicators)?.kind;
+  if (bracketed || kind === 'system') {
+    docket.report(
+      'disguised-process',
+      alias.path,
+      `It takes the name ${alias.text}.`,
+      alias.text,
+      bracketed ? 60 : 45,
+    );
+  }
+}

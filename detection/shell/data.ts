@@ -1,0 +1,32 @@
+/** What flows through pipes and files while a script is read. */
+export interface Data {
+  /** The bytes as text (latin1 where they are no text); undefined when only run time knows them. */
+  text?: string | undefined;
+  /** Where unknown bytes come from: the addresses of a download. */
+  downloadedFrom?: readonly string[] | undefined;
+  /** True when the text came out of a decoder. */
+  decoded?: boolean | undefined;
+}
+
+export const NOTHING: Data = { text: '' };
+export const UNKNOWN_DATA: Data = {};
+
+/** Values longer than this are cut, so that doubling a variable costs nothing. */
+export const VALUE_LIMIT = 64 * 1024;
+
+/** One output after the other. */
+export function concatenate(first: Data, second: Data): Data {
+  if (first.text === '') return second;
+  if (second.text === '') return first;
+  const urls = [...(first.downloadedFrom ?? []), ...(second.downloadedFrom ?? [])];
+  return {
+    text:
+      first.text === undefined || second.text === undefined ? undefined : bounded(first.text + second.text),
+    downloadedFrom: urls.length === 0 ? undefined : urls.slice(0, 8),
+    decoded: first.decoded || second.decoded,
+  };
+}
+
+export function bounded(text: string): string {
+  return text.length > VALUE_LIMIT ? text.slice(0, VALUE_LIMIT) : text;
+}

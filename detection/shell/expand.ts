@@ -1,0 +1,181 @@
+import type { Node } from 'web-tree-sitter';
+import { UNKNOWN } from '../text.ts';
+import { bounded, type Data } from './data.ts';
+import { unescapeAnsi } from './escapes.ts';
+import { FIELD, type Scope } from './scope.ts';
+
+/** What the expansion of words asks of the machine that reads the script. */
+export interface Substitution {
+  scope: Scope;
+  /** Output of `$(…)`, UNKNOWN when only run time knows it. */
+  output(node: Node): string;
+  /** The path under which `<(…)` is read. */
+  pipe(node: Node): string;
+  /** Hears what the words are made from, when that is a download or an encoded text. */
+  note(origin: Data | undefined): void;
+}
+
+/** The words that a word of the script becomes: none for an unset variable, several for a list. */
+export function expandWords(node: Node, machine: Substitution): string[] {
+  const braces = node.type === 'concatenation' ? bracesOf(node.text) : undefined;
+  if (braces) return braces;
+  const whole = bounded(expand(node, machine, false));
+  if (whole === '' && (node.type === 'simple_expansion' || node.type === 'expansion')) return [];
+  return whole.includes(FIELD) ? whole.split(FIELD).filter((field) => field !== '') : [whole];
+}
+
+/** The text that a word becomes where no splitting happens, as in an assignment. */
+export function expandText(node: Node, machine: Substitution): string {
+  if (node.type === 'array')
+    return node.namedChildren.map((item) => expandText(item as Node, machine)).join(FIELD);
+  return bounded(expand(node, machine, true));
+}
+
+function expand(node: Node, machine: Substitution, quoted: boolean): string {
+  switch (node.type) {
+    case 'raw_string':
+      return node.text.slice(1, -1);
+    case 'ansi_c_string':
+      return unescapeAnsi(node.text.slice(2, -1));
+    case 'string':
+      return inside(node, machine, 1, -1);
+    case 'translated_string':
+      return node.firstNamedChild ? expand(node.firstNamedChild, machine, true) : '';
+    case 'concatenation':
+    case 'command_name':
+      return node.childCount === 0 ? unquote(node.text) : join(node, machine, quoted);
+    case 'heredoc_body':
+      return inside(node, machine, 0, undefined);
+    case 'simple_expansion':
+      machine.note(machine.scope.originOf(node.text.slice(1)));
+      return fields(machine.scope.get(node.text.slice(1)), quoted);
+    case 'expansion':
+      return fields(parameter(node, machine), quoted);
+    case 'command_substitution':
+      return fields(machine.output(node).replace(/\n+$/, ''), quoted);
+    case 'process_substitution':
+      return machine.pipe(node);
+    case 'arithmetic_expansion':
+      return UNKNOWN;
+    default:
+      return unquote(node.text);
+  }
+}
+
+function join(node: Node, machine: Substitution, quoted: boolean): string {
+  let text = '';
+  for (const child of node.children) if (child) text = bounded(text + expand(child, machine, quoted));
+  return text;
+}
+
+/** The text of a quoted node with its expansions replaced; what the grammar leaves between nodes is kept. */
+function inside(node: Node, machine: Substitution, from: number, to: number | undefined): string {
+  const raw = node.text;
+  const end =
+    to === undefined ? raw.length : raw.endsWith('"') && raw.length > 1 ? raw.length + to : raw.length;
+  let text = '';
+  let at = from;
+  for (const child of node.namedChildren) {
+    if (!child || child.type === 'string_content' || child.type === 'heredoc_content') continue;
+    const start = child.startIndex - node.startIndex;
+    if (start < at) continue;
+    text = bounded(text + unescapeDouble(raw.slice(at, start)) + expand(child, machine, true));
+    at = child.endIndex - node.startIndex;
+  }
+  return text + unescapeDouble(raw.slice(at, end));
+}
+
+/** `${name…}` with the operators of POSIX and bash that fold without running anything. */
+function parameter(node: Node, machine: Substitution): string {
+  const parts = /^\$\{([!#]?)([A-Za-z_]\w*|[@*#?$!\d-])(?:\[[^\]]*\])?([\s\S]*)\}$/.exec(node.text);
+  if (!parts) return UNKNOWN;
+  const [, prefix, name = '', rest = ''] = parts;
+  const { scope } = machine;
+  machine.note(scope.originOf(name));
+  if (prefix === '#') return UNKNOWN;
+  const value = prefix === '!' ? scope.get(scope.get(name)) : scope.get(name);
+  if (rest === '') return value;
+  const operand = (skip: number): string => {
+    const children = node.namedChildren.filter(
+      (child) => child && !/^(variable_name|special_variable_name|subscript)$/.test(child.type),
+    );
+    if (children.length === 0) return unquote(rest.slice(skip));
+    return children.map((child) => expand(child as Node, machine, true)).join('');
+  };
+  const [, operator = ''] = /^(:?[-=+?]|:|\/\/?|##?|%%?|,,?|\^\^?|@)/.exec(rest) ?? [];
+  const isSet = scope.has(name) && (!operator.startsWith(':') || value !== '');
+  switch (operator.replace(/^:(?=.)/, '')) {
+    case '-':
+    case '?':
+      return isSet ? value : operand(operator.length);
+    case '=': {
+      if (isSet) return value;
+      const fallback = operand(operator.length);
+      scope.set(name, fallback);
+      return fallback;
+    }
+    case '+':
+      return isSet ? operand(operator.length) : '';
+    case ':':
+      return slice(value, rest);
+    case '/':
+    case '//':
+      return replace(value, rest.slice(operator.length), operator === '//');
+    case ',':
+    case ',,':
+      return value.toLowerCase();
+    case '^':
+    case '^^':
+      return value.toUpperCase();
+    case '#':
+    case '##':
+      return value.startsWith(rest.slice(operator.length))
+        ? value.slice(rest.length - operator.length)
+        : value;
+    case '%':
+    case '%%':
+      return value.endsWith(rest.slice(operator.length))
+        ? value.slice(0, value.length - (rest.length - operator.length))
+        : value;
+    default:
+      return value;
+  }
+}
+
+function slice(value: string, rest: string): string {
+  const [, from, length] = /^:\s*(-?\d+)(?::(\d+))?$/.exec(rest) ?? [];
+  if (from === undefined || value.includes(UNKNOWN)) return UNKNOWN;
+  const start = Number(from) < 0 ? Math.max(value.length + Number(from), 0) : Number(from);
+  return length === undefined ? value.slice(start) : value.slice(start, start + Number(length));
+}
+
+function replace(value: string, rest: string, all: boolean): string {
+  const slash = rest.indexOf('/');
+  const pattern = unquote(slash < 0 ? rest : rest.slice(0, slash));
+  const replacement = slash < 0 ? '' : unquote(rest.slice(slash + 1));
+  if (pattern === '') return value;
+  return all ? value.replaceAll(pattern, () => replacement) : value.replace(pattern, () => replacement);
+}
+
+/** Unquoted, blanks in a value part words. */
+function fields(value: string, quoted: boolean): string {
+  return quoted ? value : value.replace(/[ \t\n]+/g, FIELD);
+}
+
+function unquote(text: string): string {
+  return text.includes('\\')
+    ? text.replace(/\\(\n|.)/gs, (_, letter: string) => (letter === '\n' ? '' : letter))
+    : text;
+}
+
+function unescapeDouble(text: string): string {
+  return text.includes('\\')
+    ? text.replace(/\\([$`"\\\n])/g, (_, letter: string) => (letter === '\n' ? '' : letter))
+    : text;
+}
+
+/** `{curl,-s,http://…}` and `a{b,c}d`, one level, at most 64 words. */
+function bracesOf(text: string): string[] | undefined {
+  const [, before, list, after] = /^([^{}'"$`]*)\{([^{}'"$`]*,[^{}'"$`]*)\}([^{}'"$`]*)$/.exec(text) ?? [];
+  return list?.split(',', 64).map((item) => unquote(`${before}${item}${after}`));
+}

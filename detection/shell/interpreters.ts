@@ -1,0 +1,177 @@
+import type { Word } from '../arguments.ts';
+import { judgeCode } from '../code.ts';
+import { judgeDownloadedRun } from '../download.ts';
+import { judgeProgram } from '../program.ts';
+import { UNKNOWN } from '../text.ts';
+import { judgeCrontab } from '../written-file.ts';
+import { type Data, NOTHING, UNKNOWN_DATA } from './data.ts';
+import type { Machine } from './machine.ts';
+import type { Call } from './programs.ts';
+
+/** `sh -c TEXT`, `sh FILE`, or a script on standard input. */
+export function runShell({ words, stdin, machine }: Call): Data {
+  for (let at = 1; at < words.length; at++) {
+    const word = words[at] as Word;
+    if (/^-[a-zA-Z]*c[a-zA-Z]*$/.test(word.text)) {
+      const script = words.slice(at + 1).findIndex(({ text }) => !/^[-+]/.test(text)) + at + 1;
+      return script > at
+        ? runText(words[script] as Word, words.slice(script + 2), stdin, machine)
+        : UNKNOWN_DATA;
+    }
+    if (/^(-o|\+o|-O|--rcfile|--init-file)$/.test(word.text)) at++;
+    else if (word.text === '-s') break;
+    else if (!/^[-+]/.test(word.text) || word.text === '-') {
+      return word.text === '-'
+        ? runInput(words[0] as Word, stdin, machine)
+        : runScriptFile(words.slice(at), machine);
+    }
+  }
+  return runInput(words[0] as Word, stdin, machine);
+}
+
+/** A script in a word; the words behind it are `$1` and so on. */
+function runText(word: Word, more: readonly Word[], stdin: Data, machine: Machine): Data {
+  const { made } = machine;
+  if (made?.downloadedFrom && word.text.includes(UNKNOWN)) judgeDownloadedRun(made, word.path, machine, true);
+  if (made?.decoded) reportEncoded(word.path, machine);
+  return withArguments(more, machine, () => machine.runScript(word.text, word.path, stdin));
+}
+
+function runInput({ path }: Word, stdin: Data, machine: Machine): Data {
+  if (stdin.downloadedFrom) judgeDownloadedRun(stdin, path, machine, true);
+  if (stdin.decoded) reportEncoded(path, machine);
+  return stdin.text === undefined ? UNKNOWN_DATA : machine.runScript(stdin.text, machine.path || path);
+}
+
+function runScriptFile(words: readonly Word[], machine: Machine): Data {
+  judgeProgram(words, machine);
+  return runFile(words, machine);
+}
+
+/** A program by its path. When an earlier command wrote the file, what it wrote is what runs. */
+export function runFile(words: readonly Word[], machine: Machine): Data {
+  const { text, path } = words[0] as Word;
+  const data = machine.scope.read(text) ?? fromArchive(text, machine);
+  if (data?.downloadedFrom) judgeDownloadedRun(data, path, machine, text.startsWith('/dev/fd/'));
+  if (data?.text === undefined) return UNKNOWN_DATA;
+  if (data.decoded) reportEncoded(path, machine);
+  const script = data.text;
+  if (/^#!.*\b(python|perl|node|ruby|php)/.test(script)) {
+    judgeCode(script, path, machine);
+    return UNKNOWN_DATA;
+  }
+  return withArguments(words.slice(1), machine, () => machine.runScript(script, machine.path || path));
+}
+
+/** What was unpacked from a downloaded archive lies below the folder at hand. */
+function fromArchive(text: string, { unpacked }: Machine): Data | undefined {
+  return unpacked && (text.startsWith('./') || /^[^/]+\/|^\/(tmp|var\/tmp|dev\/shm)\//.test(text))
+    ? unpacked
+    : undefined;
+}
+
+function withArguments(words: readonly Word[], machine: Machine, run: () => Data): Data {
+  const outer = machine.scope.positional;
+  machine.scope.positional = words.map(({ text }) => text);
+  const output = run();
+  machine.scope.positional = outer;
+  return output;
+}
+
+function reportEncoded(path: string, { docket }: Machine): void {
+  docket.report('encoded-script', path, 'It decodes a text and runs it as a script.');
+}
+
+export function runEval({ words, stdin, machine }: Call): Data {
+  const text = words
+    .slice(1)
+    .map((word) => word.text)
+    .join(' ');
+  const first = words[1];
+  return first ? runText({ text, path: first.path }, [], stdin, machine) : NOTHING;
+}
+
+/** `. FILE` */
+export function runDot({ words, machine }: Call): Data {
+  return words.length > 1 ? runFile(words.slice(1), machine) : NOTHING;
+}
+
+/** `find … -exec COMMAND ;` */
+export function runFind({ words, machine }: Call): Data {
+  const from = words.findIndex(({ text }) => /^-(exec|execdir|ok)$/.test(text));
+  if (from < 0) return UNKNOWN_DATA;
+  const length = words.slice(from).findIndex(({ text }) => text === ';' || text === '+');
+  machine.call(words.slice(from + 1, length < 0 ? undefined : from + length));
+  return UNKNOWN_DATA;
+}
+
+export function runTrap({ words, machine }: Call): Data {
+  const script = words[1];
+  return script && /\s/.test(script.text) ? machine.runScript(script.text, script.path) : NOTHING;
+}
+
+/** `python -c CODE`, `node -e CODE`, a script file, or code on standard input. */
+export function runCode({ words, stdin, machine }: Call): Data {
+  const at = words.findIndex(
+    ({ text }, index) => index > 0 && /^(-[a-zA-Z]*[ceE]|-r|--eval|--execute|eval)$/.test(text),
+  );
+  const code = at > 0 ? words[at + 1] : undefined;
+  if (code) {
+    const { made } = machine;
+    if (made?.downloadedFrom && code.text.includes(UNKNOWN))
+      judgeDownloadedRun(made, code.path, machine, true);
+    judgeCode(code.text, code.path, machine);
+    return UNKNOWN_DATA;
+  }
+  const file = words.slice(1).findIndex(({ text }) => !text.startsWith('-') || text === '-') + 1;
+  if (file > 0 && words[file]?.text !== '-') {
+    judgeProgram(words.slice(file), machine);
+    const data =
+      machine.scope.read((words[file] as Word).text) ?? fromArchive((words[file] as Word).text, machine);
+    if (data?.downloadedFrom) judgeDownloadedRun(data, (words[file] as Word).path, machine, false);
+    if (data?.text !== undefined) judgeCode(data.text, machine.path, machine);
+    return UNKNOWN_DATA;
+  }
+  if (stdin.downloadedFrom) judgeDownloadedRun(stdin, machine.path, machine, true);
+  if (stdin.text !== undefined) judgeCode(stdin.text, machine.path, machine);
+  return UNKNOWN_DATA;
+}
+
+/** Programs that carry a command in one of their arguments, each in its own way. */
+export function runNested(call: Call): Data {
+  const { words, machine } = call;
+  const name = (words[0] as Word).text.replace(/^.*\//, '');
+  if (name === 'crontab' || name === 'at' || name === 'batch') return runLater(name, call);
+  const dashes = words.findIndex(({ text }, at) => at > 0 && text === '--');
+  const script = words.findIndex(({ text }, at) => at > 0 && /^(-[a-z]*c|--command)$/.test(text));
+  if (/^(su|runuser|script|capsh|sg)$/.test(name)) {
+    const word = words[script + 1] ?? words.find(({ text }) => text.startsWith('--command='));
+    return script > 0 && word
+      ? machine.runScript(word.text.replace(/^--command=/, ''), word.path)
+      : UNKNOWN_DATA;
+  }
+  if (/^(tmux|start-stop-daemon)$/.test(name)) return runDetached(words, dashes, machine);
+  return machine.runContainer(words, dashes);
+}
+
+function runDetached(words: readonly Word[], dashes: number, machine: Machine): Data {
+  const exec = words.findIndex(
+    ({ text }) => text === '-x' || text === '--exec' || text === '-a' || text === '--startas',
+  );
+  if (exec > 0)
+    return machine.call([...words.slice(exec + 1, exec + 2), ...(dashes < 0 ? [] : words.slice(dashes + 1))]);
+  for (const { text, path } of words.slice(1)) if (/\s/.test(text)) machine.runScript(text, path);
+  return UNKNOWN_DATA;
+}
+
+/** `crontab FILE` and `at TIME` keep what they are given for later. */
+function runLater(name: string, { words, stdin, machine }: Call): Data {
+  if (words.some(({ text }) => /^-[lrec]$/.test(text))) return UNKNOWN_DATA;
+  const file = name === 'crontab' ? words.slice(1).find(({ text }) => !text.startsWith('-')) : undefined;
+  const data = file ? (machine.scope.read(file.text) ?? UNKNOWN_DATA) : stdin;
+  machine.docket.report('persistence', words[0]?.path ?? machine.path, `It leaves work to ${name}.`, name);
+  if (data.text === undefined) return NOTHING;
+  if (name === 'crontab') judgeCrontab(data.text, machine);
+  else machine.runScript(data.text, machine.path);
+  return NOTHING;
+}

@@ -1,0 +1,275 @@
+import type { Node } from 'web-tree-sitter';
+import type { Word } from '../arguments.ts';
+import { judgeContainerCommand } from '../container-command.ts';
+import type { Docket } from '../docket.ts';
+import { judgeAlias, judgeProgram } from '../program.ts';
+import { fold, UNKNOWN } from '../text.ts';
+import { judgeWritten } from '../written-file.ts';
+import { concatenate, type Data, NOTHING, UNKNOWN_DATA } from './data.ts';
+import { expandText, expandWords, type Substitution } from './expand.ts';
+import { runFile } from './interpreters.ts';
+import { PROGRAMS } from './programs.ts';
+import { type Redirects, readRedirects } from './redirects.ts';
+import { Scope } from './scope.ts';
+import { unwrap } from './wrappers.ts';
+
+/** A script is parsed in pieces of at most this length, cut at line ends. */
+const SCRIPT_LIMIT = 16 * 1024;
+
+/** How deep scripts may hold scripts. */
+const DEPTH_LIMIT = 8;
+
+/** How many commands are followed, loops and functions included. */
+const CALL_LIMIT = 2_000;
+
+/** A loop body is read for at most so many values. */
+const LOOP_LIMIT = 8;
+
+/** How a statement is started. */
+export interface Manner {
+  background: boolean;
+  silent: boolean;
+}
+
+/**
+ * Follows a shell script without running anything: variables are folded, both arms of a branch are taken,
+ * pipes, here-documents and files carry text where it is known, and every command that would run is judged.
+ */
+export class Machine implements Substitution {
+  readonly docket: Docket;
+  scope: Scope;
+  /** The field that the script stands in. */
+  path = '';
+  manner: Manner = { background: false, silent: false };
+  /** The last downloaded archive that was unpacked. */
+  unpacked: Data | undefined;
+  #made: Data | undefined;
+  #depth = 0;
+  #calls = 0;
+  #pipes = 0;
+  readonly #functions = new Map<string, Node>();
+  readonly #called = new Set<string>();
+
+  constructor(docket: Docket, scope: Scope = new Scope()) {
+    this.docket = docket;
+    this.scope = scope;
+  }
+
+  /** Reads `script` and returns what it would print. */
+  runScript(script: string, path: string, stdin: Data = UNKNOWN_DATA): Data {
+    if (this.#depth >= DEPTH_LIMIT) {
+      this.docket.report('analysis-limit', path, `Scripts hold scripts more than ${DEPTH_LIMIT} deep.`);
+      return UNKNOWN_DATA;
+    }
+    const before = this.path;
+    this.path = path;
+    this.#depth++;
+    let output = NOTHING;
+    for (const piece of pieces(script.replaceAll(UNKNOWN, '__unknown__'))) {
+      if (!this.docket.spend(piece.length, path)) break;
+      const tree = this.docket.indicators.shell.parse(piece);
+      try {
+        output = concatenate(output, this.run(tree.rootNode, stdin));
+        this.#runUncalled();
+      } finally {
+        this.#functions.clear();
+        tree.delete();
+      }
+    }
+    this.#depth--;
+    this.path = before;
+    return output;
+  }
+
+  /** Follows one command whose words are known. */
+  call(words: readonly Word[], stdin: Data = UNKNOWN_DATA): Data {
+    if (++this.#calls > CALL_LIMIT) {
+      this.docket.report('analysis-limit', this.path, `It runs more than ${CALL_LIMIT} commands.`);
+      return UNKNOWN_DATA;
+    }
+    const inner = unwrap(words, stdin, this);
+    const first = inner[0];
+    if (!first) return UNKNOWN_DATA;
+    const body = this.#functions.get(first.text);
+    if (body && this.#depth < DEPTH_LIMIT) return this.#callFunction(first.text, body, inner.slice(1), stdin);
+    judgeProgram(inner, this);
+    const name = fold(first.text.slice(first.text.lastIndexOf('/') + 1));
+    const program = Object.hasOwn(PROGRAMS, name) ? PROGRAMS[name] : undefined;
+    return program ? program({ words: inner, stdin, machine: this }) : runFile(inner, this);
+  }
+
+  /** Follows a statement or a group of statements; what they print, one after the other. */
+  run(node: Node, stdin: Data): Data {
+    switch (node.type) {
+      case 'command':
+        return this.#command(node, stdin);
+      case 'redirected_statement':
+        return this.#redirected(node, stdin);
+      case 'pipeline':
+        return node.namedChildren.reduce((data, stage) => (stage ? this.run(stage, data) : data), stdin);
+      case 'variable_assignment':
+        this.#assign(node);
+        return NOTHING;
+      case 'for_statement':
+        return this.#loop(node, stdin);
+      case 'function_definition': {
+        const [name, body] = [node.childForFieldName('name'), node.childForFieldName('body')];
+        if (name && body) this.#functions.set(name.text, body);
+        return NOTHING;
+      }
+      case 'subshell': {
+        const outer = this.scope.folder;
+        const output = this.#all(node, stdin);
+        this.scope.folder = outer;
+        return output;
+      }
+      case 'comment':
+      case 'test_command':
+      case 'word':
+        return NOTHING;
+      default:
+        return this.#all(node, stdin);
+    }
+  }
+
+  output(node: Node): string {
+    const data = this.#all(node, UNKNOWN_DATA);
+    this.note(data);
+    return data.text ?? UNKNOWN;
+  }
+
+  pipe(node: Node): string {
+    const path = `/dev/fd/${63 - (this.#pipes++ % 32)}`;
+    this.scope.write(path, this.#all(node, UNKNOWN_DATA));
+    return path;
+  }
+
+  note(origin: Data | undefined): void {
+    if (origin?.downloadedFrom || origin?.decoded) this.#made = origin;
+  }
+
+  /** Keeps what a command writes into a file. */
+  keep(file: string, data: Data): void {
+    this.scope.write(file, data);
+    judgeWritten(file, data, this);
+  }
+
+  judgeAlias(alias: Word | undefined): void {
+    judgeAlias(alias, this);
+  }
+
+  runContainer(words: readonly Word[], dashes: number): Data {
+    return judgeContainerCommand(words, dashes, this);
+  }
+
+  /** What the words of the command at hand were made from. */
+  get made(): Data | undefined {
+    return this.#made;
+  }
+
+  #all(node: Node, stdin: Data): Data {
+    let output = NOTHING;
+    for (const child of node.namedChildren) {
+      if (!child) continue;
+      const outer = this.manner;
+      if (child.nextSibling?.type === '&') this.manner = { ...outer, background: true };
+      output = concatenate(output, this.run(child, stdin));
+      this.manner = outer;
+    }
+    return output;
+  }
+
+  #command(node: Node, stdin: Data): Data {
+    this.#made = undefined;
+    const words: Word[] = [];
+    let redirects: Redirects | undefined;
+    for (const child of node.namedChildren) {
+      if (!child) continue;
+      if (child.type === 'variable_assignment') this.#assign(child);
+      else if (/_redirect$/.test(child.type)) redirects = readRedirects(node, this);
+      else for (const text of this.#wordsOf(child)) words.push({ text, path: this.path });
+    }
+    const made = this.#made;
+    const output = this.call(words, redirects?.stdin ?? stdin);
+    this.#made = made;
+    return redirects ? this.#store(output, redirects) : output;
+  }
+
+  #wordsOf(node: Node): string[] {
+    const word = node.type === 'command_name' && node.namedChildCount === 1 ? node.firstNamedChild : node;
+    return expandWords(word ?? node, this);
+  }
+
+  #redirected(node: Node, stdin: Data): Data {
+    const redirects = readRedirects(node, this);
+    const outer = this.manner;
+    this.manner = { ...outer, silent: outer.silent || redirects.silent };
+    const body = node.childForFieldName('body');
+    let output = body ? this.run(body, redirects.stdin ?? stdin) : NOTHING;
+    for (const next of redirects.pipeline) output = this.run(next, output);
+    this.manner = outer;
+    return this.#store(output, redirects);
+  }
+
+  #store(output: Data, { target, append }: Redirects): Data {
+    if (target === undefined) return output;
+    const before = append ? this.scope.read(target) : undefined;
+    this.keep(target, before ? concatenate(before, output) : output);
+    return NOTHING;
+  }
+
+  #assign(node: Node): void {
+    const name = node.childForFieldName('name')?.text.replace(/\[.*$/s, '');
+    const value = node.childForFieldName('value');
+    if (name === undefined) return;
+    const outer = this.#made;
+    this.#made = undefined;
+    const text = value ? expandText(value, this) : '';
+    const appended = node.children.some((child) => child?.type === '+=') && this.scope.has(name);
+    this.scope.set(name, appended ? this.scope.get(name) + text : text, this.#made);
+    this.#made = outer ?? this.#made;
+  }
+
+  #loop(node: Node, stdin: Data): Data {
+    const name = node.childForFieldName('variable')?.text ?? '';
+    const values = node
+      .childrenForFieldName('value')
+      .flatMap((value) => (value ? expandWords(value, this) : []));
+    const body = node.childForFieldName('body');
+    let output = NOTHING;
+    for (const value of values.length === 0 ? [UNKNOWN] : values.slice(0, LOOP_LIMIT)) {
+      this.scope.set(name, value);
+      if (body) output = concatenate(output, this.run(body, stdin));
+    }
+    return output;
+  }
+
+  #callFunction(name: string, body: Node, words: readonly Word[], stdin: Data): Data {
+    const outer = this.scope.positional;
+    this.#called.add(name);
+    this.#depth++;
+    this.scope.positional = words.map(({ text }) => text);
+    const output = this.run(body, stdin);
+    this.scope.positional = outer;
+    this.#depth--;
+    return output;
+  }
+
+  /** A function that nothing calls here may be called from elsewhere. */
+  #runUncalled(): void {
+    for (const [name, body] of this.#functions) if (!this.#called.has(name)) this.run(body, UNKNOWN_DATA);
+  }
+}
+
+function pieces(script: string): string[] {
+  const cut: string[] = [];
+  let at = 0;
+  while (script.length - at > SCRIPT_LIMIT) {
+    const end = script.lastIndexOf('\n', at + SCRIPT_LIMIT);
+    const next = end > at ? end + 1 : at + SCRIPT_LIMIT;
+    cut.push(script.slice(at, next));
+    at = next;
+  }
+  cut.push(script.slice(at));
+  return cut;
+}

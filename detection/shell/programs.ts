@@ -1,0 +1,196 @@
+import type { Word } from '../arguments.ts';
+import { judgeDownload, runGit, runTar } from '../download.ts';
+import { concatenate, type Data, NOTHING, UNKNOWN_DATA } from './data.ts';
+import { decodeBase32, decodeBase64, decodeHex, inflate } from './decode.ts';
+import { unescapeAnsi } from './escapes.ts';
+import { runCode, runDot, runEval, runFind, runNested, runShell, runTrap } from './interpreters.ts';
+import type { Machine } from './machine.ts';
+
+/** One command with what comes in; it returns what goes out. */
+export interface Call {
+  words: readonly Word[];
+  stdin: Data;
+  machine: Machine;
+}
+
+type Program = (call: Call) => Data;
+
+const printf: Program = ({ words }) => {
+  const [format = '', ...rest] = texts(words).filter((text, at) => at > 0 || text !== '--');
+  let at = 0;
+  let text = '';
+  do {
+    const start = at;
+    text += unescapeAnsi(
+      format.replace(/%(%|[-#0 +]*\d*(?:\.\d+)?[a-zA-Z])/g, (_, kind: string) => {
+        if (kind === '%') return '%';
+        const value = rest[at++] ?? '';
+        return (kind.endsWith('b') ? unescapeAnsi(value) : value).replaceAll('\\', '\\\\');
+      }),
+    );
+    if (start === at) break;
+  } while (at < rest.length && text.length < 65_536);
+  return { text };
+};
+
+const echo: Program = ({ words }) => {
+  const all = texts(words);
+  const first = all.findIndex((text) => !/^-[neE]+$/.test(text));
+  const flags = (first < 0 ? all : all.slice(0, first)).join('');
+  const text = (first < 0 ? [] : all.slice(first)).join(' ');
+  return { text: `${flags.includes('e') ? unescapeAnsi(text) : text}${flags.includes('n') ? '' : '\n'}` };
+};
+
+/** The files that are named, or standard input. */
+const cat: Program = ({ words, stdin, machine }) => {
+  const files = texts(words).filter((text) => text === '-' || !text.startsWith('-'));
+  if (files.length === 0) return stdin;
+  return files
+    .map((file) => (file === '-' ? stdin : (machine.scope.read(file) ?? UNKNOWN_DATA)))
+    .reduce(concatenate, NOTHING);
+};
+
+/** A program that decodes its input when one of the flags is there. */
+function decoder(decode: (text: string) => string | undefined, flags: RegExp): Program {
+  return (call) => {
+    const options = texts(call.words).filter((text) => text.startsWith('-'));
+    if (flags.source !== '(?:)' && !options.some((text) => flags.test(text))) return UNKNOWN_DATA;
+    const files = call.words.filter(
+      ({ text }, at) => at === 0 || (!text.startsWith('-') && call.machine.scope.read(text)),
+    );
+    const input = cat({ ...call, words: files });
+    if (input.text === undefined) return { ...input, decoded: true };
+    const text = decode(input.text);
+    return text === undefined ? { decoded: true } : { text, decoded: true };
+  };
+}
+
+const tr: Program = ({ words, stdin }) => {
+  const [first = '', second = ''] = texts(words).filter((text) => !/^-[a-z]+$/.test(text));
+  if (stdin.text === undefined) return stdin;
+  const from = rangeOf(first);
+  if (texts(words).some((text) => /^-\w*d/.test(text))) {
+    return { ...stdin, text: [...stdin.text].filter((letter) => !from.includes(letter)).join('') };
+  }
+  const to = rangeOf(second);
+  const map = new Map(from.map((letter, at) => [letter, to[Math.min(at, to.length - 1)] ?? letter]));
+  return { text: [...stdin.text].map((letter) => map.get(letter) ?? letter).join(''), decoded: true };
+};
+
+function rangeOf(set: string): string[] {
+  return [...unescapeAnsi(set).matchAll(/(.)-(.)|([\s\S])/gu)].flatMap(([, from, to, single]) => {
+    if (from === undefined || to === undefined) return single === undefined ? [] : [single];
+    const [low, high] = [from.codePointAt(0) as number, to.codePointAt(0) as number];
+    return Array.from({ length: Math.min(Math.max(high - low + 1, 0), 256) }, (_, at) =>
+      String.fromCodePoint(low + at),
+    );
+  });
+}
+
+const rev: Program = ({ stdin }) =>
+  stdin.text === undefined
+    ? stdin
+    : {
+        text: stdin.text
+          .split('\n')
+          .map((line) => [...line].reverse().join(''))
+          .join('\n'),
+        decoded: true,
+      };
+
+const tee: Program = ({ words, stdin, machine }) => {
+  for (const file of texts(words)) if (!file.startsWith('-')) machine.keep(file, stdin);
+  return stdin;
+};
+
+const move: Program = ({ words, machine }) => {
+  const [from, to] = texts(words).filter((text) => !text.startsWith('-'));
+  const data = from === undefined ? undefined : machine.scope.read(from);
+  if (data && to !== undefined) {
+    machine.scope.write(to, data);
+    machine.scope.write(`${to}/${from?.slice(from.lastIndexOf('/') + 1)}`, data);
+  }
+  return NOTHING;
+};
+
+const cd: Program = ({ words, machine }) => {
+  const folder = texts(words)[0] ?? '/root';
+  machine.scope.folder = machine.scope.resolve(folder);
+  return NOTHING;
+};
+
+const exportVariables: Program = ({ words, machine }) => {
+  for (const text of texts(words)) {
+    const equals = text.indexOf('=');
+    if (equals > 0) machine.scope.set(text.slice(0, equals), text.slice(equals + 1));
+  }
+  return NOTHING;
+};
+
+function texts(words: readonly Word[]): string[] {
+  return words.slice(1).map(({ text }) => text);
+}
+
+const same: Program = ({ stdin }) => stdin;
+const nothing: Program = () => NOTHING;
+
+const base64 = decoder(decodeBase64, /^-(\w*[dD]|-decode)/);
+const gunzip = decoder(inflate, /(?:)/);
+
+/** What is known to be run by name. Everything else is a program with arguments. */
+export const PROGRAMS: Record<string, Program> = {
+  echo,
+  printf,
+  print: echo,
+  cat,
+  tac: cat,
+  head: same,
+  tail: same,
+  sed: ({ stdin }) => ({ ...stdin, text: undefined }),
+  tr,
+  rev,
+  tee,
+  base64,
+  base32: decoder(decodeBase32, /^-(\w*[dD]|-decode)/),
+  xxd: decoder(decodeHex, /^-\w*r/),
+  openssl: decoder(decodeBase64, /^-(d|base64|a)$/),
+  gunzip,
+  zcat: gunzip,
+  gzip: decoder(inflate, /^-\w*d/),
+  pigz: decoder(inflate, /^-\w*d/),
+  mv: move,
+  cp: move,
+  ln: move,
+  install: move,
+  cd,
+  pushd: cd,
+  export: exportVariables,
+  declare: exportVariables,
+  readonly: exportVariables,
+  local: exportVariables,
+  true: nothing,
+  chmod: nothing,
+  sleep: nothing,
+  tar: runTar,
+  unzip: runTar,
+  git: runGit,
+  ...named(runShell, 'sh bash dash ash zsh ksh mksh rbash csh tcsh fish'),
+  ...named(runCode, 'python python2 python3 perl ruby node nodejs php lua deno bun'),
+  ...named(
+    runNested,
+    'su runuser script capsh sg tmux docker podman nerdctl crictl ctr kubectl oc start-stop-daemon crontab at batch',
+  ),
+  ...named(
+    judgeDownload,
+    'curl wget wget2 fetch aria2c axel lwp-request lwp-download lynx ftpget tftp nc ncat netcat socat get http https',
+  ),
+  eval: runEval,
+  source: runDot,
+  '.': runDot,
+  find: runFind,
+  trap: runTrap,
+};
+
+function named(program: Program, names: string): Record<string, Program> {
+  return Object.fromEntries(names.split(' ').map((name) => [name, program]));
+}

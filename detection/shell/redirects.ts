@@ -1,0 +1,66 @@
+import type { Node } from 'web-tree-sitter';
+import { judgeSocket } from '../download.ts';
+import type { Data } from './data.ts';
+import { expandText, expandWords } from './expand.ts';
+import type { Machine } from './machine.ts';
+
+export interface Redirects {
+  stdin?: Data;
+  /** Where standard output is kept. */
+  target?: string;
+  append: boolean;
+  /** Standard output goes to /dev/null. */
+  silent: boolean;
+  /** The grammar hangs what follows `<<EOF |` below the here-document. */
+  pipeline: Node[];
+}
+
+/** Reads the redirections of a statement; expands here-documents. */
+export function readRedirects(node: Node, machine: Machine): Redirects {
+  const redirects: Redirects = { append: false, silent: false, pipeline: [] };
+  for (const child of node.namedChildren) {
+    if (!child) continue;
+    if (child.type === 'file_redirect') readFile(child, redirects, machine);
+    else if (child.type === 'herestring_redirect') {
+      const word = child.firstNamedChild;
+      if (word) redirects.stdin = { text: `${expandText(word, machine)}\n` };
+    } else if (child.type === 'heredoc_redirect') readHereDocument(child, redirects, machine);
+  }
+  return redirects;
+}
+
+function readFile(node: Node, redirects: Redirects, machine: Machine): void {
+  const operator = node.children.find((child) => child && /^[<>&|]+$/.test(child.type))?.type ?? '>';
+  const destination = node.childForFieldName('destination');
+  if (!destination) return;
+  const [target = ''] = expandWords(destination, machine);
+  if (target.startsWith('/dev/tcp/') || target.startsWith('/dev/udp/')) judgeSocket(target, machine);
+  if (operator === '<') {
+    const data = machine.scope.read(target);
+    if (data) redirects.stdin = data;
+    return;
+  }
+  const descriptor = node.childForFieldName('descriptor')?.text;
+  if (descriptor !== undefined && descriptor !== '1') return;
+  if (target === '/dev/null') redirects.silent = true;
+  else if (!/^[&\d-]/.test(target) && operator.includes('>')) {
+    redirects.target = target;
+    redirects.append = operator === '>>';
+  }
+}
+
+function readHereDocument(node: Node, redirects: Redirects, machine: Machine): void {
+  const start = node.namedChildren.find((child) => child?.type === 'heredoc_start')?.text ?? '';
+  for (const child of node.namedChildren) {
+    if (!child) continue;
+    if (child.type === 'heredoc_body') {
+      const literal = /['"\\]/.test(start);
+      redirects.stdin = { text: literal ? child.text : expandText(child, machine) };
+    } else if (child.type === 'file_redirect') readFile(child, redirects, machine);
+    else if (child.type === 'pipeline')
+      redirects.pipeline.push(...child.namedChildren.filter((stage) => !!stage));
+    else if (/^(command|redirected_statement|list|subshell|compound_statement)$/.test(child.type)) {
+      redirects.pipeline.push(child);
+    }
+  }
+}

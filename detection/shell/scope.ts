@@ -1,0 +1,88 @@
+import { UNKNOWN } from '../text.ts';
+import { bounded, type Data } from './data.ts';
+
+/** Parts the fields of an unquoted expansion, and the items of an array, until words are split. */
+export const FIELD = '\x1f';
+
+/** What is set before a script starts, as far as scripts build words from it. */
+const DEFAULTS: Record<string, string> = {
+  IFS: ' ',
+  HOME: '/root',
+  SHELL: '/bin/sh',
+  PATH: '/usr/bin:/bin',
+  USER: 'root',
+};
+
+/** More variables or files than this are not kept. */
+const LIMIT = 512;
+
+/** The variables and files of a script while it is read. */
+export class Scope {
+  readonly #variables: Map<string, string>;
+  readonly #files: Map<string, Data>;
+  readonly #origins = new Map<string, Data>();
+  /** `$1` and so on. */
+  positional: readonly string[] = [];
+  /** Where relative paths start; empty while it is not known. */
+  folder = '';
+
+  constructor(
+    variables: Iterable<readonly [string, string]> = [],
+    files: Iterable<readonly [string, Data]> = [],
+  ) {
+    this.#variables = new Map(variables);
+    this.#files = new Map(files);
+  }
+
+  /** The same files with other variables. */
+  withVariables(variables: Iterable<readonly [string, string]>): Scope {
+    return new Scope(variables, this.#files);
+  }
+
+  /** An unset positional is empty, as in the shell; an unset variable may come with the image, so it is unknown. */
+  get(name: string): string {
+    if (/^\d$/.test(name)) return name === '0' ? 'sh' : (this.positional[Number(name) - 1] ?? '');
+    if (name === '@' || name === '*') return this.positional.join(FIELD);
+    if (name === 'PWD') return this.folder === '' ? UNKNOWN : this.folder;
+    return this.#variables.get(name) ?? DEFAULTS[name] ?? UNKNOWN;
+  }
+
+  has(name: string): boolean {
+    return /^[\d@*]$/.test(name)
+      ? this.get(name) !== ''
+      : this.#variables.has(name) || Object.hasOwn(DEFAULTS, name);
+  }
+
+  /** `origin` is what the value was made from, when that was a download or an encoded text. */
+  set(name: string, value: string, origin?: Data): void {
+    if (this.#variables.size >= LIMIT && !this.#variables.has(name)) return;
+    this.#variables.set(name, bounded(value));
+    if (origin) this.#origins.set(name, origin);
+    else this.#origins.delete(name);
+  }
+
+  originOf(name: string): Data | undefined {
+    return this.#origins.get(name);
+  }
+
+  read(path: string): Data | undefined {
+    return this.#files.get(this.resolve(path));
+  }
+
+  write(path: string, data: Data): void {
+    const at = this.resolve(path);
+    if (this.#files.size < LIMIT || this.#files.has(at)) this.#files.set(at, data);
+  }
+
+  /** An absolute path without `.` and `..` steps, or a relative one while the folder is not known. */
+  resolve(path: string): string {
+    const whole = path.startsWith('/') || this.folder === '' ? path : `${this.folder}/${path}`;
+    const steps: string[] = [];
+    for (const step of whole.split('/', 64)) {
+      if (step === '' || step === '.') continue;
+      if (step === '..') steps.pop();
+      else steps.push(step);
+    }
+    return (whole.startsWith('/') ? '/' : '') + steps.join('/');
+  }
+}

@@ -1,0 +1,42 @@
+import { judgeMinerConfig } from './miner-config.ts';
+import type { Data } from './shell/data.ts';
+import type { Machine } from './shell/machine.ts';
+
+const CRON = /(^|\/)(etc\/cron|var\/spool\/cron|etc\/crontab)/;
+const STARTUP =
+  /(^|\/)(etc\/(rc\.local|init\.d\/|rc\d?\.d\/|ld\.so\.preload|profile)|authorized_keys$|\.bashrc$|\.profile$|\.bash_profile$)|\.ssh\/authorized_keys/;
+const UNIT = /(^|\/)systemd\/.*\.(service|timer)$/;
+
+/** Judges what a script writes into a file, by where and by what. */
+export function judgeWritten(target: string, data: Data, machine: Machine): void {
+  const { docket, path } = machine;
+  if (/nr_hugepages$|hugepages-\d+kB/.test(target)) {
+    docket.report('huge-page-tuning', path, 'It sets the number of huge pages.', target);
+  } else if (/^\/dev\/cpu\/|\/parameters\/allow_writes$/.test(target)) {
+    docket.report('msr-tuning', path, 'It opens the model-specific registers for writing.', target);
+  } else if (CRON.test(target) || STARTUP.test(target) || UNIT.test(target)) {
+    docket.report('persistence', path, `It writes ${target}.`, target);
+  }
+  if (data.text === undefined) return;
+  if (CRON.test(target)) judgeCrontab(data.text, machine);
+  if (UNIT.test(target)) judgeUnit(data.text, machine);
+  judgeMinerConfig(data.text, path, docket);
+}
+
+/** Cron lines: five fields or a @word, then a command; in /etc a user stands between. */
+export function judgeCrontab(text: string, machine: Machine): void {
+  for (const line of text.split('\n', 256)) {
+    const [, command] =
+      /^[ \t]*(?:@\w+|(?:[\d*/,-]{1,64}[ \t]+){5})[ \t]*(?:root[ \t]+)?(.+)$/.exec(line) ?? [];
+    if (command !== undefined) machine.runScript(command, machine.path);
+  }
+}
+
+/** ExecStart= of systemd, command= of supervisord. */
+export function judgeUnit(text: string, machine: Machine): void {
+  for (const [, command = ''] of text.matchAll(
+    /^[ \t]*(?:ExecStart(?:Pre|Post)?|command)[ \t]*=[ \t]*[-@+!]*(.+)$/gm,
+  )) {
+    machine.runScript(command, machine.path);
+  }
+}
