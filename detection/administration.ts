@@ -15,6 +15,7 @@ export const ADMINISTRATION: Record<string, Check> = {
   ufw: onMatch(/^disable$/, 'defence-evasion', 'It switches the firewall off.'),
   iptables: onMatch(/^(-F|--flush)$/, 'defence-evasion', 'It flushes the firewall.'),
   history: onMatch(/^-c$/, 'defence-evasion', 'It clears the history of the shell.'),
+  unset: onMatch(/^HISTFILE/, 'defence-evasion', 'It keeps the shell from writing a history.'),
   chattr: onMatch(/^[+-][ai]+$/, 'defence-evasion', 'It locks or unlocks files against change.'),
   systemctl: (words, docket) => {
     const verb = words[1]?.text ?? '';

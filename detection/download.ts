@@ -114,10 +114,11 @@ export function judgeDownloadedRun(data: Data, path: string, machine: Machine, d
   }
 }
 
-/** `/dev/tcp/HOST/PORT`, the shell's own way to connect. */
-export function judgeSocket(target: string, machine: Machine): void {
+/** `/dev/tcp/HOST/PORT`, the shell's own way to connect; what comes from there. */
+export function judgeSocket(target: string, machine: Machine): Data {
   const [, , , host = '', port = ''] = target.split('/');
   connectsTo(host, Number(port), machine, machine.path);
+  return { downloadedFrom: [`tcp://${host}:${port}`] };
 }
 
 function judgeNetcat(words: readonly Word[], stdin: Data, machine: Machine): Data {

@@ -16,12 +16,12 @@ const FOLDER = join(import.meta.dirname, 'indicators');
 /**
  * Reads what miners look like, once, at start. The one place in detection/ that does I/O.
  *
- * `folder` holds one YAML file a table (see rows.ts). A bundle keeps the two wasm files of the shell parser in
- * the same folder; from sources they come out of their packages.
+ * `folder` holds one YAML file a table (see rows.ts). The two wasm files of the shell parser lie beside a bundle;
+ * from sources they come out of their packages.
  * Raises INDICATORS_INVALID, naming the file and the row.
  */
 export async function loadIndicators(folder: string = FOLDER): Promise<Indicators> {
-  return compileIndicators(readRows(folder), await loadShellParser(folder));
+  return compileIndicators(readRows(folder), await loadShellParser());
 }
 
 export function readRows(folder: string = FOLDER): Rows {
@@ -56,14 +56,14 @@ function invalid(message: string, cause?: unknown): KubesentryError {
   return new KubesentryError('INDICATORS_INVALID', message, { cause });
 }
 
-function loadShellParser(folder: string): Promise<ShellParser> {
+function loadShellParser(): Promise<ShellParser> {
   return startShellParser(
-    readWasm(folder, 'web-tree-sitter/web-tree-sitter.wasm'),
-    readWasm(folder, 'tree-sitter-bash/tree-sitter-bash.wasm'),
+    readWasm('web-tree-sitter/web-tree-sitter.wasm'),
+    readWasm('tree-sitter-bash/tree-sitter-bash.wasm'),
   );
 }
 
-function readWasm(folder: string, specifier: string): Uint8Array {
-  const beside = join(folder, specifier.slice(specifier.indexOf('/') + 1));
+function readWasm(specifier: string): Uint8Array {
+  const beside = join(import.meta.dirname, specifier.slice(specifier.indexOf('/') + 1));
   return readFileSync(existsSync(beside) ? beside : fileURLToPath(import.meta.resolve(specifier)));
 }

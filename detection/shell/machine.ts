@@ -65,7 +65,7 @@ export class Machine implements Substitution {
     this.path = path;
     this.#depth++;
     let output = NOTHING;
-    for (const piece of pieces(script.replaceAll(UNKNOWN, '__unknown__'))) {
+    for (const piece of pieces(openBraces(script.replaceAll(UNKNOWN, '__unknown__')))) {
       if (!this.docket.spend(piece.length, path)) break;
       const tree = this.docket.indicators.shell.parse(piece);
       try {
@@ -107,6 +107,8 @@ export class Machine implements Substitution {
         return this.#redirected(node, stdin);
       case 'pipeline':
         return node.namedChildren.reduce((data, stage) => (stage ? this.run(stage, data) : data), stdin);
+      case 'unset_command':
+        return this.call(node.text.split(/\s+/, 16).map((text) => ({ text, path: this.path })));
       case 'variable_assignment':
         this.#assign(node);
         return NOTHING;
@@ -259,6 +261,13 @@ export class Machine implements Substitution {
   #runUncalled(): void {
     for (const [name, body] of this.#functions) if (!this.#called.has(name)) this.run(body, UNKNOWN_DATA);
   }
+}
+
+/** `{curl,-s,http://…}|sh`: the grammar takes a brace at the start of a statement for a group. */
+function openBraces(script: string): string {
+  return script.replace(/(^|[\s;|&(])\{([^\s{}'"`;|&]{3,512})\}/g, (whole, before: string, list: string) =>
+    list.includes(',') ? `${before}${list.replaceAll(',', ' ')}` : whole,
+  );
 }
 
 function pieces(script: string): string[] {

@@ -34,13 +34,18 @@ function readFile(node: Node, redirects: Redirects, machine: Machine): void {
   const destination = node.childForFieldName('destination');
   if (!destination) return;
   const [target = ''] = expandWords(destination, machine);
-  if (target.startsWith('/dev/tcp/') || target.startsWith('/dev/udp/')) judgeSocket(target, machine);
-  if (operator === '<') {
-    const data = machine.scope.read(target);
+  const descriptor = node.childForFieldName('descriptor')?.text;
+  if (target.startsWith('/dev/tcp/') || target.startsWith('/dev/udp/')) {
+    const data = judgeSocket(target, machine);
+    machine.scope.write(`/dev/fd/${descriptor ?? 0}`, data);
+    if (operator === '<') redirects.stdin = data;
+    return;
+  }
+  if (operator === '<' || operator === '<&') {
+    const data = machine.scope.read(operator === '<' ? target : `/dev/fd/${target}`);
     if (data) redirects.stdin = data;
     return;
   }
-  const descriptor = node.childForFieldName('descriptor')?.text;
   if (descriptor !== undefined && descriptor !== '1') return;
   if (target === '/dev/null') redirects.silent = true;
   else if (!/^[&\d-]/.test(target) && operator.includes('>')) {

@@ -1,0 +1,26 @@
+/** Runs with the arguments behind its name; returns the exit status. */
+export type Run = (argv: readonly string[]) => Promise<number>;
+
+export interface Command {
+  summary: string;
+  /** Loads only what this command needs: scan works where the agent's native library does not. */
+  load(): Promise<Run>;
+}
+
+export const COMMANDS: Record<string, Command> = {
+  scan: {
+    summary: 'Judge manifests without a cluster',
+    load: async () => (await import('./scan.ts')).scanCommand,
+  },
+  webhook: {
+    summary: 'Serve the admission webhook, the audit and report intake, and the response',
+    load: async () => (await import('../webhook/main.ts')).webhookCommand,
+  },
+  agent: {
+    summary: 'Watch this node and report miners',
+    load: async () => (await import('../runtime/main.ts')).agentCommand,
+  },
+};
+
+/** What `kubectl kubesentry` offers beside them. */
+export const PLUGIN_COMMANDS: Record<string, Command> = {};

@@ -1,0 +1,47 @@
+#!/usr/bin/env node
+import { basename } from 'node:path';
+import { KubesentryError } from '../api/errors.ts';
+import { VERSION } from '../api/names.ts';
+import { COMMANDS, PLUGIN_COMMANDS } from './commands.ts';
+
+const asPlugin = basename(process.argv[1] ?? '').startsWith('kubectl-');
+const commands = asPlugin ? { ...PLUGIN_COMMANDS, ...COMMANDS } : { ...COMMANDS, ...PLUGIN_COMMANDS };
+const program = asPlugin ? 'kubectl kubesentry' : 'kubesentry';
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main([name, ...rest]: readonly string[]): Promise<number> {
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(help());
+    return name === undefined ? 1 : 0;
+  }
+  if (name === '--version' || name === '-v' || name === 'version') {
+    process.stdout.write(`${VERSION}\n`);
+    return 0;
+  }
+  try {
+    if (!Object.hasOwn(commands, name)) throw new KubesentryError('USAGE', `There is no command "${name}".`);
+    const command = await commands[name]?.load();
+    return command ? await command(rest) : 1;
+  } catch (error) {
+    if (!(error instanceof KubesentryError)) throw error;
+    process.stderr.write(`error: ${error.message}\n${error.remedy}\n`);
+    return 1;
+  }
+}
+
+function help(): string {
+  const width = Math.max(...Object.keys(commands).map((name) => name.length)) + 2;
+  const list = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}${summary}`);
+  return `Stops cryptomining in Kubernetes: at deploy, at run time, and when it tries to come back.
+
+Usage:
+  ${program} COMMAND [OPTIONS]
+
+Commands:
+${list.join('\n')}
+
+  -h, --help       this text; every command has its own
+  -v, --version    the version
+`;
+}

@@ -1,0 +1,121 @@
+import { parseArgs } from 'node:util';
+import { ERRORS, KubesentryError } from '../api/errors.ts';
+import { judgeObject } from '../detection/judge.ts';
+import { loadIndicators } from '../detection/load.ts';
+import { isRecord, textOf } from '../detection/shape.ts';
+import { filesOf, type Resource, resourcesOf } from './resources.ts';
+import { sarif } from './sarif.ts';
+import { type Scanned, table } from './scan-table.ts';
+
+const HELP = `Judge Kubernetes manifests without a cluster: would Kubesentry admit them?
+
+Usage:
+  kubesentry scan [-f FILE|FOLDER|-]... [-o table|json|sarif]
+
+Options:
+  -f, --filename NAME   a file, a folder (every .yaml, .yml and .json below it) or - for standard
+                        input; may be repeated; standard input when absent
+  -o, --output FORMAT   table (default), json or sarif
+  -h, --help            this text
+
+Exit status:
+  0  nothing was denied
+  1  something could not be read; the rest was judged
+  2  something was denied
+
+Examples:
+  # Judge a folder of manifests
+  kubesentry scan -f manifests/
+
+  # Judge what a chart would install
+  helm template my-release my-chart | kubesentry scan
+
+  # Judge what runs already
+  kubectl get pods,daemonsets,cronjobs,configmaps -A -o json | kubesentry scan -f -
+
+  # Feed code scanning
+  kubesentry scan -f manifests/ -o sarif > kubesentry.sarif
+`;
+
+const FORMATS = ['table', 'json', 'sarif'] as const;
+type Format = (typeof FORMATS)[number];
+
+/** `kubesentry scan`. Returns the exit status. */
+export async function scanCommand(argv: readonly string[]): Promise<number> {
+  const options = readOptions(argv);
+  if (options === undefined) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const { resources, errors } = readAll(options.names);
+  const indicators = await loadIndicators();
+  const scanned = resources.map(({ source, object }): Scanned => {
+    const metadata = isRecord(object) && isRecord(object.metadata) ? object.metadata : {};
+    return {
+      source,
+      kind: isRecord(object) ? textOf(object.kind) : '',
+      namespace: textOf(metadata.namespace),
+      name: textOf(metadata.name) || textOf(metadata.generateName),
+      ...judgeObject(object, { indicators }),
+    };
+  });
+  process.stdout.write(print(options.format, scanned));
+  for (const { message } of errors) process.stderr.write(`error: ${message}\n`);
+  if (errors.length > 0) {
+    process.stderr.write(`${ERRORS.INPUT_UNREADABLE.remedy}\n`);
+    return 1;
+  }
+  return scanned.some(({ verdict }) => verdict === 'deny') ? 2 : 0;
+}
+
+function readOptions(argv: readonly string[]): { names: string[]; format: Format } | undefined {
+  let parsed: { values: { filename?: string[]; output?: string; help?: boolean }; positionals: string[] };
+  try {
+    parsed = parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        filename: { type: 'string', short: 'f', multiple: true },
+        output: { type: 'string', short: 'o' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+  } catch (cause) {
+    throw new KubesentryError('USAGE', cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+  if (parsed.values.help) return undefined;
+  const format = FORMATS.find((known) => known === (parsed.values.output ?? 'table'));
+  if (!format) throw new KubesentryError('USAGE', `There is no output format "${parsed.values.output}".`);
+  // A file without -f is what people try first.
+  const names = [...(parsed.values.filename ?? []), ...parsed.positionals];
+  return { names: names.length === 0 ? ['-'] : names, format };
+}
+
+function readAll(names: readonly string[]): { resources: Resource[]; errors: KubesentryError[] } {
+  const resources: Resource[] = [];
+  const errors: KubesentryError[] = [];
+  for (const name of names) {
+    try {
+      for (const file of filesOf(name)) {
+        const read = resourcesOf(file);
+        resources.push(...read.resources);
+        if (read.error) errors.push(read.error);
+      }
+    } catch (error) {
+      if (!(error instanceof KubesentryError)) throw error;
+      errors.push(error);
+    }
+  }
+  return { resources, errors };
+}
+
+function print(format: Format, scanned: readonly Scanned[]): string {
+  switch (format) {
+    case 'json':
+      return `${JSON.stringify(scanned, undefined, 2)}\n`;
+    case 'sarif':
+      return `${JSON.stringify(sarif(scanned), undefined, 2)}\n`;
+    case 'table':
+      return table(scanned, process.stdout.isTTY === true && !process.env.NO_COLOR);
+  }
+}
