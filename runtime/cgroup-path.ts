@@ -93,7 +93,8 @@ export function cgroupPathOf(procCgroup: string): string {
   return unified === '/' && legacy !== undefined ? legacy : unified;
 }
 
-function namesContainer(path: string): boolean {
+/** Whether `path` is that of a pod or a container, and not any folder that somebody made. */
+export function namesContainer(path: string): boolean {
   const identity = parseCgroupPath(path);
   return identity !== undefined && (identity.podUid !== null || identity.containerId !== null);
 }

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { DetectedContainer } from '../api/detection.ts';
-import { type CgroupIdentity, cgroupPathOf, parseCgroupPath } from './cgroup-path.ts';
+import { type CgroupIdentity, cgroupPathOf, namesContainer, parseCgroupPath } from './cgroup-path.ts';
 import type { CgroupTree } from './cgroup-tree.ts';
 import type { PodInfo, Pods } from './pods.ts';
 import type { ProcFs } from './proc-fs.ts';
@@ -90,6 +90,8 @@ export class Containers {
     if (container !== undefined) return container;
     const path = tree?.path(id);
     if (path === undefined || path === '/') return undefined;
+    // In v1 only pods and containers count: services and sessions have folders in some of its hierarchies.
+    if (tree === this.#v1 && !namesContainer(path)) return undefined;
     const found = this.at(path);
     known.set(id, found);
     return found;

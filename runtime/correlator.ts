@@ -142,13 +142,13 @@ export class Correlator {
       one.action = signal.action;
       isNew = true;
     }
-    if (one.sha256 === null && typeof signal.sha256 === 'string') {
-      one.sha256 = signal.sha256;
-      isNew = true;
-    }
     if (!isNew) {
       one.repeats++;
       this.stats.repeats++;
+    }
+    if (one.sha256 === null && typeof signal.sha256 === 'string') {
+      one.sha256 = signal.sha256;
+      isNew = true;
     }
     if (isNew || signal.time - one.emitted.at >= this.#options.repeatInterval) this.#emit(one, signal.time);
     else this.#pending.add(one);

@@ -7,7 +7,6 @@ export interface PodInfo {
   namespace: string;
   name: string;
   workload: WorkloadRef;
-  labels: Readonly<Record<string, string>>;
   /** Of every container that the kubelet has reported, by container id. */
   containers: ReadonlyMap<string, { name: string; image: string }>;
 }
@@ -32,21 +31,22 @@ const STATIC_UID = 'kubernetes.io/config.hash';
 export class Pods {
   readonly #byUid = new Map<string, PodInfo>();
 
-  set(pod: KubeObject): void {
+  /** Both answer the uids under which the pod may run. */
+  set(pod: KubeObject): string[] {
     const info = podInfo(pod);
-    for (const uid of uidsOf(pod)) this.#byUid.set(uid, info);
+    const uids = uidsOf(pod);
+    for (const uid of uids) this.#byUid.set(uid, info);
+    return uids;
   }
 
-  delete(pod: KubeObject): void {
-    for (const uid of uidsOf(pod)) this.#byUid.delete(uid);
+  delete(pod: KubeObject): string[] {
+    const uids = uidsOf(pod);
+    for (const uid of uids) this.#byUid.delete(uid);
+    return uids;
   }
 
   get(uid: string): PodInfo | undefined {
     return this.#byUid.get(uid);
-  }
-
-  values(): Iterable<PodInfo> {
-    return this.#byUid.values();
   }
 }
 
@@ -71,7 +71,6 @@ function podInfo(pod: KubeObject): PodInfo {
     namespace: metadata.namespace ?? '',
     name: metadata.name ?? '',
     workload: workloadOf(pod),
-    labels: metadata.labels ?? {},
     containers,
   };
 }

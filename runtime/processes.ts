@@ -26,7 +26,9 @@ const GRACE_NS = 10e9;
 const ANCESTORS = 32;
 const ARGUMENTS = 256;
 const ARGUMENT_LENGTH = 1024;
+/** All arguments together: of the process, and of each of its ancestors. */
 const ARGUMENTS_LENGTH = 16 * 1024;
+const ANCESTOR_LENGTH = 1024;
 
 /** The processes of the node, kept up to date by exec, fork and exit events; /proc answers for those it missed. */
 export class Processes {
@@ -129,7 +131,7 @@ export class Processes {
     return lineage(process).map(({ pid, image }) => ({
       pid,
       exe: image.exe,
-      argv: shownArguments(image.argv),
+      argv: shownArguments(image.argv, ANCESTOR_LENGTH),
     }));
   }
 
@@ -174,10 +176,10 @@ export function ticksOf(start: number): number {
 }
 
 /** Within what a detection carries. Of many arguments the first and the last are kept: padding is in the middle. */
-export function shownArguments(argv: readonly string[]): string[] {
+export function shownArguments(argv: readonly string[], length: number = ARGUMENTS_LENGTH): string[] {
   const half = ARGUMENTS / 2;
   const some = argv.length <= ARGUMENTS ? argv : [...argv.slice(0, half), ...argv.slice(-half)];
-  let room = ARGUMENTS_LENGTH;
+  let room = length;
   return some.map((argument) => {
     const shown = argument.slice(0, Math.min(room, ARGUMENT_LENGTH));
     room -= shown.length;

@@ -42,7 +42,7 @@ export class ExecDetector {
 
   #judgeNames({ exe, filename, comm, argv }: Image): Finding[] {
     const options = { indicators: this.#indicators };
-    const { findings } = judgeProcess({ exe, comm, argv }, options);
+    const { findings } = judgeProcess({ exe: nameInMemory(exe) ?? exe, comm, argv }, options);
     if (baseOf(filename) === baseOf(exe)) return findings;
     // The name of a script or a symbolic link is not that of the binary.
     const named = judgeProcess({ exe: filename, argv: [] }, options).findings;
@@ -62,7 +62,9 @@ function originOf(process: Process): Finding | undefined {
   const { exe, flags } = image;
   if (flags & EXEC_FLAG.memfd) {
     if (isContainerRuntime(process)) return undefined;
-    return finding('memory-executable', 'exe', 'It runs from memory; there is no file.', exe);
+    const found = finding('memory-executable', 'exe', 'It runs from memory; there is no file.', exe);
+    // Programs of the node do that more often: container runtimes, agents, sandboxes.
+    return container === HOST ? { ...found, score: 25 } : found;
   }
   if (container === HOST) return undefined;
   if (flags & EXEC_FLAG.deleted) {
@@ -80,6 +82,11 @@ function isContainerRuntime({ image, container, parent }: Process): boolean {
   return (
     isCopy && (parent === undefined || parent.container !== container || /(^|\/)runc$/.test(parent.image.exe))
   );
+}
+
+/** The name that a memfd was given, as a path: it is judged like that of a file. */
+function nameInMemory(exe: string): string | undefined {
+  return /^\/?memfd:(.*)$/s.exec(exe)?.[1];
 }
 
 function baseOf(path: string): string {

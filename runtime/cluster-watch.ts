@@ -1,0 +1,106 @@
+import { SYSTEM_NAMESPACE } from '../api/names.ts';
+import type { KubeObject } from '../api/object.ts';
+import type { Quarantine } from '../api/quarantine.ts';
+import type { SentryPolicy } from '../api/sentry-policy.ts';
+import type { Indicators } from '../detection/indicators.ts';
+import type { Cluster, Stored } from '../kube/cluster.ts';
+import { KIND, type Kind } from '../kube/kind.ts';
+import { Reflector } from '../kube/reflector.ts';
+import type { EnforceMode, Enforcer } from './enforce.ts';
+import type { Log } from './log.ts';
+import type { Pods } from './pods.ts';
+import { runtimePolicy } from './policy.ts';
+import type { Watch } from './watch.ts';
+
+export interface ClusterWatchOptions {
+  cluster: Cluster;
+  node: string;
+  /** What holds without any policy. */
+  indicators: Indicators;
+  mode: EnforceMode;
+  pods: Pods;
+  enforcer: Enforcer;
+  watch: Watch;
+  log: Log;
+}
+
+/** An agent must not wait for an API server that is away, but names are better than no names. */
+const PATIENCE_MS = 3000;
+
+/**
+ * Follows the pods of this node, the policies and the quarantines for as long as the agent runs. Resolves when all of
+ * them were read once, or after three seconds: what comes later counts from then on.
+ */
+export async function watchCluster(options: ClusterWatchOptions): Promise<{ close(): Promise<void> }> {
+  const { cluster, node, pods, enforcer, log } = options;
+  const follow = <T extends Stored>(kind: Kind<T>, fieldSelector?: string, transform?: (object: T) => T) =>
+    new Reflector({
+      cluster,
+      kind,
+      fieldSelector,
+      transform,
+      onError: (error) =>
+        log.warn({ kind: kind.kind, err: error }, 'cannot follow the API server; trying again'),
+    });
+
+  const podReflector = follow(KIND.Pod, `spec.nodeName=${node}`, trimPod);
+  const quarantines = follow(KIND.Quarantine);
+  const policies = follow(KIND.SentryPolicy, `metadata.namespace=${SYSTEM_NAMESPACE}`);
+
+  const apply = () => applyPolicy(options, policies.store.values(), quarantines.store.values());
+  podReflector.store.listen({
+    onSet: (pod) => pods.set(pod).forEach((uid) => enforcer.podChanged(uid)),
+    onDelete: (pod) => pods.delete(pod).forEach((uid) => enforcer.podChanged(uid)),
+  });
+  quarantines.store.listen({
+    onSet: (quarantine) => {
+      enforcer.contain(quarantine);
+      apply();
+    },
+    onDelete: (quarantine) => {
+      enforcer.release(quarantine.metadata.name ?? '');
+      apply();
+    },
+  });
+  policies.store.listen({ onSet: apply, onDelete: apply });
+
+  const reflectors = [podReflector, quarantines, policies];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const patience = setTimeout(resolve, PATIENCE_MS);
+  await Promise.race([promise, Promise.all(reflectors.map(({ synced }) => synced))]);
+  clearTimeout(patience);
+  return {
+    async close() {
+      await Promise.all(reflectors.map((reflector) => reflector.stop()));
+    },
+  };
+}
+
+function applyPolicy(
+  { indicators, mode, enforcer, watch }: ClusterWatchOptions,
+  policies: Iterable<SentryPolicy>,
+  quarantines: Iterable<Quarantine>,
+): void {
+  const specs = [...policies].map(({ spec }) => spec);
+  const policy = runtimePolicy({ indicators, mode }, specs, quarantines);
+  enforcer.list(policy.indicators);
+  enforcer.mode = policy.mode;
+  watch.indicators = policy.indicators;
+}
+
+/** What pods.ts reads of a pod; the rest of it is most of its size. */
+function trimPod(pod: KubeObject): KubeObject {
+  const { apiVersion, kind, metadata, spec, status } = pod as KubeObject &
+    Record<'spec' | 'status', Record<string, unknown>>;
+  return {
+    apiVersion,
+    kind,
+    metadata,
+    spec: { containers: spec?.containers },
+    status: {
+      containerStatuses: status?.containerStatuses,
+      initContainerStatuses: status?.initContainerStatuses,
+      ephemeralContainerStatuses: status?.ephemeralContainerStatuses,
+    },
+  };
+}
