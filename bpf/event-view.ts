@@ -34,6 +34,11 @@ export class EventView {
     return this;
   }
 
+  /** Where the event starts in the slab. */
+  get offset(): number {
+    return this.#at;
+  }
+
   // Every event: who did it.
 
   /** Bytes of the whole event. */

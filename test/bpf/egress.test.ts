@@ -1,0 +1,132 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { POLICY } from '../../bpf/control.ts';
+import { VERDICT } from '../../bpf/events.ts';
+import { CgroupFolder } from './cgroup-folder.ts';
+import { Recorder } from './recorder.ts';
+
+let recorder: Recorder;
+let server: Server;
+let port: number;
+const children: ChildProcess[] = [];
+
+beforeAll(async () => {
+  recorder = new Recorder({ families: ['connect', 'egress'] });
+  server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  ({ port } = server.address() as AddressInfo);
+});
+
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    child.kill('SIGKILL');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'close');
+  }
+});
+
+afterAll(() => {
+  recorder[Symbol.dispose]();
+  server.close();
+});
+
+interface Client {
+  pid: number;
+  send(line: string): void;
+  /** Our end of its connection. */
+  socket: Socket;
+}
+
+/** A process in the cgroup that sends each line of its standard input over one connection. */
+async function openClient(cgroup: CgroupFolder): Promise<Client> {
+  const script = `${cgroup.enter}; exec 3<>/dev/tcp/127.0.0.1/${port}; while IFS= read -r line; do printf '%s\\n' "$line" >&3; done`;
+  const child = spawn('/bin/bash', ['-c', script], { stdio: ['pipe', 'ignore', 'inherit'] });
+  children.push(child);
+  const [socket] = (await once(server, 'connection')) as [Socket];
+  socket.on('error', () => {});
+  return { pid: child.pid ?? 0, send: (line) => child.stdin.write(`${line}\n`), socket };
+}
+
+const received = async (socket: Socket): Promise<string> => String((await once(socket, 'data'))[0]);
+
+test('quarantine cuts a connection that exists, of a cgroup below the one that is named', async () => {
+  using pod = new CgroupFolder();
+  using container = new CgroupFolder(pod);
+  const { control } = recorder.programs;
+  const client = await openClient(container);
+  client.send('before');
+  expect(await received(client.socket)).toBe('before\n');
+
+  control.setCgroup({ id: pod.id }, POLICY.quarantined);
+  client.send('during');
+  const event = await recorder.seen('quarantine', (one) => one.cgroupId === container.id);
+  expect([event.verdict, event.remotePort, event.tgid]).toEqual([VERDICT.enforced, port, client.pid]);
+  expect(client.socket.bytesRead).toBe('before\n'.length);
+
+  // Released, TCP sends again what was dropped: it was cut, not broken.
+  const late = received(client.socket);
+  control.setCgroup({ id: pod.id }, 0);
+  expect(await late).toBe('during\n');
+  const once = recorder.events.filter((one) => one.type === event.type && one.cookie === event.cookie);
+  expect(once).toHaveLength(1);
+});
+
+test.each([
+  [
+    'login',
+    '{"id":1,"jsonrpc":"2.0","method":"login","params":{"login":"4AB","pass":"x","agent":"a/1","algo":["rx/0"]}}',
+  ],
+  ['login', '{"params":{"agent":"a/1","pass":"x","login":"4AB"},"id":1,"method":"login"}'],
+  ['login', `{"params":{"algo":[${'"cn/fast",'.repeat(40)}"rx/0"]}, "method" : "login"}`],
+  ['mining.subscribe', '{"id": 1, "method": "mining.subscribe", "params": []}'],
+  ['mining.authorize', '{"params":["user.worker","x"],"method":"mining.authorize","id":2}'],
+  ['mining.*', '{"method":"mining.configure","params":[]}'],
+  ['eth_submitLogin', '{"jsonrpc":"2.0","method":"eth_submitLogin","params":["0x00"]}'],
+  ['eth_work', '{"worker":"w","method":"eth_submitWork","params":[]}'],
+  ['getjobtemplate', '{"method":"getjobtemplate","params":null}'],
+  ['submit', '{"method":"submit","params":{"id":"1","job_id":"2","nonce":"3","result":"4"}}'],
+  ['keepalived', '{"id":9,"method":"keepalived","params":{"id":"1"}}'],
+])('%s is recognised on any port: %s', async (method, line) => {
+  using cgroup = new CgroupFolder();
+  const client = await openClient(cgroup);
+  const arrived = received(client.socket);
+  client.send(line);
+  const event = await recorder.seen('stratum', (one) => one.cgroupId === cgroup.id);
+  expect([event.method, event.verdict, event.tgid]).toEqual([method, VERDICT.listed, client.pid]);
+  expect([event.remoteAddress, event.remotePort]).toEqual(['127.0.0.1', port]);
+  expect(event.cookie).toBe(recorder.find('connect', (one) => one.tgid === client.pid)?.cookie);
+  expect(await arrived).toBe(`${line}\n`);
+});
+
+test.each([
+  '{"id":1,"method":"login","params":{"user":"me","pass":"secret"}}',
+  '{"jsonrpc":"2.0","method":"submit","params":{"form":"1"}}',
+  '{"jsonrpc":"2.0","method":"eth_blockNumber","params":[]}',
+  'GET /?q="method":"mining.subscribe" HTTP/1.1',
+  '{"method":"data.mining.subscribe"}',
+  '{"text":"mining.subscribe","agent":"x","algo":"y"}',
+])('is not mining: %s', async (line) => {
+  using cgroup = new CgroupFolder();
+  const client = await openClient(cgroup);
+  client.send(line);
+  await received(client.socket);
+  // A recognised line behind it shows that the one before has been judged.
+  client.send('{"method":"keepalived"}');
+  const first = await recorder.seen('stratum', (one) => one.cgroupId === cgroup.id);
+  expect(first.method).toBe('keepalived');
+});
+
+test('where it is enforced, neither the first message nor what follows gets out', async () => {
+  using cgroup = new CgroupFolder();
+  const client = await openClient(cgroup);
+  recorder.programs.control.setCgroup({ id: cgroup.id }, POLICY.drop);
+  client.send('{"method":"mining.subscribe"}');
+  const event = await recorder.seen('stratum', (one) => one.cgroupId === cgroup.id);
+  expect(event.verdict).toBe(VERDICT.enforced);
+  const late = received(client.socket);
+  client.send('more');
+  expect(client.socket.bytesRead).toBe(0);
+  recorder.programs.control.setCgroup({ id: cgroup.id }, 0);
+  expect(await late).toContain('mining.subscribe');
+});

@@ -1,0 +1,105 @@
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { type EventView, eachRecord } from '../../bpf/event-view.ts';
+import { Programs } from '../../bpf/programs.ts';
+import { cgroupRoot, Recorder } from './recorder.ts';
+
+/** What this process holds in the kernel, by its descriptors: `link_id: 12`, `prog_id: 7`, `map_id: 3`. */
+function held(): string[] {
+  return readdirSync('/proc/self/fdinfo').flatMap((fd) => {
+    try {
+      return readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8').match(/^(?:link|prog|map)_id:\s*\d+/gm) ?? [];
+    } catch {
+      return []; // the descriptor of this very listing
+    }
+  });
+}
+
+test('every family is at work here, and closing leaves nothing in the kernel', () => {
+  const before = held();
+  const programs = Programs.load({ cgroupRoot: cgroupRoot() });
+  expect(programs.families.flatMap(({ failed }) => failed.map(({ program }) => program))).toEqual([]);
+  expect(held().filter((line) => line.startsWith('link_id')).length).toBeGreaterThanOrEqual(10);
+  programs.close();
+  programs.close();
+  expect(held()).toEqual(before);
+});
+
+test('an agent that is killed leaves nothing either', () => {
+  const file = join(import.meta.dirname, '..', '..', 'bpf', 'programs.ts');
+  const script = `
+    const { Programs } = await import(${JSON.stringify(file)});
+    const { readdirSync, readFileSync, writeSync } = await import('node:fs');
+    const programs = Programs.load({ cgroupRoot: ${JSON.stringify(cgroupRoot())} });
+    const infos = readdirSync('/proc/self/fdinfo').filter((fd) => Number(fd) > 10);
+    writeSync(1, infos.map((fd) => { try { return readFileSync('/proc/self/fdinfo/' + fd, 'utf8'); } catch { return ''; } }).join(''));
+    process.kill(process.pid, 'SIGKILL');`;
+  const { stdout, signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    encoding: 'utf8',
+  });
+  expect(signal).toBe('SIGKILL');
+  const links = [...stdout.matchAll(/^link_id:\s*(\d+)/gm)].map(([, id]) => id ?? '');
+  expect(links.length).toBeGreaterThanOrEqual(10);
+  const alive = links.filter((id) => spawnSync('bpftool', ['link', 'show', 'id', id]).status === 0);
+  expect(alive).toEqual([]);
+});
+
+test('the processes that exist are told with the start time that /proc has', () => {
+  using programs = Programs.load({ cgroupRoot: undefined, families: ['iter'] });
+  let own: { startTime: number; ppid: number; comm: string } | undefined;
+  const tgids: number[] = [];
+  eachRecord(programs.snapshot('processes'), (record: EventView) => {
+    tgids.push(record.tgid);
+    const { startTime, ppid, comm } = record;
+    if (record.tgid === process.pid) own = { startTime, ppid, comm };
+  });
+  expect(tgids).toContain(process.ppid);
+  expect(own?.ppid).toBe(process.ppid);
+  const stat = readFileSync('/proc/self/stat', 'utf8');
+  const ticks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+  expect(Math.floor((own?.startTime ?? 0) / 1e7)).toBe(ticks);
+});
+
+test('the sockets that exist are told', async () => {
+  using programs = Programs.load({ cgroupRoot: undefined, families: ['iter'] });
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const listening: string[] = [];
+  eachRecord(programs.snapshot('sockets'), (record) => {
+    if (record.localPort === port) listening.push(`${record.localAddress} ${record.socketState}`);
+  });
+  server.close();
+  expect(listening).toEqual(['127.0.0.1 10']);
+});
+
+test('what the ring cannot hold is counted by type', async () => {
+  using programs = Programs.load({ cgroupRoot: undefined, families: ['process'], ringBytes: 4096 });
+  execFileSync('/bin/sh', [
+    '-c',
+    'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do (exit 0); done',
+  ]);
+  const { fork, exit, connect } = programs.dropped();
+  expect(fork + exit).toBeGreaterThan(0n);
+  expect(connect).toBe(0n);
+});
+
+test('a process that computes with a changed rounding mode is told, as RandomX does', async () => {
+  if (process.arch !== 'x64') return;
+  using recorder = new Recorder({ families: ['fpu'] });
+  const burn = `import ctypes, os
+libm = ctypes.CDLL('libm.so.6')
+libm.fesetround(0x400)
+x = 1.0
+while True: x = x * 1.0000001 + 0.1`;
+  const child = spawn('python3', ['-c', burn]);
+  const event = await recorder.seen('fpu', (one) => one.tgid === child.pid);
+  child.kill('SIGKILL');
+  await once(child, 'close');
+  expect(event.mxcsr & (3 << 13)).not.toBe(0);
+  expect(recorder.find('fpu', (one) => one.tgid === process.pid)).toBeUndefined();
+});
