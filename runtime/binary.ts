@@ -26,9 +26,10 @@ export interface BinaryPlace {
   start: number;
   /** Path as the process saw it. */
   exe: string;
-  /** Inode that the kernel executed; a file of another one at the same path is another binary. */
+  /** What the kernel executed, as in stat(2): another file at the same path is another binary. */
   inode: number;
-  /** Living processes with the same root, for when this one is gone. */
+  device: number;
+  /** Processes that may see the file at the same path, for when this one is gone. */
   neighbours: readonly number[];
 }
 
@@ -38,7 +39,7 @@ const WAITING = 1024;
 /**
  * SHA-256 of what processes run, read through /proc/<pid>/exe: that link leads to the very file, even when it was
  * deleted, lives in memory or in another mount namespace. Once the process is gone, the path below the root of a
- * neighbour is tried, and counts only if the inode is the one that ran.
+ * neighbour is tried, and counts only if it is the file that ran.
  */
 export class Binaries {
   readonly stats: BinaryStats = { hashed: 0, cached: 0, missed: 0 };
@@ -81,7 +82,7 @@ export class Binaries {
     }
   }
 
-  async #open({ pid, start, exe, inode, neighbours }: BinaryPlace): Promise<FileHandle | undefined> {
+  async #open({ pid, start, exe, inode, device, neighbours }: BinaryPlace): Promise<FileHandle | undefined> {
     const own = await openFile(`${this.#proc.root}/${pid}/exe`, 0);
     if (own !== undefined) {
       // The pid may have been given to another process, which the start time tells.
@@ -92,7 +93,8 @@ export class Binaries {
     for (const neighbour of neighbours) {
       const file = await openFile(`${this.#proc.root}/${neighbour}/root${exe}`, constants.O_NOFOLLOW);
       if (file === undefined) continue;
-      if ((await file.stat()).ino === inode) return file;
+      const { ino, dev } = await file.stat();
+      if (ino === inode && dev === device) return file;
       await file.close();
     }
     return undefined;

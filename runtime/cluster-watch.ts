@@ -49,8 +49,8 @@ export async function watchCluster(options: ClusterWatchOptions): Promise<{ clos
 
   const apply = () => applyPolicy(options, policies.store.values(), quarantines.store.values());
   podReflector.store.listen({
-    onSet: (pod) => pods.set(pod).forEach((uid) => enforcer.podChanged(uid)),
-    onDelete: (pod) => pods.delete(pod).forEach((uid) => enforcer.podChanged(uid)),
+    onSet: (pod) => enforcer.podsChanged(pods.set(pod)),
+    onDelete: (pod) => enforcer.podsChanged(pods.delete(pod)),
   });
   quarantines.store.listen({
     onSet: (quarantine) => {

@@ -104,7 +104,7 @@ export class Enforcer {
     if (identity?.podUid == null || identity.containerId !== null || identity.path !== path) return;
     const keys = this.#cgroups.get(identity.podUid) ?? [];
     if (!keys.some((known) => sameKey(known, key))) this.#cgroups.set(identity.podUid, [...keys, key]);
-    this.podChanged(identity.podUid);
+    this.podsChanged([identity.podUid]);
   }
 
   cgroupRemoved(key: CgroupKey): void {
@@ -117,9 +117,16 @@ export class Enforcer {
     }
   }
 
-  podChanged(uid: string): void {
-    const pod = this.#options.pods.get(uid);
-    for (const key of this.#cgroups.get(uid) ?? []) this.#write(key, pod ? this.#policyOf(pod) : 0);
+  /**
+   * What is known about these pods changed. A pod whose object is gone may still run, as after a forced deletion:
+   * what holds for it holds until its cgroup is gone.
+   */
+  podsChanged(uids: Iterable<string>): void {
+    for (const uid of uids) {
+      const pod = this.#options.pods.get(uid);
+      if (!pod) continue;
+      for (const key of this.#cgroups.get(uid) ?? []) this.#write(key, this.#policyOf(pod));
+    }
   }
 
   contain(quarantine: Quarantine): void {
@@ -151,7 +158,7 @@ export class Enforcer {
   }
 
   #reconcile(): void {
-    for (const uid of this.#cgroups.keys()) this.podChanged(uid);
+    this.podsChanged(this.#cgroups.keys());
   }
 
   #policyOf(pod: PodInfo): number {

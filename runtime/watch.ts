@@ -15,7 +15,7 @@ import { judgeStratum } from './detectors/stratum.ts';
 import type { Enforcer } from './enforce.ts';
 import type { Image } from './image.ts';
 import type { KernelClock } from './kernel-clock.ts';
-import { lineage, type Process, type Processes, ticksOf } from './processes.ts';
+import { type Process, type Processes, ticksOf } from './processes.ts';
 import type { Scope } from './scope.ts';
 import { finding } from './signal.ts';
 
@@ -34,6 +34,7 @@ export interface WatchOptions {
 
 /** A detection waits so long for the hash of its binary; it follows later when it takes longer. */
 const HASH_MS = 100;
+const NEIGHBOURS = 4;
 
 /** Takes every event of the kernel to the tables and detectors that it concerns. */
 export class Watch {
@@ -189,7 +190,8 @@ export class Watch {
       start: ticksOf(start),
       exe: image.exe,
       inode: image.inode,
-      neighbours: lineage(process).map((ancestor) => ancestor.pid),
+      device: image.device,
+      neighbours: above(process),
     });
     // Once killed, the binary cannot be read any more: it is hashed first, within bounds.
     const sha256 = await Promise.race([hash, timeout(HASH_MS)]);
@@ -219,6 +221,13 @@ export class Watch {
       sha256: late,
     });
   }
+}
+
+/** Pids of the processes above `process`, also outside its container: whoever started it may see its file. */
+function above(process: Process): number[] {
+  const pids: number[] = [];
+  for (let next = process.parent; next && pids.length < NEIGHBOURS; next = next.parent) pids.push(next.pid);
+  return pids;
 }
 
 function timeout(ms: number): Promise<undefined> {
