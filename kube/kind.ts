@@ -5,12 +5,16 @@ import type { KubeObject } from '../api/object.ts';
 import type { Quarantine } from '../api/quarantine.ts';
 import type { SentryPolicy } from '../api/sentry-policy.ts';
 
-/** How the API server addresses objects of one kind; `T` is what they look like. */
-export interface Kind<T = KubeObject> {
+/** How the API server addresses objects of one kind. */
+export interface ResourceName {
   readonly apiVersion: string;
   readonly kind: string;
   readonly plural: string;
   readonly namespaced: boolean;
+}
+
+/** The same, knowing that the objects look like `T`. */
+export interface Kind<T = KubeObject> extends ResourceName {
   /** Never set; carries `T`. */
   readonly shape?: T;
 }
