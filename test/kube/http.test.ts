@@ -1,0 +1,22 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import type { HttpCluster } from '../../kube/http/cluster.ts';
+import { connectCluster } from '../../kube/http/connect.ts';
+import { type RunningCluster, startCluster } from '../cluster/cluster.ts';
+import { clusterTests } from '../cluster/requirement.ts';
+import { clusterContract } from './contract.ts';
+
+describe.skipIf(clusterTests.skip)('a real API server over HTTP', () => {
+  let server: RunningCluster;
+  let cluster: HttpCluster;
+
+  beforeAll(async () => {
+    server = await startCluster({ name: 'kube-http-test' });
+    cluster = await connectCluster({ kubeconfig: server.kubeconfig });
+  });
+  afterAll(async () => {
+    await cluster?.close();
+    await server?.stop();
+  });
+
+  clusterContract(() => cluster);
+});
