@@ -1,0 +1,49 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { ensureCertificates } from '../../certs/secret.ts';
+import { KIND } from '../../kube/kind.ts';
+import { MemoryCluster } from '../../kube/memory/cluster.ts';
+
+const KEY = { namespace: 'kubesentry-system', name: 'kubesentry-tls' };
+const HOSTS = ['kubesentry-webhook.kubesentry-system.svc'];
+const DAY_MS = 86_400_000;
+
+describe('the certificate Secret', () => {
+  let cluster: MemoryCluster;
+  beforeEach(async () => {
+    cluster = new MemoryCluster();
+    await cluster.create(KIND.Namespace, {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: KEY.namespace },
+    });
+  });
+
+  test('replicas that start at the same time agree on one', async () => {
+    const all = await Promise.all(Array.from({ length: 5 }, () => ensureCertificates(cluster, KEY, HOSTS)));
+    expect(new Set(all.map(({ serving }) => serving.certificate)).size).toBe(1);
+  });
+
+  test('what is good stays as it is', async () => {
+    const first = await ensureCertificates(cluster, KEY, HOSTS);
+    expect((await ensureCertificates(cluster, KEY, HOSTS)).serving).toEqual(first.serving);
+  });
+
+  test('near its end only the serving certificate is renewed', async () => {
+    const first = await ensureCertificates(cluster, KEY, HOSTS);
+    const later = await ensureCertificates(cluster, KEY, HOSTS, { now: () => Date.now() + 70 * DAY_MS });
+    expect(later.authority).toEqual(first.authority);
+    expect(later.serving).not.toEqual(first.serving);
+  });
+
+  test.each([
+    ['corrupt', { 'tls.crt': Buffer.from('junk').toString('base64') }, 'is no certificate'],
+    ['incomplete', { 'ca.key': null }, 'lacks a part'],
+  ])('a %s Secret is repaired, and the reason is told', async (_name, data, reason) => {
+    await ensureCertificates(cluster, KEY, HOSTS);
+    await cluster.patch(KIND.Secret, KEY, { data });
+    const heard: string[] = [];
+    const repaired = await ensureCertificates(cluster, KEY, HOSTS, { onRepair: (why) => heard.push(why) });
+    expect(heard).toEqual([expect.stringContaining(reason)]);
+    expect(repaired.notAfter.getTime()).toBeGreaterThan(Date.now());
+  });
+});
