@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 /** An IP range in CIDR notation, on one port or on all. */
@@ -39,7 +40,8 @@ export class AddressRanges {
 
   /** Whether `address` is in a range that covers `port`; without a port only ranges for all ports count. */
   has(address: string, port?: number): boolean {
-    if (!ipaddr.isValid(address)) return false;
+    // ipaddr.js finds out by throwing, which costs a hundred times as much.
+    if (isIP(address) === 0) return false;
     const parsed = ipaddr.process(address);
     const { first, last, ports } = parsed.kind() === 'ipv4' ? this.#v4 : this.#v6;
     const value = numberOf(parsed.toByteArray());

@@ -27,6 +27,8 @@ export interface ArgumentFacts {
   algorithm: { name: string; common: boolean; word: Word } | undefined;
   port: number | undefined;
   user: string | undefined;
+  /** The value of an option for a wallet, whether or not it is one. */
+  payee: string | undefined;
   password: string | undefined;
 }
 
@@ -42,6 +44,7 @@ export function readArguments(words: readonly Word[], indicators: Indicators): A
     algorithm: undefined,
     port: undefined,
     user: undefined,
+    payee: undefined,
     password: undefined,
   };
   for (let at = 0; at < words.length; at++) {
@@ -107,6 +110,9 @@ function optionOf(text: string, { options }: Indicators): Option | undefined {
   return { name: letter, role: short, glued: rest === '' ? undefined : rest };
 }
 
+/** Several pools, wallets or algorithms stand in one value; SRBMiner parts them with ! and ;. */
+const LIST = /[!;,]/;
+
 function readValue(
   facts: ArgumentFacts,
   indicators: Indicators,
@@ -117,18 +123,21 @@ function readValue(
 ): void {
   const known = value.replaceAll(UNKNOWN, '');
   if (role === 'algorithm' || role === 'value' || role === undefined) {
-    const common = indicators.algorithms.get(fold(known));
-    if (common !== undefined && (role === 'algorithm' || (!common && name !== ''))) {
-      facts.algorithm ??= { name: known, common, word };
+    for (const algorithm of known.split(LIST, 4)) {
+      const common = indicators.algorithms.get(fold(algorithm));
+      if (common === undefined || (role !== 'algorithm' && (common || name === ''))) continue;
+      facts.algorithm ??= { name: algorithm, common, word };
     }
   }
   if (role === 'user' || role === 'wallet' || role === 'login' || role === 'worker') facts.user ??= known;
+  if (role === 'wallet' && !/^[./~]/.test(known)) facts.payee ??= known;
   if (role === 'password') facts.password ??= known;
   if (role === 'port' && /^\d{1,5}$/.test(known)) facts.port = Number(known);
-  const wallet = walletOf(known);
-  if (wallet) facts.wallets.push({ wallet, word, role });
-  // Several pools stand in one value; SRBMiner parts them with ! and ;.
-  for (const part of role === 'pool' ? known.split(/[!;,]/, 8) : [known]) {
+  for (const part of role === undefined ? [known] : known.split(LIST, 4)) {
+    const wallet = walletOf(part);
+    if (wallet) facts.wallets.push({ wallet, word, role });
+  }
+  for (const part of role === 'pool' ? known.split(LIST, 8) : [known]) {
     const endpoint = parseEndpoint(part);
     if (!endpoint) continue;
     if (role === 'password' && !isStratum(endpoint)) continue;

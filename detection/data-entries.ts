@@ -43,7 +43,7 @@ export function judgeData(object: Record<string, unknown>, machine: Machine): vo
 
 function judgeEntry(key: string, text: string, path: string, machine: Machine): void {
   const shebang = text.trimStart().startsWith('#!');
-  if (!shebang && !SHELL.test(key) && !SIGNAL.test(text)) return;
+  if (!shebang && !SHELL.test(key) && !SIGNAL.test(text) && !looksLikeScript(text)) return;
   machine.path = path;
   if (shebang || SHELL.test(key)) judgeScriptText(text, path, machine);
   else if (CODE.test(key)) judgeCode(text, path, machine);

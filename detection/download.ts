@@ -103,14 +103,11 @@ export function judgeDownloadedRun(data: Data, path: string, machine: Machine, d
         endpoint.host,
       );
     }
-    if (hasDomain(machine.docket.indicators.pasteSites, endpoint.host)) {
-      machine.docket.report(
-        'download-from-paste',
-        path,
-        `Anybody can put a file on ${endpoint.host}.`,
-        endpoint.host,
-      );
-    }
+    const { pasteSites, dynamicSites } = machine.docket.indicators;
+    const score = hasDomain(pasteSites, endpoint.host) ? 50 : hasDomain(dynamicSites, endpoint.host) ? 25 : 0;
+    if (score === 0) continue;
+    const message = `Anybody can put something on ${endpoint.host}.`;
+    machine.docket.report('download-from-paste', path, message, endpoint.host, score);
   }
 }
 

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { fold } from './text.ts';
 
@@ -54,7 +55,7 @@ export function isWildcard({ host }: Endpoint): boolean {
 export function isPublicAddress(host: string): boolean {
   // Droppers write addresses in decimal or hexadecimal too; inet_aton(3) takes them.
   const dotted = /^(0x[0-9a-f]{1,8}|\d{6,10})$/.test(host) ? ipv4Of(Number(host)) : host;
-  return ipaddr.isValid(dotted) && ipaddr.process(dotted).range() === 'unicast';
+  return isIP(dotted) !== 0 && ipaddr.process(dotted).range() === 'unicast';
 }
 
 function ipv4Of(value: number): string {

@@ -4,6 +4,7 @@ import { type Endpoint, isStratum, isWeb, isWildcard, parseEndpoint } from './en
 import { hasDomain } from './indicators.ts';
 import { judgeArguments } from './miner-arguments.ts';
 import { nameIn } from './names.ts';
+import { isInert } from './program.ts';
 import { fold, tokens } from './text.ts';
 import { type Wallet, walletOf } from './wallet/wallet.ts';
 
@@ -21,6 +22,13 @@ const ALGORITHM_WORDS = /^(algo|algorithm|coin|currency)$/;
 /** Second half of `XMRIG_…` and `MINER_…` that an image which wraps a miner takes. */
 const MINER_SETTING =
   /^(pool|url|user|wallet|pass|password|algo|algorithm|coin|donate|donation|threads|worker|rig|opts|args|address|config)$/;
+
+/** An exporter is told where the miner's own API is. */
+const ABOUT_WORDS = /^(api|exporter|metrics|monitor|target|scrape)$/;
+
+/** No name without one of these is a setting of mining: most variables are done with here. */
+const SETTING =
+  /pool|stratum|min(er|ing)|xmr|rig|wallet|address|user|worker|login|algo|coin|currency|donat|randomx|hash/i;
 
 /** Names that are used for nothing else. */
 const OWN_NAME =
@@ -44,23 +52,23 @@ export function judgeEnvironment(variables: readonly Variable[], docket: Docket)
 
 function judgeVariable(variable: Variable, facts: Facts, docket: Docket): void {
   const { name, value, path } = variable;
-  const words = tokens(fold(name.replace(/([a-z])([A-Z])/g, '$1_$2')));
+  const words = SETTING.test(name) ? tokens(fold(name.replace(/([a-z])([A-Z])/g, '$1_$2'))) : [];
   const { indicators } = docket;
   if (
+    words.length > 1 &&
     nameIn(words[0] ?? '', indicators)?.kind === 'miner' &&
-    words.slice(1).some((word) => MINER_SETTING.test(word))
+    words.slice(1).some((word) => MINER_SETTING.test(word)) &&
+    !words.some((word) => ABOUT_WORDS.test(word))
   ) {
     docket.report('miner-environment', path, `${name} is a setting of a miner.`, name, 90);
-  } else if (OWN_NAME.test(fold(name))) {
+  } else if (words.length > 0 && OWN_NAME.test(fold(name))) {
     docket.report('miner-environment', path, `${name} is a setting of a miner.`, name, 50);
   }
-  if (value.includes(' -') || value.startsWith('-')) {
-    judgeArguments(
-      value.split(/\s+/, 256).map((text) => ({ text, path })),
-      docket,
-    );
+  if (value.startsWith('-') || (value.includes(' -') && !isInert(value.slice(0, value.search(/\s/))))) {
+    const words = value.split(/\s+/, 256).map((text) => ({ text, path }));
+    judgeArguments(words, docket);
   }
-  const endpoint = value.length < 512 ? parseEndpoint(value) : undefined;
+  const endpoint = value.length < 512 && /[.:]/.test(value) ? parseEndpoint(value) : undefined;
   if (endpoint) judgeEndpoint(endpoint, variable, words, facts, docket);
   if (words.some((word) => PAYEE_WORDS.test(word))) facts.payee ??= variable;
   if (indicators.algorithms.get(fold(value)) === false && words.some((word) => ALGORITHM_WORDS.test(word))) {

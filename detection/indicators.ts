@@ -25,8 +25,9 @@ export interface Indicators {
   /** Proof-of-work algorithms; true when the word is used outside mining as well. */
   readonly algorithms: ReadonlyMap<string, boolean>;
   readonly options: OptionGrammar;
-  /** Domains where anybody can drop a file. */
+  /** Domains where anybody can put a file, and where anybody can put a machine. */
   readonly pasteSites: ReadonlySet<string>;
+  readonly dynamicSites: ReadonlySet<string>;
   readonly shell: ShellParser;
 }
 
@@ -44,7 +45,8 @@ export function compileIndicators(rows: Rows, shell: ShellParser): Indicators {
     images: new Set(rows.images.map(({ image }) => image)),
     algorithms: new Map(rows.algorithms.map(({ algorithm, common }) => [algorithm, common === true])),
     options: optionGrammar(rows.miners),
-    pasteSites: new Set(rows.sites.map(({ domain }) => domain)),
+    pasteSites: sitesOf(rows, 'paste'),
+    dynamicSites: sitesOf(rows, 'dynamic'),
     shell,
   };
 }
@@ -85,6 +87,10 @@ export function hasDomain(domains: ReadonlySet<string>, host: string): boolean {
     suffix = suffix.slice(dot + 1);
   }
   return false;
+}
+
+function sitesOf(rows: Rows, kind: 'paste' | 'dynamic'): ReadonlySet<string> {
+  return new Set(rows.sites.filter((site) => site.kind === kind).map(({ domain }) => domain));
 }
 
 function union(before: ReadonlySet<string>, more: readonly string[]): ReadonlySet<string> {

@@ -59,7 +59,8 @@ function judgeMarks({ marks }: ArgumentFacts, docket: Docket, isNode: boolean): 
 
 /** What no argument says alone: a pool, somebody to pay, and how. */
 function judgeTogether(facts: ArgumentFacts, docket: Docket): void {
-  const { endpoints, wallets, algorithm, user, password, port } = facts;
+  const { endpoints, wallets, marks, algorithm, user, password, port } = facts;
+  const [mark] = marks.keys();
   const pool = endpoints.find(
     ({ endpoint, role, peer }) =>
       !peer &&
@@ -67,6 +68,7 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket): void {
       isPoolShaped(endpoint, endpoint.port ?? port),
   );
   const told = pool && pool.role !== undefined;
+  const mined = wallets.find(({ wallet }) => wallet.mined);
   const payee = wallets.find(({ role }) => role !== undefined) ?? wallets[0];
   const report = (word: Word, message: string, score: number) =>
     docket.report('miner-arguments', word.path, message, word.text, score);
@@ -76,10 +78,16 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket): void {
     report(
       algorithm.word,
       `It is given a pool and the mining algorithm ${algorithm.name}.`,
-      algorithm.common ? 70 : 100,
+      algorithm.common ? 40 : 100,
     );
   } else if (algorithm && !algorithm.common && payee) {
     report(algorithm.word, `It is given a wallet and the mining algorithm ${algorithm.name}.`, 100);
+  } else if (mark !== undefined && mined) {
+    report(mined.word, `It is given a ${mined.wallet.coin} wallet and the miner's option ${mark}.`, 100);
+  } else if (told && mark !== undefined && user !== undefined) {
+    report(pool.word, `It is given a pool and the miner's option ${mark}.`, 90);
+  } else if (told && facts.payee !== undefined) {
+    report(pool.word, 'It is given a pool and a wallet.', hasMiningPort(pool.endpoint) ? 90 : 70);
   } else if (told && user !== undefined && pool.role === 'pool') {
     const poolPassword = password !== undefined && POOL_PASSWORD.test(password);
     const hints = [poolPassword, hasMiningPort(pool.endpoint), isPublicAddress(pool.endpoint.host)];

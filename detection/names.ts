@@ -37,12 +37,18 @@ const OTHER_MINING = new Set(
 
 const TOKEN_LIMIT = 10;
 
+const SINGLE_TOKEN = /^[a-z0-9]+$/;
+
 /** Looks for a known name as whole tokens of `segment`: one step of a path, or a comm. Never a substring. */
 export function nameIn(segment: string, { nameKinds }: Indicators): NameMatch | undefined {
   const folded = fold(segment.replaceAll(UNKNOWN, ''));
   if (folded.length < 2 || folded.length > 256) return undefined;
   const whole = nameKinds.get(nameKey(folded));
   if (whole) return { name: folded, kind: whole };
+  if (SINGLE_TOKEN.test(folded)) {
+    const kind = nameKinds.get(folded.replace(/v?\d+$/, ''));
+    return kind && { name: folded, kind };
+  }
   const parts = tokens(folded).slice(0, TOKEN_LIMIT);
   let found: NameMatch | undefined;
   for (let from = 0; from < parts.length; from++) {
@@ -67,7 +73,9 @@ function isVersion(rest: readonly string[]): boolean {
 
 /** How much the word `miner` in a name says: 0 to 80. */
 export function minerWordScore(segment: string): number {
-  const parts = tokens(fold(segment)).slice(0, TOKEN_LIMIT);
+  const folded = fold(segment);
+  if (!/min(er|ing)/.test(folded)) return 0;
+  const parts = tokens(folded).slice(0, TOKEN_LIMIT);
   const at = parts.findIndex((part) => /^(miner|miners|mining|cryptomining)$/.test(part) || isGlued(part));
   if (at < 0 || parts.some((part) => OTHER_MINING.has(part) || ABOUT.has(part))) return 0;
   return isGlued(parts[at] as string) || parts.some((part) => COINS.has(part)) ? 80 : 35;

@@ -8,7 +8,7 @@ import { fold, UNKNOWN } from './text.ts';
 /** Programs whose arguments are text, patterns or addresses, and never those of a miner. */
 const INERT = new Set(
   (
-    'echo printf print grep egrep fgrep zgrep rg ag sed awk gawk mawk cut sort uniq wc cat tac head tail less more test [ [[ ' +
+    'eval source . echo printf print grep egrep fgrep zgrep rg ag sed awk gawk mawk cut sort uniq wc cat tac head tail less more test [ [[ ' +
     'true false ls dir cd pushd popd mkdir rm rmdir touch cp mv ln chmod chown chgrp export set unset read alias ' +
     'pgrep pkill kill killall ps top htop which type whereis man info dig nslookup host drill ping ping6 getent ' +
     'traceroute mtr whois iptables ip6tables ipset nft ufw firewall-cmd sleep wait exit return shift local declare ' +
@@ -25,6 +25,12 @@ const SYSTEM_FOLDER = /^(\/usr(\/local)?)?\/s?bin\/$/;
 
 const SCRATCH = /^\/(tmp|var\/tmp|dev\/shm|run\/(user|lock)|dev\/mqueue)\//;
 
+/** Whether the arguments of a program are of no interest, by its name and folder. */
+export function isInert(program: string): boolean {
+  const slash = program.lastIndexOf('/') + 1;
+  return INERT.has(program.slice(slash)) && (slash === 0 || SYSTEM_FOLDER.test(program.slice(0, slash)));
+}
+
 /** Judges one command by its name, where it lies, and its arguments. `words[0]` is the program. */
 export function judgeProgram(words: readonly Word[], machine: Machine): void {
   const { docket } = machine;
@@ -32,7 +38,7 @@ export function judgeProgram(words: readonly Word[], machine: Machine): void {
   const path = machine.scope.resolve(first.text.replaceAll(UNKNOWN, ''));
   const folder = first.text.slice(0, first.text.lastIndexOf('/') + 1);
   const base = fold(first.text.slice(folder.length)).replaceAll(UNKNOWN, '');
-  const inert = INERT.has(base) && (folder === '' || SYSTEM_FOLDER.test(folder));
+  const inert = isInert(first.text);
   const administration = Object.hasOwn(ADMINISTRATION, base) ? ADMINISTRATION[base] : undefined;
   administration?.(words, docket);
   if (inert) return;

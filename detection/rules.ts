@@ -174,7 +174,7 @@ export const RULES = {
   },
   'download-from-paste': {
     severity: 'high',
-    score: 40,
+    score: 50,
     title: 'Download from a paste or file drop',
     why: 'Anybody can put anything there without a name; droppers use it.',
     remedy: CHECK_SCRIPT,

@@ -42,7 +42,7 @@ const LOOKALIKES: Record<string, string> = Object.fromEntries(
  */
 export function fold(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is ASCII itself.
-  if (/^[\x01-\x7f]*$/.test(text)) return text.toLowerCase();
+  if (!/[^\x01-\x7f]/.test(text)) return text.toLowerCase();
   let folded = '';
   for (const letter of text.normalize('NFKC').toLowerCase()) {
     if (letter === UNKNOWN || /\p{Cf}|\p{Mn}/u.test(letter)) continue;

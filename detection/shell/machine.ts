@@ -13,8 +13,9 @@ import { type Redirects, readRedirects } from './redirects.ts';
 import { Scope } from './scope.ts';
 import { unwrap } from './wrappers.ts';
 
-/** A script is parsed in pieces of at most this length, cut at line ends. */
+/** A script is parsed in pieces of about this length, cut at line ends, or within a line longer than LINE_LIMIT. */
 const SCRIPT_LIMIT = 16 * 1024;
+const LINE_LIMIT = 96 * 1024;
 
 /** How deep scripts may hold scripts. */
 const DEPTH_LIMIT = 8;
@@ -274,8 +275,8 @@ function pieces(script: string): string[] {
   const cut: string[] = [];
   let at = 0;
   while (script.length - at > SCRIPT_LIMIT) {
-    const end = script.lastIndexOf('\n', at + SCRIPT_LIMIT);
-    const next = end > at ? end + 1 : at + SCRIPT_LIMIT;
+    const end = script.indexOf('\n', at + SCRIPT_LIMIT);
+    const next = Math.min(end < 0 ? script.length : end + 1, at + LINE_LIMIT);
     cut.push(script.slice(at, next));
     at = next;
   }
