@@ -37,6 +37,11 @@ export const ERRORS = {
   },
   NOT_READY: { fault: 'environment', status: 503, remedy: 'Try again when /readyz answers 200.' },
   OVERLOADED: { fault: 'environment', status: 429, remedy: 'Try again after the time in Retry-After.' },
+  PATH_UNKNOWN: {
+    fault: 'user',
+    status: 404,
+    remedy: 'POST to /validate, /audit or /v1/detections; the probes are on the probe port.',
+  },
   INPUT_UNREADABLE: { fault: 'user', status: 400, remedy: 'Name a file, a folder or "-" that can be read.' },
   USAGE: { fault: 'user', status: 400, remedy: 'See --help.' },
   INDICATORS_INVALID: { fault: 'user', status: 422, remedy: 'Correct the row that the message names.' },
