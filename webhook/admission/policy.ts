@@ -1,0 +1,121 @@
+import { PROTECTED_NAMESPACES } from '../../api/names.ts';
+import type { Mode, SentryPolicy, SentryPolicySpec } from '../../api/sentry-policy.ts';
+import { parseImage } from '../../detection/image.ts';
+
+/** What an exemption is held against. */
+export interface Subject {
+  rule: string;
+  namespace: string;
+  /** Undefined where nobody asked, as for a detection on a node. */
+  user?: string | undefined;
+  /** As Kind/name: the object and what owns it. */
+  workloads: readonly string[];
+  /** Every one must be exempt. */
+  images: readonly string[];
+}
+
+type Exemption = NonNullable<SentryPolicySpec['exemptions']>[number];
+
+const STRICTNESS: Record<Mode, number> = { off: 0, audit: 1, warn: 2, enforce: 3 };
+const DEFAULT_CONFIDENCE = 0.9;
+
+/**
+ * All SentryPolicies of kubesentry-system as one. Where they differ, the strictest counts; a mode for a rule or for a
+ * namespace goes before the general one, and of two such modes the stricter one counts.
+ */
+export class Policy {
+  readonly #specs: readonly SentryPolicySpec[];
+  readonly #general: Mode;
+  readonly #rules = new Map<string, Mode>();
+  readonly #exemptions: readonly Exemption[];
+
+  constructor(policies: Iterable<Pick<SentryPolicy, 'spec'>>) {
+    this.#specs = [...policies].map(({ spec }) => spec);
+    this.#general = strictest(this.#specs.map(({ admission }) => admission?.mode)) ?? 'enforce';
+    for (const { rule, mode } of this.#specs.flatMap(({ admission }) => admission?.rules ?? [])) {
+      this.#rules.set(rule, strictest([mode, this.#rules.get(rule)]) ?? mode);
+    }
+    this.#exemptions = this.#specs.flatMap(({ exemptions }) => exemptions ?? []);
+  }
+
+  /** The mode of a rule in a namespace; empty for what is cluster-scoped. */
+  modeOf(rule: string, namespace: string): Mode {
+    const mode = strictest([this.#rules.get(rule), this.#namespaceMode(namespace)]) ?? this.#general;
+    if (!PROTECTED_NAMESPACES.includes(namespace) || this.#names(namespace)) return mode;
+    return STRICTNESS[mode] < STRICTNESS.audit ? mode : 'audit';
+  }
+
+  /** Whether what a rule found is known to be legitimate. */
+  exempts(subject: Subject, now: Date): boolean {
+    return this.#exemptions.some((exemption) => covers(exemption, subject, now));
+  }
+
+  /** From which confidence on Kubesentry contains by itself; undefined when people decide. */
+  get containFrom(): number | undefined {
+    const responses = this.#specs.flatMap(({ response }) => response ?? []);
+    const set = responses.flatMap(({ quarantine }) => quarantine ?? []);
+    if (set.length > 0 && !set.includes('auto')) return undefined;
+    const thresholds = responses.flatMap(({ minConfidence }) => minConfidence ?? []);
+    return thresholds.length > 0 ? Math.min(...thresholds) : DEFAULT_CONFIDENCE;
+  }
+
+  /** The indicators of all policies. */
+  get indicators(): SentryPolicySpec['indicators'] {
+    const extras = this.#specs.flatMap(({ indicators }) => indicators ?? []);
+    const all = (field: keyof NonNullable<SentryPolicySpec['indicators']>) =>
+      extras.flatMap((extra) => extra[field] ?? []);
+    return {
+      names: all('names'),
+      pools: all('pools'),
+      addresses: all('addresses'),
+      images: all('images'),
+      hashes: all('hashes'),
+    };
+  }
+
+  #namespaceMode(namespace: string): Mode | undefined {
+    const entries = this.#specs.flatMap(({ admission }) => admission?.namespaces ?? []);
+    return strictest(entries.filter(({ names }) => matchesAny(names, namespace)).map(({ mode }) => mode));
+  }
+
+  /** Only by its full name: `*` does not mean the namespaces that the cluster lives on. */
+  #names(namespace: string): boolean {
+    return this.#specs.some(({ admission }) =>
+      admission?.namespaces?.some(({ names }) => names.includes(namespace)),
+    );
+  }
+}
+
+function strictest(modes: readonly (Mode | undefined)[]): Mode | undefined {
+  let best: Mode | undefined;
+  for (const mode of modes) {
+    if (mode && (best === undefined || STRICTNESS[mode] > STRICTNESS[best])) best = mode;
+  }
+  return best;
+}
+
+function covers(exemption: Exemption, subject: Subject, now: Date): boolean {
+  const { namespaces, images, workloads, users, rules, expires } = exemption;
+  // An exemption from everything would be the mode off by accident.
+  if (!namespaces && !images && !workloads && !users && !rules) return false;
+  if (expires !== undefined && !(Date.parse(expires) > now.getTime())) return false;
+  if (rules && !rules.includes(subject.rule)) return false;
+  if (namespaces && !matchesAny(namespaces, subject.namespace)) return false;
+  if (users && (subject.user === undefined || !users.includes(subject.user))) return false;
+  if (workloads && !subject.workloads.some((workload) => matchesAny(workloads, workload))) return false;
+  if (!images) return true;
+  const exempt = new Set(images.map(repositoryOf));
+  return subject.images.length > 0 && subject.images.every((image) => exempt.has(repositoryOf(image)));
+}
+
+/** Host and path compared as parts, so that registry.io.evil/x is not registry.io/x. */
+function repositoryOf(image: string): string {
+  const reference = parseImage(image);
+  return reference ? `${reference.host}/${reference.path}` : image;
+}
+
+function matchesAny(patterns: readonly string[], name: string): boolean {
+  return patterns.some((pattern) =>
+    pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name,
+  );
+}

@@ -1,0 +1,83 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { VERSION } from '../api/names.ts';
+
+/** Everything that Prometheus sees. Label values come from closed sets: no names of pods, users or namespaces. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #registers = [this.registry];
+
+  readonly admissionRequests = new Counter({
+    name: 'kubesentry_admission_requests_total',
+    help: 'Admission reviews answered, by operation, verdict and the gate that had the word.',
+    labelNames: ['operation', 'verdict', 'gate'] as const,
+    registers: this.#registers,
+  });
+  readonly admissionSeconds = new Histogram({
+    name: 'kubesentry_admission_duration_seconds',
+    help: 'Time from the complete body to the answer.',
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 3],
+    registers: this.#registers,
+  });
+  readonly admissionUnjudged = new Counter({
+    name: 'kubesentry_admission_unjudged_total',
+    help: 'Reviews that could not be judged, by error code.',
+    labelNames: ['code'] as const,
+    registers: this.#registers,
+  });
+  readonly denials = new Counter({
+    name: 'kubesentry_denials_total',
+    help: 'Denials by what became of their record: created, counted (a repeat), or lost with the reason.',
+    labelNames: ['outcome'] as const,
+    registers: this.#registers,
+  });
+  readonly detections = new Counter({
+    name: 'kubesentry_detections_total',
+    help: 'Detections received, by outcome: acknowledged, deferred, or the code of the refusal.',
+    labelNames: ['outcome'] as const,
+    registers: this.#registers,
+  });
+  readonly reports = new Counter({
+    name: 'kubesentry_reports_total',
+    help: 'Reports of node agents, by HTTP status.',
+    labelNames: ['status'] as const,
+    registers: this.#registers,
+  });
+  readonly responseFailures = new Counter({
+    name: 'kubesentry_response_failures_total',
+    help: 'Steps of the response that failed and are tried again.',
+    registers: this.#registers,
+  });
+  readonly incidents = new Gauge({
+    name: 'kubesentry_incidents',
+    help: 'Incidents by phase.',
+    labelNames: ['phase'] as const,
+    registers: this.#registers,
+  });
+  readonly quarantines = new Gauge({
+    name: 'kubesentry_quarantines',
+    help: 'Quarantines that exist.',
+    registers: this.#registers,
+  });
+  readonly watchSynced = new Gauge({
+    name: 'kubesentry_watch_synced',
+    help: '1 once the first list of a watch is complete.',
+    labelNames: ['watch'] as const,
+    registers: this.#registers,
+  });
+  readonly watchStaleness = new Gauge({
+    name: 'kubesentry_watch_staleness_seconds',
+    help: 'Time since the API server last said anything on a watch.',
+    labelNames: ['watch'] as const,
+    registers: this.#registers,
+  });
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+    new Gauge({
+      name: 'kubesentry_build_info',
+      help: 'Always 1.',
+      labelNames: ['version'] as const,
+      registers: this.#registers,
+    }).set({ version: VERSION }, 1);
+  }
+}

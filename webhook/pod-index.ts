@@ -1,0 +1,123 @@
+import { LRUCache } from 'lru-cache';
+import type { WorkloadRef } from '../api/detection.ts';
+import type { KubeObject } from '../api/object.ts';
+import { fingerprintObject } from '../detection/fingerprint.ts';
+import { workloadView } from '../detection/workload.ts';
+import { topOwner } from './top-owner.ts';
+
+/** A container of a pod and by what it would be known again. */
+export interface KnownContainer {
+  name: string;
+  image: string;
+  /** The template facet; undefined when the image alone decides what runs, which says nothing about an attack. */
+  template: string | undefined;
+  /** The image facet; undefined while no digest is known. */
+  imageDigest: string | undefined;
+}
+
+/** What stays known of a pod, also after it is gone. */
+export interface KnownPod {
+  uid: string;
+  namespace: string;
+  name: string;
+  /** Undefined until it is scheduled. */
+  node: string | undefined;
+  workload: WorkloadRef;
+  serviceAccount: string;
+  /** Who created it, when this replica saw that. */
+  creator: string | undefined;
+  containers: readonly KnownContainer[];
+  /** False once it is deleted. */
+  exists: boolean;
+}
+
+const PODS = 50_000;
+
+/** Pods by uid and by name, the ones gone longest forgotten first. Fed by the watch and by admission. */
+export class PodIndex {
+  readonly #pods: LRUCache<string, KnownPod>;
+  readonly #uids = new Map<string, string>();
+
+  constructor(max: number = PODS) {
+    this.#pods = new LRUCache({
+      max,
+      dispose: (pod) => {
+        if (this.#uids.get(`${pod.namespace}/${pod.name}`) === pod.uid) {
+          this.#uids.delete(`${pod.namespace}/${pod.name}`);
+        }
+      },
+      noDisposeOnSet: true,
+    });
+  }
+
+  /** `creator` is known at admission only. */
+  set(pod: KubeObject, creator?: string): void {
+    const known = describe(pod, creator);
+    if (!known) return;
+    const before = this.#pods.get(known.uid);
+    const kept = before && { creator: known.creator ?? before.creator, node: known.node ?? before.node };
+    this.#pods.set(known.uid, { ...known, ...kept });
+    this.#uids.set(`${known.namespace}/${known.name}`, known.uid);
+  }
+
+  /** It stays known by its uid: what it did may be reported later. */
+  gone(pod: KubeObject): void {
+    const known = this.#pods.get(pod.metadata.uid ?? '');
+    if (known) this.#pods.set(known.uid, { ...known, exists: false });
+  }
+
+  byUid(uid: string): KnownPod | undefined {
+    return this.#pods.get(uid);
+  }
+
+  named(namespace: string, name: string): KnownPod | undefined {
+    return this.#pods.get(this.#uids.get(`${namespace}/${name}`) ?? '');
+  }
+
+  /** In no order. Meant for rare questions, such as whether anybody else uses an image. */
+  values(): Iterable<KnownPod> {
+    return this.#pods.values();
+  }
+}
+
+function describe(pod: KubeObject, creator: string | undefined): KnownPod | undefined {
+  const { uid, name, namespace } = pod.metadata ?? {};
+  if (typeof uid !== 'string' || typeof name !== 'string' || name === '' || typeof namespace !== 'string') {
+    return undefined;
+  }
+  const spec = (pod.spec ?? {}) as { nodeName?: string; serviceAccountName?: string };
+  return {
+    uid,
+    name,
+    namespace,
+    node: spec.nodeName,
+    workload: topOwner({ kind: 'Pod', name }, pod.metadata),
+    serviceAccount: spec.serviceAccountName ?? 'default',
+    creator,
+    containers: containersOf(pod),
+    exists: true,
+  };
+}
+
+interface ContainerStatus {
+  name?: string;
+  /** `registry/path@sha256:...` once the kubelet has pulled it. */
+  imageID?: string;
+}
+
+function containersOf(pod: KubeObject): KnownContainer[] {
+  const { containerStatuses } = (pod.status ?? {}) as { containerStatuses?: ContainerStatus[] };
+  const pulled = new Map(containerStatuses?.map(({ name, imageID }) => [name, imageID]));
+  return (workloadView(pod)?.containers ?? []).map(({ name, image, command, args }) => {
+    const facets = (reference: string) =>
+      fingerprintObject({ kind: 'Pod', spec: { containers: [{ name, image: reference, command, args }] } });
+    const distinctive = command.length + args.length > 0;
+    const reference = image.includes('@') ? image : (pulled.get(name) ?? image);
+    return {
+      name,
+      image,
+      template: distinctive ? facets(image).find(({ facet }) => facet === 'template')?.value : undefined,
+      imageDigest: facets(reference).find(({ facet }) => facet === 'image')?.value,
+    };
+  });
+}

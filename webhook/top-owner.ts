@@ -1,0 +1,24 @@
+import type { WorkloadRef } from '../api/detection.ts';
+import type { ObjectMeta } from '../api/object.ts';
+
+/**
+ * The workload that people know a pod by. Names that the Deployment and the CronJob controller make are undone
+ * (kubernetes/pkg/controller: NAME-<pod-template-hash>, NAME-<minutes since the epoch>), so that no ReplicaSet and
+ * no Job has to be looked up. Ownership is what the object says of itself: context, never a pass.
+ */
+export function topOwner(self: WorkloadRef, metadata: ObjectMeta): WorkloadRef {
+  const references = Array.isArray(metadata.ownerReferences) ? metadata.ownerReferences : [];
+  const owner = references.find((reference) => reference?.controller === true);
+  if (!owner || typeof owner.kind !== 'string' || typeof owner.name !== 'string') return self;
+  if (owner.kind === 'ReplicaSet') {
+    const hash: unknown = metadata.labels?.['pod-template-hash'];
+    if (typeof hash === 'string' && hash !== '' && owner.name.endsWith(`-${hash}`)) {
+      return { kind: 'Deployment', name: owner.name.slice(0, -hash.length - 1) };
+    }
+  }
+  if (owner.kind === 'Job') {
+    const [, cronJob] = /^(.+)-\d{8,}$/.exec(owner.name) ?? [];
+    if (cronJob) return { kind: 'CronJob', name: cronJob };
+  }
+  return { kind: owner.kind, name: owner.name };
+}

@@ -1,0 +1,155 @@
+import type { Incident } from '../api/incident.ts';
+import { SYSTEM_NAMESPACE } from '../api/names.ts';
+import type { KubeObject } from '../api/object.ts';
+import type { Quarantine } from '../api/quarantine.ts';
+import type { SentryPolicy } from '../api/sentry-policy.ts';
+import { type Indicators, withExtra } from '../detection/indicators.ts';
+import type { Cluster } from '../kube/cluster.ts';
+import { KIND } from '../kube/kind.ts';
+import { Reflector } from '../kube/reflector.ts';
+import type { Facts } from './admission/gate.ts';
+import { Policy } from './admission/policy.ts';
+import { PodIndex } from './pod-index.ts';
+import { QuarantineIndex } from './quarantine-index.ts';
+
+export interface ClusterViewOptions {
+  cluster: Cluster;
+  indicators: Indicators;
+  onError: (error: unknown) => void;
+}
+
+/**
+ * What this replica knows of the cluster, kept current by watches. Admission, intake and response decide from it and
+ * from nothing else.
+ */
+export class ClusterView {
+  readonly pods = new PodIndex();
+  readonly quarantines = new QuarantineIndex();
+  readonly #indicators: Indicators;
+  readonly #reflectors: {
+    quarantines: Reflector<Quarantine>;
+    policies: Reflector<SentryPolicy>;
+    namespaces: Reflector<KubeObject>;
+    pods: Reflector<KubeObject>;
+    incidents: Reflector<Incident>;
+  };
+  #policy = new Policy([]);
+  #extended: Indicators;
+
+  constructor({ cluster, indicators, onError }: ClusterViewOptions) {
+    this.#indicators = indicators;
+    this.#extended = indicators;
+    const own = `metadata.namespace=${SYSTEM_NAMESPACE}`;
+    this.#reflectors = {
+      quarantines: new Reflector({ cluster, kind: KIND.Quarantine, onError }),
+      policies: new Reflector({ cluster, kind: KIND.SentryPolicy, fieldSelector: own, onError }),
+      namespaces: new Reflector<KubeObject>({ cluster, kind: KIND.Namespace, onError }),
+      pods: new Reflector<KubeObject>({ cluster, kind: KIND.Pod, transform: essentials, onError }),
+      incidents: new Reflector({ cluster, kind: KIND.Incident, onError }),
+    };
+    this.#reflectors.quarantines.store.listen({
+      onSet: (quarantine) => this.quarantines.set(quarantine),
+      onDelete: ({ metadata }) => this.quarantines.delete(metadata.name ?? ''),
+    });
+    this.#reflectors.pods.store.listen({
+      onSet: (pod) => this.pods.set(pod),
+      onDelete: (pod) => this.pods.gone(pod),
+    });
+    const policyChanged = () => this.#readPolicies();
+    this.#reflectors.policies.store.listen({ onSet: policyChanged, onDelete: policyChanged });
+  }
+
+  /** Resolves once every watch has its first complete list. */
+  get synced(): Promise<unknown> {
+    return Promise.all(Object.values(this.#reflectors).map(({ synced }) => synced));
+  }
+
+  /** What is not known yet, by name, and for how many milliseconds each watch has been silent. */
+  get watches(): { name: string; synced: boolean; staleness: number }[] {
+    return Object.entries(this.#reflectors).map(([name, { isSynced, staleness }]) => ({
+      name,
+      synced: isSynced,
+      staleness,
+    }));
+  }
+
+  get policy(): Policy {
+    return this.#policy;
+  }
+
+  get indicators(): Indicators {
+    return this.#extended;
+  }
+
+  namespaces(): Iterable<KubeObject> {
+    return this.#reflectors.namespaces.store.values();
+  }
+
+  incidents(): Iterable<Incident> {
+    return this.#reflectors.incidents.store.values();
+  }
+
+  /** In force here at once; the watch brings it to the other replicas. */
+  noteQuarantine(quarantine: Quarantine): void {
+    this.#reflectors.quarantines.store.set(quarantine);
+  }
+
+  /** Calls `changed` after every change of what the response depends on. Answers how to stop that. */
+  onResponseChange(changed: () => void): () => void {
+    const { quarantines, namespaces, incidents } = this.#reflectors;
+    const stops = [quarantines, namespaces, incidents].map(({ store }) =>
+      store.listen({ onSet: changed, onDelete: changed }),
+    );
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }
+
+  facts(now: Date): Facts {
+    return {
+      now,
+      indicators: this.#extended,
+      policy: this.#policy,
+      quarantinesOf: (namespace) => this.quarantines.inNamespace(namespace, now),
+      banOf: (facet, value) => this.quarantines.banOf(facet, value, now),
+      namespaceLabels: (name) => this.#reflectors.namespaces.store.get({ name })?.metadata.labels,
+      podNamed: (namespace, name) => this.pods.named(namespace, name),
+    };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(Object.values(this.#reflectors).map((reflector) => reflector.stop()));
+  }
+
+  #readPolicies(): void {
+    this.#policy = new Policy(this.#reflectors.policies.store.values());
+    this.#extended = withExtra(this.#indicators, this.#policy.indicators);
+  }
+}
+
+/** A pod without what nobody here asks for: a large cluster has tens of thousands of them. */
+function essentials(pod: KubeObject): KubeObject {
+  const { apiVersion, kind, metadata } = pod;
+  const { name, namespace, uid, resourceVersion, labels, ownerReferences } = metadata;
+  const spec = (pod.spec ?? {}) as Record<string, unknown>;
+  const status = (pod.status ?? {}) as Record<string, unknown>;
+  return {
+    apiVersion,
+    kind,
+    metadata: withoutUndefined({ name, namespace, uid, resourceVersion, labels, ownerReferences }),
+    spec: {
+      nodeName: spec.nodeName,
+      serviceAccountName: spec.serviceAccountName,
+      initContainers: spec.initContainers,
+      containers: spec.containers,
+      ephemeralContainers: spec.ephemeralContainers,
+    },
+    status: { containerStatuses: status.containerStatuses },
+  };
+}
+
+function withoutUndefined<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}
