@@ -14,7 +14,7 @@ struct path_scratch {
 	char path[CGROUP_PATH_MAX_BYTES];
 };
 
-/* One for a CPU is enough: the kernel does not enter a program twice on one CPU. */
+/* One for a CPU is enough: tracepoints run without preemption, and in later kernels no program is entered twice. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 2);

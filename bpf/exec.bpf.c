@@ -22,7 +22,7 @@ struct exec_scratch {
 	__u32 length; /* of name; kept here since the verifier then follows one state instead of 64 */
 };
 
-/* One for a CPU is enough: the kernel does not enter a program twice on one CPU. */
+/* One for a CPU is enough: tracepoints run without preemption, and in later kernels no program is entered twice. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { BpfError, type BpfMap, BpfObject, type Link, type Program, RingBuffer, u32 } from 'node-libbpf';
 import { Control } from './control.ts';
@@ -29,7 +30,7 @@ export interface ProgramsOptions {
   families?: readonly Family[];
   /** Bytes of the ring, a power of two and pages; 8 MiB unless given. */
   ringBytes?: number;
-  /** Folder of the compiled programs; dist/bpf unless given. */
+  /** Folder of the compiled programs; unless given, dist/bpf of the checkout, or bpf/ beside the bundle. */
   directory?: string;
 }
 
@@ -74,7 +75,7 @@ export class Programs implements Disposable {
 
   /** Throws BpfError only if not even the maps can be made, which privilege or memory explains. */
   static load(options: ProgramsOptions): Programs {
-    const { families = FAMILIES, directory = join(import.meta.dirname, '..', 'dist', 'bpf') } = options;
+    const { families = FAMILIES, directory = compiledPrograms() } = options;
     const maps = new Map<SharedMap, BpfMap>();
     const objects = new Map<Family, BpfObject>();
     const links: Link[] = [];
@@ -133,6 +134,11 @@ export class Programs implements Disposable {
     if (!map) throw new RangeError(`maps.bpf.o has no map ${name}.`);
     return map;
   }
+}
+
+function compiledPrograms(): string {
+  const beside = join(import.meta.dirname, 'bpf');
+  return existsSync(beside) ? beside : join(import.meta.dirname, '..', 'dist', 'bpf');
 }
 
 function shareMaps(maps: Map<SharedMap, BpfMap>, file: string, ringBytes: number): void {

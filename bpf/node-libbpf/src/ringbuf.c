@@ -1,10 +1,5 @@
 /*
- * The consumer of a ring buffer map.
- *
- * The kernel lays records out as { u32 length and two flag bits, u32 page offset, data, padding to 8 bytes } and maps
- * the data pages twice in a row, so that no record is ever split (kernel/bpf/ringbuf.c, Documentation/bpf/ringbuf.rst).
- * That is the layout the slab is promised to have, so committed records are copied as they lie, as many as fit, with
- * one memcpy between discarded ones; libbpf's ring_buffer would cost a call for each.
+ * A ring buffer in the event loop.
  *
  * The map's descriptor polls readable while records are waiting, so it is watched directly. That is level-triggered:
  * one slab a turn of the loop is enough, what remains is reported in the next turn, and others have theirs in between.
@@ -14,13 +9,10 @@
  * ring is not a quarter full at the rate just seen. A lone record is still delivered at once.
  */
 #include "addon.h"
+#include "records.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/bpf.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 #include <uv.h>
 
 #define CLOSELY_NS 200000
@@ -28,67 +20,19 @@
 #define PAUSE_NS (PAUSE_MS * 1000000.0)
 
 struct ring {
+	struct records records;
 	uv_poll_t poll;
 	uv_timer_t pause;
 	int open_handles; /* of the loop's: poll and pause */
 	uint64_t delivered; /* when, nanoseconds */
 	napi_env env;
-	int fd;
 	bool is_polling;
-	size_t page;
-	uint64_t mask; /* of positions: size of the data area less 1 */
-	uint64_t *consumer;
-	volatile uint64_t *producer;
-	char *data;
 	napi_ref slab;
 	napi_ref callback;
 	napi_async_context context;
 	napi_async_cleanup_hook_handle cleanup;
 	struct handle *handle; /* good while the ring is open */
 };
-
-struct batch {
-	size_t count;
-	size_t bytes;
-};
-
-/* Copies records from the ring while they fit. *oversized is set when not even one does. */
-static struct batch drain(struct ring *ring, char *slab, size_t room, bool *oversized)
-{
-	uint64_t position = *ring->consumer;
-	uint64_t end = __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
-	uint64_t start = position; /* of a run of records that is copied at once */
-	struct batch batch = {};
-
-	*oversized = false;
-	while (position < end) {
-		uint32_t *header = (uint32_t *)(ring->data + (position & ring->mask));
-		uint32_t length = __atomic_load_n(header, __ATOMIC_ACQUIRE);
-		uint32_t whole;
-
-		if (length & BPF_RINGBUF_BUSY_BIT)
-			break;
-		whole = ((length & ~BPF_RINGBUF_DISCARD_BIT) + BPF_RINGBUF_HDR_SZ + 7) & ~7u;
-		if (length & BPF_RINGBUF_DISCARD_BIT) {
-			memcpy(slab + batch.bytes, ring->data + (start & ring->mask), position - start);
-			batch.bytes += position - start;
-			position += whole;
-			start = position;
-			continue;
-		}
-		if (batch.bytes + (position - start) + whole > room) {
-			*oversized = batch.count == 0;
-			break;
-		}
-		position += whole;
-		batch.count++;
-	}
-	memcpy(slab + batch.bytes, ring->data + (start & ring->mask), position - start);
-	batch.bytes += position - start;
-	/* From here on the kernel may overwrite what was copied. */
-	__atomic_store_n(ring->consumer, position, __ATOMIC_RELEASE);
-	return batch;
-}
 
 static bool drain_into_slab(struct ring *ring, struct batch *batch)
 {
@@ -101,7 +45,7 @@ static bool drain_into_slab(struct ring *ring, struct batch *batch)
 	if (napi_get_reference_value(ring->env, ring->slab, &slab) != napi_ok ||
 	    !read_bytes(ring->env, slab, &bytes, &room))
 		return false;
-	*batch = drain(ring, (char *)(uintptr_t)bytes, room, &oversized);
+	*batch = records_drain(&ring->records, (char *)(uintptr_t)bytes, room, &oversized);
 	if (oversized) {
 		log_begin();
 		throw_errno(ring->env, ENOBUFS, "ring", "A record is larger than the buffer of %zu bytes.", room);
@@ -162,7 +106,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 		return;
 	ring->delivered = uv_hrtime();
 	since = ring->delivered - before;
-	if (since < CLOSELY_NS && batch.bytes * (PAUSE_NS / since) < ring->mask / 4) {
+	if (since < CLOSELY_NS && batch.bytes * (PAUSE_NS / since) < ring->records.mask / 4) {
 		uv_poll_stop(&ring->poll);
 		uv_timer_start(&ring->pause, on_pause_over, PAUSE_MS, 0);
 	}
@@ -170,12 +114,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
 static void ring_free(struct ring *ring)
 {
-	if (ring->consumer)
-		munmap(ring->consumer, ring->page);
-	if (ring->producer)
-		munmap((void *)(uintptr_t)ring->producer, ring->page + 2 * (ring->mask + 1));
-	if (ring->fd >= 0)
-		close(ring->fd);
+	records_close(&ring->records);
 	free(ring);
 }
 
@@ -224,27 +163,6 @@ static void on_environment_end(napi_async_cleanup_hook_handle hook, void *data)
 	ring_release(ring->env, ring);
 }
 
-static int ring_map_memory(struct ring *ring, const struct map *map)
-{
-	void *memory;
-
-	ring->page = sysconf(_SC_PAGESIZE);
-	ring->mask = map->max_entries - 1;
-	ring->fd = fcntl(map->fd, F_DUPFD_CLOEXEC, 0);
-	if (ring->fd < 0)
-		return -errno;
-	memory = mmap(NULL, ring->page, PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd, 0);
-	if (memory == MAP_FAILED)
-		return -errno;
-	ring->consumer = memory;
-	memory = mmap(NULL, ring->page + 2 * (size_t)map->max_entries, PROT_READ, MAP_SHARED, ring->fd, ring->page);
-	if (memory == MAP_FAILED)
-		return -errno;
-	ring->producer = memory;
-	ring->data = (char *)memory + ring->page;
-	return 0;
-}
-
 static int ring_start_polling(napi_env env, struct ring *ring, napi_value callback)
 {
 	uv_loop_t *loop;
@@ -253,7 +171,7 @@ static int ring_start_polling(napi_env env, struct ring *ring, napi_value callba
 	napi_create_reference(env, callback, 1, &ring->callback);
 	napi_async_init(env, NULL, make_text(env, "BpfRingBuffer"), &ring->context);
 	napi_get_uv_event_loop(env, &loop);
-	err = uv_poll_init(loop, &ring->poll, ring->fd);
+	err = uv_poll_init(loop, &ring->poll, ring->records.fd);
 	if (err)
 		return err;
 	uv_timer_init(loop, &ring->pause);
@@ -283,8 +201,7 @@ static napi_value ring_open(napi_env env, napi_callback_info info)
 	if (!ring)
 		return throw_errno(env, ENOMEM, "ring", "There is no memory for a ring buffer.");
 	ring->env = env;
-	ring->fd = -1;
-	err = ring_map_memory(ring, map);
+	err = records_open(&ring->records, map->fd, map->max_entries);
 	if (err) {
 		ring_free(ring);
 		return throw_errno(env, err, "ring", "The memory of map %s cannot be mapped.", map->name);
@@ -331,7 +248,7 @@ static napi_value ring_available(napi_env env, napi_callback_info info)
 	log_begin();
 	if (!read_args(env, info, 1, argv) || !(ring = handle_get(env, argv[0], HANDLE_RING, "ring")))
 		return NULL;
-	return make_number(env, __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE) - *ring->consumer);
+	return make_number(env, records_available(&ring->records));
 }
 
 static napi_value ring_ref(napi_env env, napi_callback_info info)
