@@ -18,9 +18,9 @@ export const Action = Type.Union(
 export type Action = Static<typeof Action>;
 
 export const Ancestor = Type.Object({
-  pid: Type.Integer({ minimum: 0 }),
-  exe: Type.String({ maxLength: 4096 }),
-  argv: Type.Array(Type.String({ maxLength: 4096 }), { maxItems: 256 }),
+  pid: Type.Integer({ minimum: 0, description: 'Process id on the node.' }),
+  exe: Type.String({ maxLength: 4096, description: 'Path of its binary.' }),
+  argv: Type.Array(Type.String({ maxLength: 4096 }), { maxItems: 256, description: 'Its arguments.' }),
 });
 export type Ancestor = Static<typeof Ancestor>;
 
@@ -54,10 +54,14 @@ export const DetectedContainer = Type.Object(
     cgroup: Type.String({ maxLength: 4096, description: 'Path of its cgroup below the hierarchy root.' }),
     podUid: Type.Union([Type.String({ maxLength: 64 }), Type.Null()], { description: "The pod's UID." }),
     name: Type.Union([Type.String({ maxLength: 253 }), Type.Null()], { description: 'Container name.' }),
-    namespace: Type.Union([Type.String({ maxLength: 63 }), Type.Null()]),
-    pod: Type.Union([Type.String({ maxLength: 253 }), Type.Null()]),
+    namespace: Type.Union([Type.String({ maxLength: 63 }), Type.Null()], {
+      description: "The pod's namespace.",
+    }),
+    pod: Type.Union([Type.String({ maxLength: 253 }), Type.Null()], { description: "The pod's name." }),
     workload: Type.Union([WorkloadRef, Type.Null()]),
-    image: Type.Union([Type.String({ maxLength: 1024 }), Type.Null()]),
+    image: Type.Union([Type.String({ maxLength: 1024 }), Type.Null()], {
+      description: 'Image of the container.',
+    }),
   },
   {
     description:
@@ -79,7 +83,11 @@ export const Detection = Type.Object({
   time: Type.String({ format: 'date-time', description: 'When the kernel saw it first, RFC 3339 UTC.' }),
   rule: Type.String({ maxLength: 63, description: 'The rule that counts most.' }),
   severity: Severity,
-  confidence: Type.Number({ minimum: 0, maximum: 1 }),
+  confidence: Type.Number({
+    minimum: 0,
+    maximum: 1,
+    description: 'How sure it is that this is mining, 0 to 1.',
+  }),
   action: Action,
   process: DetectedProcess,
   container: Type.Union([DetectedContainer, Type.Null()]),

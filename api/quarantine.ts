@@ -5,7 +5,14 @@ import { Condition, type ObjectMeta } from './object.ts';
 
 export const QuarantineSpec = Type.Object(
   {
-    namespace: Type.String({ minLength: 1, maxLength: 63, description: 'The namespace to contain.' }),
+    namespace: Type.String({
+      minLength: 1,
+      maxLength: 63,
+      description: 'The namespace to contain.',
+      'x-kubernetes-validations': [
+        { rule: 'self == oldSelf', message: 'a quarantine stays with its namespace' },
+      ],
+    }),
     workload: Type.Optional(WorkloadRef),
     incident: Type.Optional(
       Type.String({ maxLength: 253, description: 'Name of the Incident that asked for it.' }),

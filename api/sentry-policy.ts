@@ -6,7 +6,7 @@ export const Mode = Type.Union(
   [Type.Literal('enforce'), Type.Literal('warn'), Type.Literal('audit'), Type.Literal('off')],
   {
     description:
-      'enforce: refuse what is denied. warn: admit it with a warning. audit: admit it and record. off: do not judge.',
+      'enforce: refuse what is denied. warn: admit it with a warning. audit: admit it and record. off: do not judge (quote it: a bare off is false in YAML).',
   },
 );
 export type Mode = Static<typeof Mode>;
@@ -70,7 +70,8 @@ export const SentryPolicySpec = Type.Object(
         {
           quarantine: Type.Optional(
             Type.Union([Type.Literal('auto'), Type.Literal('off')], {
-              description: 'auto: contain by itself from minConfidence on. off: people decide.',
+              description:
+                'auto: contain by itself from minConfidence on. off: people decide (quote it in YAML).',
             }),
           ),
           minConfidence: Type.Optional(

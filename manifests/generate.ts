@@ -1,0 +1,37 @@
+/** `npm run generate`: writes the manifests that are made from code. A test fails when they are not up to date. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { stringify } from 'yaml';
+import { customResourceDefinitions } from '../api/crd.ts';
+
+const NOTE = '# Made by `npm run generate`; change the code, not this file.\n';
+
+/** kubectl reads YAML 1.1, where a bare `off` is false: such words have to be quoted. */
+const yaml = (objects: object[]): string =>
+  objects
+    .map((object) => stringify(object, { version: '1.1', lineWidth: 110, aliasDuplicateObjects: false }))
+    .join('---\n');
+
+/** Every generated file by its path below manifests/. */
+export function generatedFiles(): Record<string, string> {
+  return Object.fromEntries(
+    customResourceDefinitions().map((crd) => [`crds/${crd.metadata.name}.yaml`, NOTE + yaml([crd])]),
+  );
+}
+
+if (import.meta.main) {
+  for (const [path, text] of Object.entries(generatedFiles())) {
+    const file = join(import.meta.dirname, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+  }
+}
+
+/** What is in the repository now; empty where there is no such file. */
+export function committed(path: string): string {
+  try {
+    return readFileSync(join(import.meta.dirname, path), 'utf8');
+  } catch {
+    return '';
+  }
+}
