@@ -68,7 +68,6 @@ test('the second witness reports what the first did not see', async () => {
 });
 
 test('IPv6 and IPv4 within IPv6 are told apart', async () => {
-  const { port: _port } = { port };
   const six = connect({ host: '::1', port }).on('error', () => {});
   const mapped = connect({ host: '::ffff:127.0.0.1', port }).on('error', () => {});
   await Promise.all([once(six, 'close'), once(mapped, 'close')]);
@@ -103,6 +102,28 @@ test.each([
     expect([refused.rule, refused.verdict]).toEqual([42, VERDICT.enforced]);
   },
 );
+
+test('TCP fast open, which no connect system call shows, is seen and refused like any other', async () => {
+  const { control } = recorder.programs;
+  const send = `import socket; socket.socket().sendto(b'x', 0x20000000, ('127.0.0.1', ${port}))`;
+  const run = async () => {
+    const child = spawn('/bin/bash', ['-c', `${cgroup.enter}; exec python3 -c "${send}"`], {
+      stdio: 'ignore',
+    });
+    const [status] = (await once(child, 'close')) as [number];
+    return { pid: child.pid, status };
+  };
+  const free = await run();
+  expect(free.status).toBe(0);
+  await recorder.seen('connect', (one) => one.tgid === free.pid && one.remotePort === port);
+  control.listDestination({ address: '127.0.0.1', port }, 44);
+  control.setCgroup({ id: cgroup.id }, POLICY.refuse);
+  const refused = await run();
+  control.unlistDestination({ address: '127.0.0.1', port });
+  expect(refused.status).toBe(1);
+  const event = await recorder.seen('connect', (one) => one.tgid === refused.pid);
+  expect([event.rule, event.verdict]).toEqual([44, VERDICT.enforced]);
+});
 
 test('another port of a listed destination is free', async () => {
   const { control } = recorder.programs;
