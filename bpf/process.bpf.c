@@ -22,6 +22,10 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	/* The child is complete and has its cgroup (also with CLONE_INTO_CGROUP), and did not run yet. */
 	fill_header(&event->header, child, EVENT_FORK, sizeof(*event));
+	/*
+	 * Not with BPF_RB_NO_WAKEUP, although the child's next event comes soon: the kernel wakes only a reader that
+	 * has read everything before the record at hand, so one silent record silences all that follow.
+	 */
 	bpf_ringbuf_submit(event, 0);
 	return 0;
 }
