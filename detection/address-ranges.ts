@@ -23,6 +23,8 @@ export function parseAddressRange(text: string): AddressRange | undefined {
   const [, address, portText] = bracketed ?? plain ?? [undefined, text, undefined];
   const port = portText === undefined ? undefined : Number(portText);
   if (address === undefined || (port !== undefined && (port < 1 || port > 65_535))) return undefined;
+  const [plainAddress = ''] = address.split('/', 1);
+  if (isIP(plainAddress) === 0) return undefined;
   const cidr = address.includes('/') ? address : `${address}/${address.includes(':') ? 128 : 32}`;
   if (!ipaddr.isValidCIDR(cidr)) return undefined;
   return port === undefined ? { cidr } : { cidr, port };

@@ -1,16 +1,21 @@
 import type { Word } from './arguments.ts';
+import { judgeCode } from './code.ts';
 import { runInside } from './container-command.ts';
 import { judgeData } from './data-entries.ts';
 import { Docket } from './docket.ts';
 import { judgeEnvironment } from './environment.ts';
 import { judgeImage } from './image.ts';
 import type { Indicators } from './indicators.ts';
+import { judgeArguments } from './miner-arguments.ts';
 import { judgePosture } from './posture.ts';
+import { isInert } from './program.ts';
 import { judgeScriptText } from './script-text.ts';
 import { isRecord } from './shape.ts';
 import { Machine } from './shell/machine.ts';
 import { type Judgement, judgementOf } from './verdict.ts';
 import { type ContainerView, workloadView } from './workload.ts';
+
+const INTERPRETER = /(^|\/)(python|perl|node|ruby|php|deno|bun)[\d.]*$/;
 
 export interface JudgeOptions {
   indicators: Indicators;
@@ -59,8 +64,14 @@ function judgeContainer(container: ContainerView, machine: Machine): void {
     ...wordsOf(container.args, `${path}.args`),
   ].map((word) => ({ ...word, text: expandReferences(word.text, variables) }));
   judgeCommand(words, machine);
+  // Without a command the first argument may be one of the image's entrypoint.
+  const entrypoint = container.command.length === 0 && !isInert(container.args[0] ?? '');
+  if (entrypoint) judgeArguments(words, machine.docket);
   for (const hook of container.hooks) judgeCommand(wordsOf(hook.command, hook.path), machine);
-  if (container.script) judgeScriptText(container.script.text, container.script.path, machine);
+  const { script } = container;
+  // Argo gives the interpreter as the command and the script beside it, without a first line that names it.
+  if (script && INTERPRETER.test(container.command[0] ?? '')) judgeCode(script.text, script.path, machine);
+  else if (script) judgeScriptText(script.text, script.path, machine);
 }
 
 /** A command, or the arguments of an entrypoint that only the image knows. */

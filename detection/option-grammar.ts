@@ -8,7 +8,7 @@ export interface OptionGrammar {
   readonly short: ReadonlyMap<string, OptionRole>;
   /** Role of an option with one dash and several letters, `-pool`. */
   readonly single: ReadonlyMap<string, OptionRole>;
-  /** The long names in order, for unique prefixes. */
+  /** The long names of miners that take unique prefixes, in order. */
   readonly sorted: readonly string[];
 }
 
@@ -17,15 +17,17 @@ export function optionGrammar(miners: Rows['miners']): OptionGrammar {
   const long = new Map<string, OptionRole>();
   const short = new Map<string, OptionRole>();
   const single = new Map<string, OptionRole>();
-  for (const { options } of miners) {
+  const prefixed = new Set<string>();
+  for (const { options, prefixes } of miners) {
     const named = Object.entries(options) as [OptionRole, string[]][];
     for (const [name, role] of named.flatMap(([role, names]) => names.map((name) => [name, role] as const))) {
       const table = name.startsWith('-') ? single : name.length === 1 ? short : long;
       const key = name.replace(/^-/, '');
       if (!table.has(key)) table.set(key, role);
+      if (prefixes && table === long) prefixed.add(key);
     }
   }
-  return { long, short, single, sorted: [...long.keys()].sort() };
+  return { long, short, single, sorted: [...prefixed].sort() };
 }
 
 /** getopt_long takes any prefix that fits one option only; below this length a prefix says nothing. */

@@ -73,6 +73,8 @@ export type OptionRole = Static<typeof OptionRole>;
 export const MinerRow = Type.Object(
   {
     miner: Type.String({ minLength: 1, maxLength: 64 }),
+    /** True when it parses with getopt_long, which takes unique prefixes of long options. */
+    prefixes: Type.Optional(Type.Boolean()),
     /** By role. One letter is a short option, `-name` a long one with a single dash, `name` one with two. */
     options: Type.Partial(Type.Record(OptionRole, Type.Array(Type.String({ minLength: 1, maxLength: 64 })))),
     ...origin,

