@@ -1,5 +1,7 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Http2SecureServer } from 'node:http2';
-import { type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import type { Readable } from 'node:stream';
+import { fastify } from 'fastify';
 import { KubesentryError } from '../api/errors.ts';
 import { type Body, BodyBudget, readBody } from './body.ts';
 import type { ServingCertificate } from './certificates.ts';
@@ -39,7 +41,7 @@ const BODIES_LIMIT = 64 * 1024 * 1024;
 /** Answers one POST; throws a KubesentryError for what becomes an HTTP error. */
 export type Handler = (request: {
   body: Body;
-  headers: FastifyRequest['headers'];
+  headers: IncomingHttpHeaders;
   /** performance.now() when the request began. */
   arrived: number;
 }) => Promise<{ status: number; body: object }> | { status: number; body: object };
@@ -84,7 +86,9 @@ export function makeServer(
   let draining = false;
 
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', (_request, payload) => readBody(payload, BODY_LIMIT, budget));
+  app.addContentTypeParser('*', (_request: unknown, payload: Readable) =>
+    readBody(payload, BODY_LIMIT, budget),
+  );
   app.decorateRequest('arrived', 0);
   app.addHook('onRequest', async (request, reply) => {
     request.arrived = performance.now();
@@ -142,16 +146,23 @@ function sessionsOf(server: Http2SecureServer): Set<Session> {
   return sessions;
 }
 
-function send(reply: FastifyReply, status: number, body: object): FastifyReply {
+/** The part of a reply that is the same over both protocols. */
+interface Reply {
+  code(status: number): this;
+  header(name: string, value: string | number): this;
+  send(payload: string): this;
+}
+
+function send<R extends Reply>(reply: R, status: number, body: object): R {
   return reply.code(status).header('content-type', 'application/json').send(JSON.stringify(body));
 }
 
 /** Seconds after which a client may try again. */
 const RETRY_AFTER = 2;
 
-function sendError(reply: FastifyReply, error: unknown, log: Log): FastifyReply {
+function sendError<R extends Reply>(reply: R, error: unknown, log: Log): R {
   const known = error instanceof KubesentryError ? error : internal(error);
-  if (known.fault === 'internal') log.error({ err: error, request: reply.request.id }, known.message);
+  if (known.fault === 'internal') log.error({ err: known.cause }, known.message);
   if (known.status === 429 || known.status === 503) reply.header('retry-after', RETRY_AFTER);
   const { code, message, remedy } = known;
   return send(reply, known.status, { code, message, remedy });

@@ -1,0 +1,172 @@
+import type { Denial } from '../../api/denial.ts';
+import { KubesentryError } from '../../api/errors.ts';
+import type { OwnerReference } from '../../api/object.ts';
+import type { Cluster } from '../../kube/cluster.ts';
+import { KIND } from '../../kube/kind.ts';
+import { Limiter } from '../limiter.ts';
+import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { denialEvent } from './denial-event.ts';
+
+export interface DenialRecorderOptions {
+  cluster: Cluster;
+  clock: () => Date;
+  metrics: Metrics;
+  log: Log;
+  /** Hears of every Denial that is kept, with its current count. */
+  onKept?: (denial: Denial) => void;
+}
+
+/** What was refused, and who hears of it. */
+export interface Refusal {
+  denial: Denial;
+  /** The controller that could not create its pod. */
+  owner?: OwnerReference | undefined;
+  /** What the user was told. */
+  message: string;
+}
+
+interface Pending extends Refusal {
+  times: number;
+  firstSeen: string;
+  lastSeen: string;
+  attempts: number;
+}
+
+/** Different Denials that may wait to be written; a flood beyond it is counted. */
+const PENDING = 1000;
+const PER_NAMESPACE = 500;
+const CONCURRENCY = 8;
+const ATTEMPTS = 5;
+
+/** At most so often a Denial that repeats is written, milliseconds. */
+const INTERVAL_MS = 250;
+
+/**
+ * Keeps Denials in the API server, off the request path. Repeats of one are counted in its status. It never blocks
+ * and never throws: what cannot be kept is counted in the metric kubesentry_denials_total as lost.
+ */
+export class DenialRecorder {
+  readonly #options: DenialRecorderOptions;
+  readonly #pending = new Map<string, Pending>();
+  /** How many Denials each namespace has; counted by a list, then along. */
+  readonly #kept = new Map<string, number>();
+  #draining: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: DenialRecorderOptions) {
+    this.#options = options;
+  }
+
+  record(refusal: Refusal): void {
+    const now = this.#options.clock().toISOString();
+    this.#add({ ...refusal, times: 1, firstSeen: now, lastSeen: now, attempts: 0 });
+    this.#draining ??= this.#drain();
+  }
+
+  /** After old Denials were deleted. */
+  recount(): void {
+    this.#kept.clear();
+  }
+
+  /** Resolves when everything that was recorded is kept or lost. */
+  async settled(): Promise<void> {
+    while (this.#draining) await this.#draining;
+  }
+
+  /** Writes what is left. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.settled();
+  }
+
+  #add(pending: Pending): void {
+    const { namespace, name } = pending.denial.metadata;
+    const key = `${namespace}/${name}`;
+    const before = this.#pending.get(key);
+    if (before) {
+      before.times += pending.times;
+      before.lastSeen = pending.lastSeen;
+    } else if (this.#pending.size >= PENDING) this.#lose('queue-full', pending.times);
+    else this.#pending.set(key, pending);
+  }
+
+  async #drain(): Promise<void> {
+    const limiter = new Limiter(CONCURRENCY);
+    while (this.#pending.size > 0) {
+      const batch = [...this.#pending.values()];
+      this.#pending.clear();
+      await Promise.all(batch.map((pending) => limiter.run(() => this.#keep(pending))));
+      if (this.#pending.size > 0 && !this.#closed) {
+        await new Promise((resolve) => setTimeout(resolve, INTERVAL_MS));
+      }
+    }
+    this.#draining = undefined;
+  }
+
+  async #keep(pending: Pending): Promise<void> {
+    try {
+      await this.#write(pending);
+    } catch (error) {
+      const code = error instanceof KubesentryError ? error.code : 'INTERNAL';
+      const again = code === 'KUBE_CONFLICT' || code === 'KUBE_UNREACHABLE';
+      pending.attempts++;
+      if (again && pending.attempts < ATTEMPTS) return this.#add(pending);
+      this.#options.log.warn({ denial: pending.denial.metadata.name, err: error }, 'a denial was not kept');
+      this.#lose(code === 'KUBE_UNREACHABLE' ? 'unreachable' : 'refused', pending.times);
+    }
+  }
+
+  async #write(pending: Pending): Promise<void> {
+    const { cluster, metrics, onKept } = this.#options;
+    const { denial, times, lastSeen } = pending;
+    const key = { name: denial.metadata.name ?? '', namespace: denial.metadata.namespace };
+    let stored = await cluster.get(KIND.Denial, key);
+    if (!stored) {
+      if (!(await this.#hasRoom(key.namespace ?? ''))) return this.#lose('namespace-full', times);
+      stored = await cluster.create(KIND.Denial, denial);
+      metrics.denials.inc({ outcome: 'created' });
+      metrics.denials.inc({ outcome: 'counted' }, times - 1);
+    } else metrics.denials.inc({ outcome: 'counted' }, times);
+    const status = {
+      count: (stored.status?.count ?? 0) + times,
+      firstSeen: stored.status?.firstSeen ?? pending.firstSeen,
+      lastSeen,
+    };
+    const { resourceVersion } = stored.metadata;
+    // With the version: two replicas that count at the same time must not lose a count.
+    await cluster.patch(
+      KIND.Denial,
+      key,
+      { metadata: { resourceVersion }, status },
+      { subresource: 'status' },
+    );
+    await this.#tell(pending, { ...stored, status });
+    onKept?.({ ...stored, status });
+  }
+
+  /** An Event on the owner; it only helps people, so a failure is logged and that is all. */
+  async #tell({ owner, message }: Pending, denial: Denial): Promise<void> {
+    if (!owner) return;
+    try {
+      await this.#options.cluster.apply(KIND.Event, denialEvent(denial, owner, message));
+    } catch (error) {
+      this.#options.log.debug({ denial: denial.metadata.name, err: error }, 'no event on the owner');
+    }
+  }
+
+  async #hasRoom(namespace: string): Promise<boolean> {
+    const known = this.#kept.get(namespace);
+    const count = known ?? (await this.#options.cluster.list(KIND.Denial, { namespace })).items.length;
+    if (count >= PER_NAMESPACE) {
+      this.#kept.set(namespace, count);
+      return false;
+    }
+    this.#kept.set(namespace, count + 1);
+    return true;
+  }
+
+  #lose(reason: 'queue-full' | 'namespace-full' | 'unreachable' | 'refused', times: number): void {
+    this.#options.metrics.denials.inc({ outcome: `lost-${reason}` }, times);
+  }
+}

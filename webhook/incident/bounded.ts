@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto';
+
+/** Marks of eight hex digits, one for each thing that found no room. */
+const MARK = 8;
+const MARKS = 1024;
+
+/**
+ * Counts what a bounded list left out, so that the same things in any order, and however often, give the same count.
+ * `marks` are short hashes of what was left out; of all that was ever seen the smallest 1024 are kept, so that beyond
+ * that many the count stays where it is.
+ */
+export function leaveOut(
+  before: string,
+  seen: Iterable<string>,
+  kept: Iterable<string>,
+): { marks: string; count: number } {
+  const inside = new Set([...kept].map(markOf));
+  const all = new Set([...split(before), ...inside, ...[...seen].map(markOf)]);
+  const smallest = [...all].sort().slice(0, MARKS);
+  const outside = smallest.filter((mark) => !inside.has(mark));
+  return { marks: outside.join(''), count: outside.length };
+}
+
+function split(marks: string): string[] {
+  const list: string[] = [];
+  for (let at = 0; at + MARK <= marks.length; at += MARK) list.push(marks.slice(at, at + MARK));
+  return list;
+}
+
+function markOf(key: string): string {
+  return createHash('sha256').update(key).digest('hex').slice(0, MARK);
+}

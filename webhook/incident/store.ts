@@ -1,0 +1,140 @@
+import { isDeepStrictEqual } from 'node:util';
+import { KubesentryError } from '../../api/errors.ts';
+import type { Incident } from '../../api/incident.ts';
+import type { Cluster } from '../../kube/cluster.ts';
+import { KIND } from '../../kube/kind.ts';
+import type { Policy } from '../admission/policy.ts';
+import type { Placed } from '../intake/detections.ts';
+import { Limiter } from '../limiter.ts';
+import type { Log } from '../log.ts';
+import { belongsTo } from './belongs.ts';
+import { correlate } from './correlate.ts';
+import { incidentName, type Subject, subjectOf } from './subject.ts';
+import { traitsOf } from './traits.ts';
+
+export type IncidentStatus = NonNullable<Incident['status']>;
+
+export interface IncidentStoreOptions {
+  cluster: Cluster;
+  policy: () => Policy;
+  clock: () => Date;
+  log: Log;
+  /** Hears of every incident that changed, after it is kept. */
+  onChange?: (incident: Incident) => void;
+}
+
+const ATTEMPTS = 8;
+
+/** Incidents of one subject that follow each other; more would mean that nobody ever ends the cause. */
+const ROUNDS = 100;
+
+/** Without a policy that acts by itself, incidents are still confirmed from here on. */
+const CONFIRM_FROM = 0.9;
+
+/** Incidents in the API server. Several replicas write the same ones: who is late reads again and repeats. */
+export class IncidentStore {
+  readonly #options: IncidentStoreOptions;
+  /** One write at a time for each subject of this replica; a hundred agents may report the same DaemonSet. */
+  readonly #turns = new Map<string, Limiter>();
+
+  constructor(options: IncidentStoreOptions) {
+    this.#options = options;
+  }
+
+  /** Answers the ids that are now in the API server. What failed is left out, and comes again. */
+  async add(placed: readonly Placed[]): Promise<string[]> {
+    const groups = new Map<string, { subject: Subject; members: Placed[] }>();
+    for (const each of placed) {
+      const subject = subjectOf(each.detection, each.node);
+      const key = incidentName(subject, 1);
+      const group = groups.get(key) ?? { subject, members: [] };
+      group.members.push(each);
+      groups.set(key, group);
+    }
+    const kept = await Promise.all(
+      [...groups.values()].map(({ subject, members }) => this.#addAll(subject, members)),
+    );
+    return kept.flat();
+  }
+
+  /** Changes the status of an incident; `change` may be called again when somebody else was faster. */
+  async amend(
+    name: string,
+    change: (status: IncidentStatus) => IncidentStatus,
+  ): Promise<Incident | undefined> {
+    return this.#inTurn(name, () =>
+      this.#withRetry(async () => {
+        const incident = await this.#options.cluster.get(KIND.Incident, { name });
+        if (!incident?.status) return undefined;
+        return this.#write(incident, { ...incident, status: change(incident.status) });
+      }),
+    );
+  }
+
+  async #addAll(subject: Subject, members: readonly Placed[]): Promise<string[]> {
+    try {
+      await this.#inTurn(incidentName(subject, 1), async () => {
+        let left = members;
+        for (let round = 1; left.length > 0 && round <= ROUNDS; round++) {
+          left = await this.#withRetry(() => this.#addToRound(subject, left, round));
+        }
+      });
+      return members.map(({ detection }) => detection.id);
+    } catch (error) {
+      this.#options.log.warn({ incident: incidentName(subject, 1), err: error }, 'detections were not kept');
+      return [];
+    }
+  }
+
+  /** Answers those that belong to a later incident, because this one was closed before they happened. */
+  async #addToRound(subject: Subject, members: readonly Placed[], round: number): Promise<Placed[]> {
+    const { cluster, policy, clock } = this.#options;
+    const name = incidentName(subject, round);
+    const before = await cluster.get(KIND.Incident, { name });
+    const now = clock();
+    const mine = members.filter(({ detection }) => belongsTo(before, detection, now));
+    const confirmFrom = policy().containFrom ?? CONFIRM_FROM;
+    let after = before;
+    for (const { detection, node, pod } of mine) {
+      const traits = traitsOf(detection, pod, subject);
+      after = correlate(after, detection, { name, subject, node, traits, confirmFrom });
+    }
+    if (after) await this.#write(before, after);
+    return members.filter((each) => !mine.includes(each));
+  }
+
+  async #write(before: Incident | undefined, after: Incident): Promise<Incident> {
+    const { cluster, onChange } = this.#options;
+    if (before && isDeepStrictEqual(before.status, after.status)) return before;
+    const { status: _, ...fresh } = after;
+    const stored = before ?? (await cluster.create(KIND.Incident, fresh));
+    const { resourceVersion } = stored.metadata;
+    const metadata = { ...after.metadata, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+    const written = await cluster.update(KIND.Incident, { ...after, metadata }, { subresource: 'status' });
+    onChange?.(written);
+    return written;
+  }
+
+  async #withRetry<T>(act: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await act();
+      } catch (error) {
+        const isLate = error instanceof KubesentryError && error.code === 'KUBE_CONFLICT';
+        if (!isLate || attempt === ATTEMPTS) throw error;
+        // Not all at once again.
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * attempt));
+      }
+    }
+  }
+
+  async #inTurn<T>(key: string, act: () => Promise<T>): Promise<T> {
+    const turn = this.#turns.get(key) ?? new Limiter(1);
+    this.#turns.set(key, turn);
+    try {
+      return await turn.run(act);
+    } finally {
+      if (turn.isIdle) this.#turns.delete(key);
+    }
+  }
+}
