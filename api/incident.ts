@@ -56,6 +56,9 @@ export type TimelineEntry = Static<typeof TimelineEntry>;
 /** Bounds of one Incident object, so that it always fits into etcd. What does not fit is counted. */
 export const INCIDENT_BOUNDS = { detections: 32, pods: 256, timeline: 128, reasons: 16 } as const;
 
+const marks = () =>
+  Type.String({ maxLength: 8192, description: 'Short hashes, eight hex digits each; at most 1024.' });
+
 export const IncidentStatus = Type.Object(
   {
     phase: IncidentPhase,
@@ -92,6 +95,12 @@ export const IncidentStatus = Type.Object(
         detections: Type.Integer({ minimum: 0, description: 'Detections that found no room.' }),
         pods: Type.Integer({ minimum: 0, description: 'Pods that found no room.' }),
         timeline: Type.Integer({ minimum: 0, description: 'Timeline lines that found no room.' }),
+        marks: Type.Optional(
+          Type.Object(
+            { detections: marks(), pods: marks(), timeline: marks() },
+            { description: 'What was left out, so that it is not counted twice when it comes again.' },
+          ),
+        ),
       },
       { description: 'What the bounds of this object left out.' },
     ),
