@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Detection } from '../api/detection.ts';
 import { KubesentryError } from '../api/errors.ts';
 import { loadIndicators } from '../detection/load.ts';
-import { connectCluster } from '../kube/http.ts';
+import { connectCluster } from '../kube/http/connect.ts';
 import { checkNode } from './check.ts';
 import { type Log, stderrLog } from './log.ts';
 import { agentMetrics, serveMetrics } from './metrics.ts';

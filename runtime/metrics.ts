@@ -39,6 +39,7 @@ export function agentMetrics(stats: () => AgentStats): Registry {
       for (const [type, count] of Object.entries(stats().sensor.dropped)) this.inc({ type }, count);
     },
   });
+  counter('executions_total', 'Programs that were started in the watched cgroups.', (now) => now.executions);
   counter('signals_total', 'Suspicious facts, before they were added up.', (now) => now.correlator.signals);
   counter('detections_total', 'Detections that were opened.', (now) => now.correlator.detections);
   counter(

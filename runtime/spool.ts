@@ -21,7 +21,9 @@ export interface SpoolStats {
 }
 
 interface Entry {
-  version: number;
+  /** The newest version that was put, and the one that is on disk; 0: none yet. */
+  latest: number;
+  written: number;
   bytes: number;
 }
 
@@ -80,16 +82,20 @@ export class Spool {
       return false;
     }
     this.#bytes += bytes - (before?.bytes ?? 0);
-    const version = (before?.version ?? 0) + 1;
-    this.#entries.set(detection.id, { version, bytes });
+    const version = (before?.latest ?? 0) + 1;
+    this.#entries.set(detection.id, { latest: version, written: before?.written ?? 0, bytes });
     await this.#inTurn(async () => {
+      const entry = this.#entries.get(detection.id);
       // A newer version may have come meanwhile; it writes itself.
-      if (this.#entries.get(detection.id)?.version !== version) return;
-      await this.#write(detection.id, text).catch(async (error: unknown) => {
+      if (entry?.latest !== version) return;
+      try {
+        await this.#write(detection.id, text);
+        entry.written = version;
+      } catch (error) {
         this.#lost++;
         await this.#forget(detection.id);
         throw error;
-      });
+      }
     });
     return true;
   }
@@ -101,10 +107,12 @@ export class Spool {
       let size = 0;
       for (const [id, entry] of [...this.#entries]) {
         if (batch.length === count || (size > 0 && size + entry.bytes > bytes)) break;
+        // Its turn to be written comes after this one.
+        if (entry.written === 0) continue;
         const detection = await this.#read(id);
         if (detection === undefined) continue;
         size += entry.bytes;
-        batch.push({ id, version: entry.version, detection });
+        batch.push({ id, version: entry.written, detection });
       }
       return batch;
     });
@@ -113,7 +121,7 @@ export class Spool {
   /** Forgets what was acknowledged, unless a newer version arrived after it was sent. */
   async remove(id: string, version: number): Promise<void> {
     await this.#inTurn(async () => {
-      if (this.#entries.get(id)?.version === version) await this.#forget(id);
+      if (this.#entries.get(id)?.latest === version) await this.#forget(id);
     });
   }
 
@@ -135,7 +143,7 @@ export class Spool {
       found.push({ id, bytes: size, at: mtimeMs });
     }
     for (const { id, bytes } of found.toSorted((a, b) => a.at - b.at)) {
-      this.#entries.set(id, { version: 1, bytes });
+      this.#entries.set(id, { latest: 1, written: 1, bytes });
       this.#bytes += bytes;
     }
   }

@@ -63,6 +63,8 @@ export interface AgentStats {
   correlator: CorrelatorStats;
   binaries: BinaryStats;
   processes: number;
+  /** Exec events of the watched cgroups, since the start. */
+  executions: number;
   reporter: ReporterStats | undefined;
   spool: SpoolStats | undefined;
 }
@@ -178,6 +180,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         correlator: correlator.stats,
         binaries: binaries.stats,
         processes: processes.size,
+        executions: watch.executions,
         reporter: reporter?.stats,
         spool: spool?.stats,
       }),

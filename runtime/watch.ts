@@ -46,6 +46,7 @@ export class Watch {
   #compared = new WeakSet<Image>();
   #indicators: Indicators;
   readonly #handlers: readonly (((event: EventView) => void) | undefined)[];
+  #executions = 0;
   /** Hashes under way. */
   readonly #pending = new Set<Promise<void>>();
 
@@ -66,6 +67,11 @@ export class Watch {
   readonly visit = (event: EventView): void => {
     this.#handlers[event.type]?.(event);
   };
+
+  /** Exec events in scope. */
+  get executions(): number {
+    return this.#executions;
+  }
 
   /** Waits for what is still being hashed. */
   async settle(): Promise<void> {
@@ -114,6 +120,7 @@ export class Watch {
   }
 
   #executed(event: EventView): void {
+    this.#executions++;
     const { ktime, verdict, nameMatch } = event;
     const process = this.#options.processes.executed(event);
     const findings = [...this.#exec.judge(process)];

@@ -46,6 +46,32 @@ it('replaces an earlier version, and an acknowledgement of the earlier one does 
   expect(spool.stats.pending).toBe(1);
 });
 
+it('gives every version that counts to a reader that reads all the time', async () => {
+  const spool = await Spool.open(folder);
+  const last = new Map<string, number>();
+  let isDone = false;
+  const reading = (async () => {
+    while (!isDone || spool.stats.pending > 0) {
+      for (const { id, version, detection } of await all(spool)) {
+        last.set(id, detection.repeats);
+        await spool.remove(id, version);
+      }
+    }
+  })();
+  const puts: Promise<boolean>[] = [];
+  for (let count = 0; count < 300; count++) {
+    puts.push(spool.put(sampleDetection(count % 40, { repeats: count })));
+    if (count % 7 === 0) await puts.at(-1);
+  }
+  await Promise.all(puts);
+  isDone = true;
+  await reading;
+  expect(spool.stats).toMatchObject({ corrupt: 0, lost: 0, pending: 0 });
+  expect([...last.values()].toSorted((a, b) => a - b)).toEqual(
+    Array.from({ length: 40 }, (_, index) => 260 + index),
+  );
+});
+
 it('keeps the oldest when it is full and counts what is lost', async () => {
   const size = Buffer.byteLength(JSON.stringify(sampleDetection(1)));
   const spool = await Spool.open(folder, size * 2);
