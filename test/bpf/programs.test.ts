@@ -1,7 +1,8 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type EventView, eachRecord } from '../../bpf/event-view.ts';
@@ -46,6 +47,23 @@ test('an agent that is killed leaves nothing either', () => {
   expect(links.length).toBeGreaterThanOrEqual(10);
   const alive = links.filter((id) => spawnSync('bpftool', ['link', 'show', 'id', id]).status === 0);
   expect(alive).toEqual([]);
+});
+
+test('a program whose hook this kernel lacks is reported, and the rest of its family works', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kubesentry-programs-'));
+  cpSync(join(import.meta.dirname, '..', '..', 'dist', 'bpf'), folder, { recursive: true });
+  const file = join(folder, 'iter.bpf.o');
+  writeFileSync(file, readFileSync(file, 'latin1').replaceAll('iter/tcp', 'iter/xyz'), 'latin1');
+  using programs = Programs.load({ cgroupRoot: undefined, families: ['iter', 'process'], directory: folder });
+  rmSync(folder, { recursive: true });
+  const [iter, process] = programs.families;
+  expect(iter?.attached).toEqual(['iterate_processes']);
+  expect(iter?.failed.map(({ program, error }) => [program, error.code])).toEqual([
+    ['iterate_sockets', 'ESRCH'],
+  ]);
+  expect(process?.failed).toEqual([]);
+  expect(programs.snapshot('processes').length).toBeGreaterThan(0);
+  expect(programs.snapshot('sockets')).toHaveLength(0);
 });
 
 test('the processes that exist are told with the start time that /proc has', () => {

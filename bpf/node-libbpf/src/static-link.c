@@ -5,8 +5,12 @@
  * - libc's `stderr`, by libbpf's default print function, which error.c replaces before anything is printed. The linker
  *   is told to take __wrap_stderr instead (--wrap=stderr).
  * - libelf's own thread-local error number. Its three functions are defined here, so that the archive's are not taken.
+ *
+ * And libelf.a since 0.191 (Debian trixie) calls two functions of an archive that is not packaged, for the search tree
+ * of raw chunks: a root pointer, always empty here since libbpf asks for no raw chunk.
  */
 #include <libelf.h>
+#include <search.h>
 #include <stdio.h>
 
 extern FILE *__real_stderr;
@@ -14,6 +18,9 @@ extern FILE *__wrap_stderr;
 FILE *__wrap_stderr;
 
 void __libelf_seterrno(int value);
+
+void eu_search_tree_init(void **root);
+void eu_search_tree_fini(void **root, void (*free_node)(void *));
 
 static __thread int last_error;
 
@@ -43,4 +50,14 @@ const char *elf_errmsg(int error)
 		return NULL;
 	snprintf(message, sizeof(message), "libelf error %#x", error > 0 ? error : last_error);
 	return message;
+}
+
+__attribute__((weak)) void eu_search_tree_init(void **root)
+{
+	*root = NULL;
+}
+
+__attribute__((weak)) void eu_search_tree_fini(void **root, void (*free_node)(void *))
+{
+	tdestroy(*root, free_node);
 }
