@@ -154,23 +154,19 @@ export class Reporter {
   }
 
   async #settle(batch: readonly Spooled[], answer: DetectionReportAnswer): Promise<void> {
-    const sent = new Map(batch.map((spooled) => [spooled.id, spooled]));
-    let settled = 0;
-    for (const id of answer.acknowledged) {
-      const spooled = sent.get(id);
-      if (!spooled) continue;
-      await this.#options.spool.remove(id, spooled.version);
-      this.stats.acknowledged++;
-      settled++;
-    }
-    for (const { id, code, message } of answer.rejected) {
-      const spooled = sent.get(id);
-      if (!spooled) continue;
-      await this.#reject(spooled, code, message);
-      settled++;
+    const acknowledged = new Set(answer.acknowledged);
+    const taken = batch.filter(({ id }) => acknowledged.has(id));
+    this.stats.acknowledged += taken.length;
+    await this.#options.spool.remove(taken);
+    const reasons = new Map(answer.rejected.map((rejection) => [rejection.id, rejection]));
+    for (const spooled of batch) {
+      const rejection = reasons.get(spooled.id);
+      if (rejection) await this.#reject(spooled, rejection.code, rejection.message);
     }
     this.#batch = Math.min(BATCH, this.#batch * 2);
-    if (settled === 0) throw new KubesentryError('NOT_READY', 'The webhook acknowledged nothing.');
+    if (taken.length === 0 && reasons.size === 0) {
+      throw new KubesentryError('NOT_READY', 'The webhook acknowledged nothing.');
+    }
   }
 
   async #reject(spooled: Spooled, code: string, message: string): Promise<void> {
@@ -179,7 +175,7 @@ export class Reporter {
       { detection: spooled.id, rule: spooled.detection.rule, code, reason: message },
       'the webhook refuses this detection for good; it is dropped',
     );
-    await this.#options.spool.remove(spooled.id, spooled.version);
+    await this.#options.spool.remove([spooled]);
   }
 
   /** Keeps connections alive; a rotated CA gets a new pool. */

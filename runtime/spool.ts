@@ -25,7 +25,12 @@ interface Entry {
   latest: number;
   written: number;
   bytes: number;
+  /** What is to be written. */
+  text?: string | undefined;
 }
+
+/** Files that are written at the same time. */
+const WRITERS = 16;
 
 const FILE = /^([0-9a-f]{32})\.json$/;
 
@@ -45,6 +50,8 @@ export class Spool {
   #bytes = 0;
   #lost = 0;
   #corrupt = 0;
+  /** The write that will take along everything that was put until it begins. */
+  #nextWrite: Promise<void> | undefined;
   /** Writes, removals and reads happen one after the other, so that a file is never torn between them. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -83,45 +90,36 @@ export class Spool {
     }
     this.#bytes += bytes - (before?.bytes ?? 0);
     const version = (before?.latest ?? 0) + 1;
-    this.#entries.set(detection.id, { latest: version, written: before?.written ?? 0, bytes });
-    await this.#inTurn(async () => {
-      const entry = this.#entries.get(detection.id);
-      // A newer version may have come meanwhile; it writes itself.
-      if (entry?.latest !== version) return;
-      try {
-        await this.#write(detection.id, text);
-        entry.written = version;
-      } catch (error) {
-        this.#lost++;
-        await this.#forget(detection.id);
-        throw error;
-      }
-    });
+    this.#entries.set(detection.id, { latest: version, written: before?.written ?? 0, bytes, text });
+    this.#nextWrite ??= this.#inTurn(() => this.#writeAll());
+    await this.#nextWrite;
     return true;
   }
 
   /** The oldest kept detections, at most `count` of them and about `bytes` bytes together. */
   async oldest(count: number, bytes: number): Promise<Spooled[]> {
     return this.#inTurn(async () => {
-      const batch: Spooled[] = [];
+      const chosen: [id: string, entry: Entry][] = [];
       let size = 0;
-      for (const [id, entry] of [...this.#entries]) {
-        if (batch.length === count || (size > 0 && size + entry.bytes > bytes)) break;
-        // Its turn to be written comes after this one.
+      for (const [id, entry] of this.#entries) {
+        // What was put a moment ago is written in a later turn.
         if (entry.written === 0) continue;
-        const detection = await this.#read(id);
-        if (detection === undefined) continue;
+        if (chosen.length === count || (size > 0 && size + entry.bytes > bytes)) break;
         size += entry.bytes;
-        batch.push({ id, version: entry.written, detection });
+        chosen.push([id, entry]);
       }
-      return batch;
+      const read = await Promise.all(
+        chosen.map(async ([id, { written }]) => ({ id, version: written, detection: await this.#read(id) })),
+      );
+      return read.filter((spooled): spooled is Spooled => spooled.detection !== undefined);
     });
   }
 
   /** Forgets what was acknowledged, unless a newer version arrived after it was sent. */
-  async remove(id: string, version: number): Promise<void> {
+  async remove(sent: readonly Pick<Spooled, 'id' | 'version'>[]): Promise<void> {
     await this.#inTurn(async () => {
-      if (this.#entries.get(id)?.latest === version) await this.#forget(id);
+      const last = sent.filter(({ id, version }) => this.#entries.get(id)?.latest === version);
+      await Promise.all(last.map(({ id }) => this.#forget(id)));
     });
   }
 
@@ -148,7 +146,28 @@ export class Spool {
     }
   }
 
-  async #write(id: string, text: string): Promise<void> {
+  /** One fsync of the folder is enough for many files. */
+  async #writeAll(): Promise<void> {
+    this.#nextWrite = undefined;
+    const waiting = [...this.#entries].filter(([, { text }]) => text !== undefined);
+    try {
+      for (let from = 0; from < waiting.length; from += WRITERS) {
+        await Promise.all(waiting.slice(from, from + WRITERS).map(([id, entry]) => this.#write(id, entry)));
+      }
+      const folder = await open(this.#folder, 'r');
+      await folder.sync().finally(() => folder.close());
+    } catch (error) {
+      for (const [id, { text }] of waiting) {
+        if (text === undefined) continue;
+        this.#lost++;
+        await this.#forget(id);
+      }
+      throw error;
+    }
+  }
+
+  async #write(id: string, entry: Entry): Promise<void> {
+    const { latest, text = '' } = entry;
     const part = join(this.#folder, `${id}.part`);
     const file = await open(part, 'w', 0o600);
     try {
@@ -158,8 +177,8 @@ export class Spool {
       await file.close();
     }
     await rename(part, this.#path(id));
-    const folder = await open(this.#folder, 'r');
-    await folder.sync().finally(() => folder.close());
+    entry.written = latest;
+    entry.text = undefined;
   }
 
   async #read(id: string): Promise<Detection | undefined> {
