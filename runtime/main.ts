@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Detection } from '../api/detection.ts';
 import { KubesentryError } from '../api/errors.ts';
 import { loadIndicators } from '../detection/load.ts';
-import { connectCluster } from '../kube/http/connect.ts';
+import type { Cluster } from '../kube/cluster.ts';
 import { checkNode } from './check.ts';
 import { type Log, stderrLog } from './log.ts';
 import { agentMetrics, serveMetrics } from './metrics.ts';
@@ -49,12 +49,12 @@ async function run(args: AgentArguments): Promise<number> {
 }
 
 async function optionsOf(args: AgentArguments, log: Log): Promise<AgentOptions> {
-  const { webhook, tokenFile, caFile, spool } = args;
+  const { standalone, kubeconfig, webhook, tokenFile, caFile, spool } = args;
   return {
     node: args.node,
     indicators: await loadIndicators(),
     log,
-    cluster: args.standalone ? undefined : await connectCluster({ kubeconfig: args.kubeconfig }),
+    cluster: standalone ? undefined : await connect(kubeconfig),
     webhook:
       webhook === undefined
         ? undefined
@@ -71,6 +71,12 @@ async function optionsOf(args: AgentArguments, log: Log): Promise<AgentOptions> 
     repeatInterval: args.standalone ? 100 : 5000,
     ...pathsOf(args),
   };
+}
+
+/** The client of the API server is large; alone the agent starts faster without it. */
+async function connect(kubeconfig: string | undefined): Promise<Cluster> {
+  const { connectCluster } = await import('../kube/http/connect.ts');
+  return connectCluster({ kubeconfig });
 }
 
 function pathsOf({ proc, cgroupRoot }: AgentArguments): Pick<AgentOptions, 'procRoot' | 'cgroupRoot'> {
