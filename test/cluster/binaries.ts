@@ -1,12 +1,17 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensurePackages } from '../../build/debian-packages.mjs';
-import { CACHE } from './cache.ts';
+import { binaryOf, buildModule, type GoModule } from './go-module.ts';
 
-export const KUBERNETES_VERSION = 'v1.36.3';
-const MODULE = join(import.meta.dirname, 'kubernetes');
+const VERSION = 'v1.36.3';
+
+const KUBERNETES: GoModule = {
+  folder: join(import.meta.dirname, 'kubernetes'),
+  title: `Kubernetes ${VERSION} (about four minutes on two cores)`,
+  ldflags: `-X k8s.io/component-base/version.gitVersion=${VERSION}`,
+};
+
+const COREDNS: GoModule = { folder: join(import.meta.dirname, 'coredns'), title: 'CoreDNS (about a minute)' };
 
 /** How to start each component: the program and its first arguments. */
 export interface Binaries {
@@ -18,13 +23,6 @@ export interface Binaries {
   scheduler?: string[];
   kubelet?: string[];
   proxy?: string[];
-}
-
-/** The built binary's place depends on everything that it is built from. */
-function builtBinary(): string {
-  const hash = createHash('sha256');
-  for (const file of readdirSync(MODULE).sort()) hash.update(readFileSync(join(MODULE, file)));
-  return join(CACHE, `kubernetes-${KUBERNETES_VERSION}-${hash.digest('hex').slice(0, 12)}`);
 }
 
 /** Assets in the manner of envtest (controller-runtime): KUBEBUILDER_ASSETS, or TEST_ASSET_KUBE_APISERVER and so on. */
@@ -44,7 +42,7 @@ function assets(): Binaries | undefined {
   };
 }
 
-function fromOneBinary(path: string): Binaries {
+function fromOneBinary(path: string): Required<Binaries> {
   return {
     etcd: ['etcd'],
     apiserver: [path, 'kube-apiserver'],
@@ -58,71 +56,22 @@ function fromOneBinary(path: string): Binaries {
 
 /** The binaries, if they are there already. */
 export function findBinaries(): Binaries | undefined {
-  return assets() ?? (existsSync(builtBinary()) ? fromOneBinary(builtBinary()) : undefined);
+  return assets() ?? (existsSync(binaryOf(KUBERNETES)) ? fromOneBinary(binaryOf(KUBERNETES)) : undefined);
 }
 
-/**
- * The binaries, built first if need be: about four minutes on two cores with an empty Go cache, then never again
- * until the version changes. Throws an Error that says what to install where it cannot.
- */
+/** The binaries of a control plane: envtest's where they are set, built ones otherwise. */
 export async function ensureBinaries(log: (line: string) => void): Promise<Binaries> {
-  const existing = assets();
-  if (existing) return existing;
+  return assets() ?? ensureNodeBinaries(log);
+}
+
+/** The binaries of a whole cluster, built first if need be. */
+export async function ensureNodeBinaries(log: (line: string) => void): Promise<Required<Binaries>> {
   await ensurePackages(['etcd-server'], { log });
-  const binary = builtBinary();
-  if (!existsSync(binary)) {
-    requireGo();
-    log(
-      `Building Kubernetes ${KUBERNETES_VERSION} from its Go modules, once; about four minutes on two cores ...`,
-    );
-    mkdirSync(CACHE, { recursive: true });
-    const partial = `${binary}.${process.pid}`;
-    await goBuild(partial, log).catch((error) => {
-      rmSync(partial, { force: true });
-      throw error;
-    });
-    renameSync(partial, binary);
-  }
-  return fromOneBinary(binary);
+  return fromOneBinary(await buildModule(KUBERNETES, log));
 }
 
-function requireGo(): void {
-  const found = /go1\.(\d+)/.exec(spawnSync('go', ['version'], { encoding: 'utf8' }).stdout ?? '')?.[1];
-  if (found !== undefined && Number(found) >= 21) return; // 1.21 and later fetch the toolchain that go.mod asks for
-  throw new Error(
-    `Kubernetes ${KUBERNETES_VERSION} needs Go 1.21 or newer to build (${found ? `this is 1.${found}` : 'there is none'}). ` +
-      'Install it, on bookworm for example with:\n  sudo apt-get install -t bookworm-backports golang-go\n' +
-      'or set KUBEBUILDER_ASSETS to a folder with kube-apiserver, etcd and kubectl.',
-  );
-}
+export const ensureCoreDns = (log: (line: string) => void): Promise<string> => buildModule(COREDNS, log);
 
-/** `go build` with a line of progress every ten seconds: how many packages are compiled. */
-async function goBuild(output: string, log: (line: string) => void): Promise<void> {
-  const started = performance.now();
-  const go = spawn(
-    'go',
-    [
-      ...['build', '-v', '-trimpath', '-o', output],
-      ...['-ldflags', `-s -w -X k8s.io/component-base/version.gitVersion=${KUBERNETES_VERSION}`, '.'],
-    ],
-    {
-      cwd: MODULE,
-      env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=mod' },
-      stdio: ['ignore', 'ignore', 'pipe'],
-    },
-  );
-  let lines = 0;
-  let tail = '';
-  go.stderr.on('data', (chunk: Buffer) => {
-    lines += chunk.filter((byte) => byte === 10).length;
-    tail = (tail + chunk).slice(-2000);
-  });
-  const timer = setInterval(() => {
-    log(`  ${Math.round((performance.now() - started) / 1000)} s: ${lines} modules and packages done`);
-  }, 10_000);
-  const code = await new Promise<number | null>((resolve, reject) => {
-    go.once('error', reject);
-    go.once('close', resolve);
-  }).finally(() => clearInterval(timer));
-  if (code !== 0) throw new Error(`go build ended with ${code}:\n${tail}`);
-}
+/** Whether a cluster with a node can be started without building anything first. */
+export const hasNodeBinaries = (): boolean =>
+  existsSync(binaryOf(KUBERNETES)) && existsSync(binaryOf(COREDNS));

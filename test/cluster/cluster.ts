@@ -1,18 +1,60 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Binaries, ensureBinaries, findBinaries } from './binaries.ts';
+import { ensurePackages } from '../../build/debian-packages.mjs';
+import { type AuditBackend, auditFlags } from './audit.ts';
+import {
+  type Binaries,
+  ensureBinaries,
+  ensureCoreDns,
+  ensureNodeBinaries,
+  findBinaries,
+  hasNodeBinaries,
+} from './binaries.ts';
 import { CACHE } from './cache.ts';
-import { auditFlags, freePorts, startControlPlane } from './control-plane.ts';
+import { removeCgroups } from './cgroups.ts';
+import { importImage } from './containerd.ts';
+import { type ControlPlane, freePorts, type Ports, startControlPlane } from './control-plane.ts';
 import { daemons, isAlive, stopDaemon } from './daemon.ts';
+import { startDns } from './dns.ts';
+import {
+  enterNetworkNamespace,
+  hasNetworkNamespace,
+  makeNetworkNamespace,
+  NODE_ADDRESS,
+  removeNetworkNamespace,
+} from './network-namespace.ts';
+import { NODE_PACKAGES, startNode } from './node.ts';
+import {
+  killShims,
+  podNetworkNamespaces,
+  removeContainers,
+  removePodNetworkNamespaces,
+  unmountBelow,
+} from './teardown.ts';
 
 const CLUSTERS = join(CACHE, 'clusters');
+
+const SERVICE_CIDR = '10.96.0.0/16';
+const POD_CIDR = '10.244.0.0/24';
+const DNS_ADDRESS = '10.96.0.10';
+
+/** Inside a network namespace of its own a cluster has every port to itself. */
+const OWN_PORTS: Ports = {
+  etcd: 2379,
+  etcdPeer: 2380,
+  apiserver: 6443,
+  controllerManager: 10257,
+  scheduler: 10259,
+};
 
 export interface StartOptions {
   /** Letters, digits and dashes; several clusters run side by side under different names. */
   name: string;
+  /** A control plane on loopback only, or with a node in a network namespace of its own. */
+  node?: boolean;
   /** Audit events go here. */
-  audit?: { url: string; caData?: string };
+  audit?: AuditBackend;
   log?: (line: string) => void;
 }
 
@@ -32,16 +74,20 @@ export interface RunningCluster {
   readonly adminToken: string;
   /** Path of an administrator's kubeconfig. */
   readonly kubeconfig: string;
+  /** Words before a command that is to reach pods, services and the API server; none without a node. */
+  readonly enter: readonly string[];
   kubectl(args: string[], input?: string): KubectlResult;
+  /** Loads a docker-archive or OCI archive into the node. */
+  loadImage(file: string): void;
   stop(): Promise<void>;
 }
 
 /** Whether a cluster can be started here without building anything first. */
-export function clusterAvailable(): { available: true } | { available: false; reason: string } {
-  if (findBinaries()) return { available: true };
+export function clusterAvailable(node = false): { available: true } | { available: false; reason: string } {
+  if (node ? hasNodeBinaries() : findBinaries()) return { available: true };
   return {
     available: false,
-    reason: 'Kubernetes is not built here: `npm run cluster -- build`, or set KUBEBUILDER_ASSETS.',
+    reason: `Kubernetes is not built here: \`npm run cluster -- build\`${node ? '' : ', or set KUBEBUILDER_ASSETS'}.`,
   };
 }
 
@@ -63,25 +109,18 @@ export function clusterFolder(name: string): string {
   return folder;
 }
 
-/** Starts a control plane on loopback: etcd, API server, controllers, scheduler; no node. */
-export async function startCluster({ name, audit, log = () => {} }: StartOptions): Promise<RunningCluster> {
+/** Starts a cluster. What was there half-started under the same name is removed first. */
+export async function startCluster(options: StartOptions): Promise<RunningCluster> {
+  const { name, node = false, log = () => {} } = options;
   const folder = folderOf(name);
-  if (daemons(folder).some(isAlive))
+  if (daemons(folder).some(isAlive)) {
     throw new Error(`Cluster "${name}" is up already: npm run cluster -- down --name ${name}`);
-  rmSync(folder, { recursive: true, force: true });
+  }
+  await stopCluster(name);
+  const start = node ? startWithNode : startControlPlaneOnly;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const binaries = await ensureBinaries(log);
   try {
-    const plane = await startControlPlane({
-      folder,
-      binaries,
-      address: '127.0.0.1',
-      ports: await freePorts(),
-      serviceCidr: '10.96.0.0/16',
-      podCidr: '10.244.0.0/16',
-      enter: [],
-      auditFlags: auditFlags(folder, audit),
-    });
+    const { binaries, plane, enter } = await start(options, folder, log);
     const kubeconfig = plane.kubeconfig('admin');
     return {
       name,
@@ -89,7 +128,9 @@ export async function startCluster({ name, audit, log = () => {} }: StartOptions
       ca: readFileSync(plane.caFile, 'utf8'),
       adminToken: plane.credentials.token('admin'),
       kubeconfig,
-      kubectl: (args, input) => kubectl(binaries, kubeconfig, args, input),
+      enter,
+      kubectl: (args, input) => kubectl([...enter, ...binaries.kubectl], kubeconfig, args, input),
+      loadImage: (file) => importImage(folder, file),
       stop: () => stopCluster(name),
     };
   } catch (error) {
@@ -98,15 +139,93 @@ export async function startCluster({ name, audit, log = () => {} }: StartOptions
   }
 }
 
-/** Ends every process of the cluster, the last started first, and removes its state. Not an error if there is none. */
+interface Started {
+  binaries: Binaries;
+  plane: ControlPlane;
+  enter: string[];
+}
+
+async function startControlPlaneOnly(
+  { audit }: StartOptions,
+  folder: string,
+  log: (line: string) => void,
+): Promise<Started> {
+  const binaries = await ensureBinaries(log);
+  const plane = await startControlPlane({
+    folder,
+    binaries,
+    address: '127.0.0.1',
+    ports: await freePorts(),
+    serviceCidr: SERVICE_CIDR,
+    podCidr: POD_CIDR,
+    enter: [],
+    auditFlags: auditFlags(folder, audit),
+  });
+  return { binaries, plane, enter: [] };
+}
+
+async function startWithNode(
+  { name, audit }: StartOptions,
+  folder: string,
+  log: (line: string) => void,
+): Promise<Started> {
+  await ensurePackages(NODE_PACKAGES, { log });
+  const binaries = await ensureNodeBinaries(log);
+  const coreDns = await ensureCoreDns(log);
+  writeFileSync(join(folder, 'network-namespaces.json'), JSON.stringify(podNetworkNamespaces()));
+  makeNetworkNamespace(name);
+  const enter = enterNetworkNamespace(name);
+  log('Starting the control plane ...');
+  const plane = await startControlPlane({
+    folder,
+    binaries,
+    address: NODE_ADDRESS,
+    ports: OWN_PORTS,
+    serviceCidr: SERVICE_CIDR,
+    podCidr: POD_CIDR,
+    enter,
+    auditFlags: auditFlags(folder, audit),
+  });
+  log('Starting the node ...');
+  startDns({ folder, coreDns, binaries, plane, enter, address: DNS_ADDRESS });
+  await startNode({
+    cluster: name,
+    folder,
+    binaries,
+    plane,
+    enter,
+    podCidr: POD_CIDR,
+    dnsAddress: DNS_ADDRESS,
+  });
+  return { binaries, plane, enter };
+}
+
+/**
+ * Ends everything of a cluster and removes its state, also when its start was interrupted. The order matters: who would
+ * start things again goes first, then containers, then what held them. Not an error if there is none.
+ */
 export async function stopCluster(name: string): Promise<void> {
   const folder = folderOf(name);
-  for (const daemon of daemons(folder).reverse()) await stopDaemon(daemon);
+  if (!existsSync(folder)) return;
+  const all = daemons(folder);
+  const stop = async (...names: string[]) => {
+    for (const daemon of all.filter((each) => names.includes(each.name))) await stopDaemon(daemon);
+  };
+  await stop('kubelet', 'kube-proxy');
+  removeContainers(folder);
+  await stop('containerd');
+  killShims(folder);
+  await stop('coredns', 'kube-scheduler', 'kube-controller-manager', 'kube-apiserver', 'etcd');
+  unmountBelow(folder);
+  await removeCgroups(name);
+  const known = join(folder, 'network-namespaces.json');
+  if (existsSync(known)) removePodNetworkNamespaces(JSON.parse(readFileSync(known, 'utf8')) as string[]);
+  removeNetworkNamespace(name);
   rmSync(folder, { recursive: true, force: true });
 }
 
-function kubectl(binaries: Binaries, kubeconfig: string, args: string[], input?: string): KubectlResult {
-  const [command, ...first] = binaries.kubectl as [string, ...string[]];
+function kubectl(words: string[], kubeconfig: string, args: string[], input?: string): KubectlResult {
+  const [command, ...first] = words as [string, ...string[]];
   const { status, stdout, stderr } = spawnSync(command, [...first, '--kubeconfig', kubeconfig, ...args], {
     input,
     encoding: 'utf8',
@@ -119,5 +238,6 @@ function kubectl(binaries: Binaries, kubeconfig: string, args: string[], input?:
 export function kubectlCommand(name: string): string[] {
   const binaries = findBinaries();
   if (!binaries) throw new Error('kubectl is not built here: npm run cluster -- build');
-  return [...binaries.kubectl, '--kubeconfig', join(clusterFolder(name), 'admin.kubeconfig')];
+  const enter = hasNetworkNamespace(name) ? enterNetworkNamespace(name) : [];
+  return [...enter, ...binaries.kubectl, '--kubeconfig', join(clusterFolder(name), 'admin.kubeconfig')];
 }

@@ -1,10 +1,12 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Binaries } from './binaries.ts';
 import { type Credentials, ensureCredentials, type Identity, writeKubeconfig } from './credentials.ts';
-import { type Daemon, isAlive, startDaemon } from './daemon.ts';
+import { startDaemon } from './daemon.ts';
+import { until } from './until.ts';
 
 /** What a control plane listens on. */
 export interface Ports {
@@ -35,8 +37,6 @@ export interface ControlPlane {
   credentials: Credentials;
   kubeconfig(identity: Identity): string;
 }
-
-const START_TIMEOUT_MS = 60_000;
 
 /** Ports that are free on loopback at this moment. */
 export async function freePorts(): Promise<Ports> {
@@ -148,29 +148,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   return { url, caFile, credentials, kubeconfig };
 }
 
-/** Polls `condition`; names the log and its last lines when the process ends first or the time is over. */
-export async function until(
-  what: string,
-  daemon: Daemon,
-  folder: string,
-  condition: () => Promise<boolean>,
-): Promise<void> {
-  const deadline = performance.now() + START_TIMEOUT_MS;
-  while (!(await condition())) {
-    const ended = !isAlive(daemon);
-    if (ended || performance.now() > deadline) {
-      const log = join(folder, `${daemon.name}.log`);
-      const tail = existsSync(log)
-        ? readFileSync(log, 'utf8').trimEnd().split('\n').slice(-8).join('\n')
-        : '';
-      throw new Error(
-        `${daemon.name} ${ended ? 'ended' : `took over ${START_TIMEOUT_MS / 1000} s`} before ${what}. ${log} ends in:\n${tail}`,
-      );
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
 /** Status of a GET, or undefined while nobody answers. */
 async function ask(url: string, caFile: string, token: string, enter: string[]): Promise<number | undefined> {
   if (enter.length > 0) return askFromInside(url, token, enter);
@@ -190,7 +167,6 @@ async function ask(url: string, caFile: string, token: string, enter: string[]):
 }
 
 async function askFromInside(url: string, token: string, enter: string[]): Promise<number | undefined> {
-  const { execFile } = await import('node:child_process');
   const [command, ...args] = enter as [string, ...string[]];
   const script =
     'require("https").get(process.argv[1],{rejectUnauthorized:false,timeout:2000,headers:{authorization:process.argv[2]}},' +
@@ -200,53 +176,4 @@ async function askFromInside(url: string, token: string, enter: string[]): Promi
       resolve(stdout ? Number(stdout) : undefined);
     });
   });
-}
-
-/** Removes what a control plane keeps, so that the next one starts empty. */
-export function forgetControlPlane(folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
-}
-
-/** Writes the audit policy and backend of a cluster and answers the API server's flags for them. */
-export function auditFlags(folder: string, audit: { url: string; caData?: string } | undefined): string[] {
-  if (!audit) return [];
-  const policy = join(folder, 'audit-policy.yaml');
-  const backend = join(folder, 'audit-backend.json');
-  writeFileSync(
-    policy,
-    JSON.stringify({
-      apiVersion: 'audit.k8s.io/v1',
-      kind: 'Policy',
-      omitStages: ['RequestReceived'],
-      rules: [
-        {
-          level: 'None',
-          users: ['system:apiserver', 'system:kube-scheduler', 'system:kube-controller-manager'],
-          verbs: ['get', 'list', 'watch'],
-        },
-        { level: 'Metadata', resources: [{ group: '', resources: ['secrets', 'configmaps'] }] },
-        { level: 'Request', verbs: ['create', 'update', 'patch', 'delete'] },
-        { level: 'Metadata' },
-      ],
-    }),
-  );
-  const cluster = audit.caData
-    ? { server: audit.url, 'certificate-authority-data': audit.caData }
-    : { server: audit.url, 'insecure-skip-tls-verify': true };
-  writeFileSync(
-    backend,
-    JSON.stringify({
-      apiVersion: 'v1',
-      kind: 'Config',
-      clusters: [{ name: 'audit', cluster }],
-      users: [{ name: 'audit', user: {} }],
-      contexts: [{ name: 'audit', context: { cluster: 'audit', user: 'audit' } }],
-      'current-context': 'audit',
-    }),
-  );
-  return [
-    `--audit-policy-file=${policy}`,
-    `--audit-webhook-config-file=${backend}`,
-    '--audit-webhook-batch-max-wait=1s',
-  ];
 }

@@ -2,19 +2,22 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ensureBinaries } from './binaries.ts';
+import { ensureBinaries, ensureCoreDns } from './binaries.ts';
 import { clusterFolder, clusterNames, kubectlCommand, startCluster, stopCluster } from './cluster.ts';
+import { importImage } from './containerd.ts';
 import { daemons, isAlive } from './daemon.ts';
 
 const HELP = `Usage: npm run cluster -- COMMAND [--name NAME]
 
   build                build Kubernetes from its Go modules, once; the other commands do it when needed
-  up --no-node         start API server, controllers and scheduler on loopback
+  up                   start a cluster with one node, in a network namespace of its own
+     --no-node             only API server, controllers and scheduler, on loopback
      --audit-webhook URL   send audit events there
+  images load FILE     load a docker-archive into the node
   kubectl ARG...       run kubectl as the administrator
   kubeconfig           print the path of the administrator's kubeconfig
   status               what runs
-  logs COMPONENT       print the log of etcd, kube-apiserver, kube-controller-manager or kube-scheduler
+  logs COMPONENT       print the log of kube-apiserver, kubelet, containerd, coredns ...
   down                 end it and remove its state
 
 Several clusters run side by side under different names; the name is "default" unless given.
@@ -37,11 +40,10 @@ async function up(): Promise<void> {
     args: rest,
     options: { 'no-node': { type: 'boolean' }, 'audit-webhook': { type: 'string' } },
   });
-  if (!values['no-node'])
-    throw new Error('Only the control plane can be started yet: npm run cluster -- up --no-node');
   const started = performance.now();
   const cluster = await startCluster({
     name,
+    node: !values['no-node'],
     log,
     ...(values['audit-webhook'] && { audit: { url: values['audit-webhook'] } }),
   });
@@ -67,10 +69,13 @@ function pass(words: string[]): never {
 }
 
 try {
-  if (command === 'build') await ensureBinaries(log);
-  else if (command === 'up') await up();
+  if (command === 'build') {
+    await ensureBinaries(log);
+    await ensureCoreDns(log);
+  } else if (command === 'up') await up();
   else if (command === 'down') await stopCluster(name);
   else if (command === 'status') status();
+  else if (command === 'images' && rest[0] === 'load' && rest[1]) importImage(clusterFolder(name), rest[1]);
   else if (command === 'kubeconfig') console.log(join(clusterFolder(name), 'admin.kubeconfig'));
   else if (command === 'kubectl')
     pass([...kubectlCommand(name), ...rest.filter((word, index) => index > 0 || word !== '--')]);
