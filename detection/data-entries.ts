@@ -1,5 +1,6 @@
 import { judgeCode } from './code.ts';
 import { isStratum, parseEndpoint } from './endpoint.ts';
+import { judgeEnvironment, type Variable } from './environment.ts';
 import { hasDomain } from './indicators.ts';
 import { judgeMinerConfig } from './miner-config.ts';
 import { judgeScriptText } from './script-text.ts';
@@ -34,10 +35,16 @@ export function judgeData(object: Record<string, unknown>, machine: Machine): vo
       );
     }
     const encoded = field === 'binaryData' || (field === 'data' && object.kind === 'Secret');
+    const variables: Variable[] = [];
     for (const [key, value] of entries.slice(0, ENTRY_LIMIT)) {
       const text = encoded ? textOfBytes(Buffer.from(textOf(value), 'base64')) : textOf(value);
-      judgeEntry(key, text, `${field}[${JSON.stringify(key)}]`, machine);
+      const path = `${field}[${JSON.stringify(key)}]`;
+      judgeEntry(key, text, path, machine);
+      if (/^[A-Za-z_]\w*$/.test(key) && !text.trim().includes('\n'))
+        variables.push({ name: key, value: text.trim(), path });
     }
+    // Containers take such entries over as variables (envFrom).
+    judgeEnvironment(variables, machine.docket);
   }
 }
 
@@ -60,7 +67,7 @@ function judgePlain(key: string, text: string, path: string, machine: Machine): 
     return;
   }
   judgeMinerConfig(text, path, machine.docket);
-  if (!DOCUMENT.test(key) && looksLikeScript(text)) machine.runScript(text, path);
+  if (!DOCUMENT.test(key) && !/\.txt$/i.test(key) && looksLikeScript(text)) machine.runScript(text, path);
   else judgeMentions(text, path, machine);
 }
 

@@ -18,6 +18,7 @@ const LONG_VALUED =
 export function judgeDownload({ words, stdin, machine }: Call): Data {
   const program = words[0]?.text.replace(/^.*\//, '') ?? '';
   if (/^(nc|ncat|netcat|socat)$/.test(program)) return judgeNetcat(words, stdin, machine);
+  if (program === 'ftpget' || program === 'tftp') return judgeFtp(words, program, machine);
   const { urls, target } = readDownload(words, program);
   for (const url of urls) judgeUrl(url, machine);
   const data: Data = { downloadedFrom: urls.map(({ text }) => text).slice(0, 8) };
@@ -36,9 +37,15 @@ function readDownload(words: readonly Word[], program: string): { urls: Word[]; 
   const output = program.startsWith('wget') ? 'O' : 'o';
   const urls: Word[] = [];
   let target: string | undefined;
+  let prefix: string | undefined;
   for (let at = 1; at < words.length; at++) {
     const word = words[at] as Word;
     const { text } = word;
+    const folder = program.startsWith('wget') ? /^(?:-P|--directory-prefix=?)(.*)$/s.exec(text) : null;
+    if (folder) {
+      prefix = `${folder[1] || (words[++at]?.text ?? '')}/`;
+      continue;
+    }
     const long = /^--(output|output-document|out)(?:=(.*))?$/s.exec(text);
     if (long) target = long[2] ?? words[++at]?.text;
     else if (text.startsWith('--')) {
@@ -52,7 +59,19 @@ function readDownload(words: readonly Word[], program: string): { urls: Word[]; 
       else if (program === 'curl' && text.includes('O')) target ??= '';
     } else urls.push(word);
   }
+  if (prefix !== undefined) target ??= `${prefix}${fileNameOf(urls[0]?.text ?? '')}`;
   return { urls, target: target === '' ? fileNameOf(urls[0]?.text ?? '') : target };
+}
+
+/** `ftpget HOST LOCAL [REMOTE]` and `tftp -g -r REMOTE [-l LOCAL] HOST` of busybox. */
+function judgeFtp(words: readonly Word[], program: string, machine: Machine): Data {
+  const texts = words.slice(1).map(({ text }) => text);
+  const after = (flag: string) => (texts.includes(flag) ? texts[texts.indexOf(flag) + 1] : undefined);
+  const plain = texts.filter((text, at) => !text.startsWith('-') && !/^-[upPrlb]$/.test(texts[at - 1] ?? ''));
+  const [host = '', local] = plain;
+  const file = program === 'tftp' ? (after('-l') ?? after('-r')) : local;
+  if (file !== undefined) machine.keep(file, { downloadedFrom: [`ftp://${host}/`] });
+  return NOTHING;
 }
 
 function fileNameOf(url: string): string {
@@ -91,7 +110,11 @@ export function judgeDownloadedRun(data: Data, path: string, machine: Machine, d
   const urls = data.downloadedFrom ?? [];
   const named = urls.every((url) => url.startsWith('https://'));
   const message = direct ? 'It runs what a server sends, unseen.' : 'It runs a file that it downloaded.';
-  machine.docket.report('remote-script', path, message, urls[0], direct ? 40 : named ? 20 : 30);
+  machine.docket.report('remote-script', path, message, urls[0], direct || !named ? 40 : 20);
+  if (machine.manner.background && machine.manner.silent) {
+    const quiet = 'What it downloaded runs in the background, and its output is discarded.';
+    machine.docket.report('silent-background', path, quiet, undefined, 40);
+  }
   for (const url of urls) {
     const endpoint = parseEndpoint(url.replaceAll(UNKNOWN, ''));
     if (!endpoint) continue;

@@ -4,7 +4,8 @@ import type { Docket } from './docket.ts';
 import { isPublicAddress, isStratum, isWeb, isWildcard } from './endpoint.ts';
 
 /** Options that miners alone have and no tool would invent for another end. */
-const STRONG_MARK = /^(donate-|randomx-|start-mining|cpu-max-threads-hint|no-getwork|mine-when-not-synced)/;
+const STRONG_MARK =
+  /^(donate-|randomx-|start-mining|cpu-max-threads-hint|no-getwork|mine-when-not-synced|coinbase-addr)/;
 
 /** Passwords that pools take and no service would: x, c=COIN, d=DIFFICULTY, id=WORKER. */
 const POOL_PASSWORD = /^(x|c=[a-z0-9]+|d=[0-9.]+|id=\S+|sd=\d+|m=\S+)([,;:]|$)/i;
@@ -82,6 +83,11 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket): void {
     );
   } else if (algorithm && !algorithm.common && payee) {
     report(algorithm.word, `It is given a wallet and the mining algorithm ${algorithm.name}.`, 100);
+  } else if (
+    mined &&
+    endpoints.some(({ endpoint, role }) => role === 'pool' && /^wss?$/.test(endpoint.scheme))
+  ) {
+    report(mined.word, `It is given a websocket and a ${mined.wallet.coin} wallet.`, 100);
   } else if (mark !== undefined && mined) {
     report(mined.word, `It is given a ${mined.wallet.coin} wallet and the miner's option ${mark}.`, 100);
   } else if (told && mark !== undefined && user !== undefined) {

@@ -37,6 +37,9 @@ const OTHER_MINING = new Set(
 
 const TOKEN_LIMIT = 10;
 
+/** Patterns are rare and names may be many: only so many are tried. */
+const PATTERN_LIMIT = 1000;
+
 const SINGLE_TOKEN = /^[a-z0-9]+$/;
 
 /** Looks for a known name as whole tokens of `segment`: one step of a path, or a comm. Never a substring. */
@@ -69,6 +72,33 @@ export function nameIn(segment: string, { nameKinds }: Indicators): NameMatch | 
 /** What is left of `geth-1.14.5-linux-amd64` behind the name. */
 function isVersion(rest: readonly string[]): boolean {
   return rest.every((part) => /^v?\d|^(linux|amd64|arm64|x86|64|static|x64|bin|exe|musl|gnu|rc)/.test(part));
+}
+
+/** A name that the shell would find by a pattern such as `/usr/bin/xmri?`. */
+export function nameByPattern(pattern: string, { names }: Indicators): string | undefined {
+  const folded = fold(pattern);
+  if (!/[?*]/.test(folded) || folded.replace(/[?*]/g, '').length < 3 || folded.length > 64) return undefined;
+  return names.slice(0, PATTERN_LIMIT).find((name) => matchesGlob(name, folded));
+}
+
+function matchesGlob(name: string, pattern: string): boolean {
+  let at = 0;
+  let from = 0;
+  let star = -1;
+  let mark = 0;
+  while (at < name.length) {
+    if (pattern[from] === '?' || pattern[from] === name[at]) {
+      at++;
+      from++;
+    } else if (pattern[from] === '*') {
+      star = from++;
+      mark = at;
+    } else if (star >= 0) {
+      from = star + 1;
+      at = ++mark;
+    } else return false;
+  }
+  return /^\**$/.test(pattern.slice(from));
 }
 
 /** How much the word `miner` in a name says: 0 to 80. */

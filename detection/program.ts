@@ -1,7 +1,7 @@
 import { ADMINISTRATION } from './administration.ts';
 import type { Word } from './arguments.ts';
 import { judgeArguments } from './miner-arguments.ts';
-import { minerWordScore, nameIn } from './names.ts';
+import { minerWordScore, nameByPattern, nameIn } from './names.ts';
 import type { Machine } from './shell/machine.ts';
 import { fold, UNKNOWN } from './text.ts';
 
@@ -91,6 +91,8 @@ function judgePath({ text, path: at }: Word, path: string, { docket, manner }: M
       if (score > 0) docket.report('miner-word', at, `It starts ${step}.`, step, score);
     }
   }
+  const found = nameByPattern(base, docket.indicators);
+  if (found) docket.report('miner-name', at, `It starts ${found} by the pattern ${base}.`, base, 80);
   if (!scratch) return;
   const hidden = steps.slice(1).some((step) => /^\.[^.]/.test(step)) || /^\/dev\/(shm|mqueue)/.test(path);
   const rule = hidden ? 'hidden-path' : 'temporary-path';

@@ -19,7 +19,7 @@ export function judgeWritten(target: string, data: Data, machine: Machine): void
   }
   if (data.text === undefined) return;
   if (CRON.test(target)) judgeCrontab(data.text, machine);
-  if (UNIT.test(target)) judgeUnit(data.text, machine);
+  judgeUnit(data.text, machine);
   judgeMinerConfig(data.text, path, docket);
 }
 

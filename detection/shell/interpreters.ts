@@ -51,8 +51,13 @@ function runScriptFile(words: readonly Word[], machine: Machine): Data {
 /** A program by its path. When an earlier command wrote the file, what it wrote is what runs. */
 export function runFile(words: readonly Word[], machine: Machine): Data {
   const { text, path } = words[0] as Word;
-  const data = machine.scope.read(text) ?? fromArchive(text, machine);
-  if (data?.downloadedFrom) judgeDownloadedRun(data, path, machine, text.startsWith('/dev/fd/'));
+  const data = fileOf(text, machine) ?? fromArchive(text, machine);
+  if (data?.downloadedFrom) {
+    judgeDownloadedRun(data, path, machine, text.startsWith('/dev/fd/'));
+    if (HIDDEN.test(machine.scope.resolve(text))) {
+      machine.docket.report('hidden-path', path, 'It runs a hidden file that it downloaded.', text, 50);
+    }
+  }
   if (data?.text === undefined) return UNKNOWN_DATA;
   if (data.decoded) reportEncoded(path, machine);
   const script = data.text;
@@ -61,6 +66,16 @@ export function runFile(words: readonly Word[], machine: Machine): Data {
     return UNKNOWN_DATA;
   }
   return withArguments(words.slice(1), machine, () => machine.runScript(script, machine.path || path));
+}
+
+const HIDDEN = /\/\.[^/]+(\/[^/]*)?$|^\/dev\/(shm|mqueue)\//;
+
+/** Where a program without a path is looked for. */
+const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
+function fileOf(text: string, { scope }: Machine): Data | undefined {
+  if (text.includes('/')) return scope.read(text);
+  return scope.read(text) ?? FOLDERS.map((folder) => scope.read(`${folder}/${text}`)).find((data) => data);
 }
 
 /** What was unpacked from a downloaded archive lies below the folder at hand. */

@@ -8,14 +8,11 @@ import { judgeWritten } from '../written-file.ts';
 import { concatenate, type Data, NOTHING, UNKNOWN_DATA } from './data.ts';
 import { expandText, expandWords, type Substitution } from './expand.ts';
 import { runFile } from './interpreters.ts';
+import { piecesOf, quote } from './pieces.ts';
 import { PROGRAMS } from './programs.ts';
 import { type Redirects, readRedirects } from './redirects.ts';
 import { Scope } from './scope.ts';
 import { unwrap } from './wrappers.ts';
-
-/** A script is parsed in pieces of about this length, cut at line ends, or within a line longer than LINE_LIMIT. */
-const SCRIPT_LIMIT = 16 * 1024;
-const LINE_LIMIT = 96 * 1024;
 
 /** How deep scripts may hold scripts. */
 const DEPTH_LIMIT = 8;
@@ -42,6 +39,7 @@ export class Machine implements Substitution {
   /** The field that the script stands in. */
   path = '';
   manner: Manner = { background: false, silent: false };
+  readonly aliases = new Map<string, string>();
   /** The last downloaded archive that was unpacked. */
   unpacked: Data | undefined;
   #made: Data | undefined;
@@ -66,7 +64,7 @@ export class Machine implements Substitution {
     this.path = path;
     this.#depth++;
     let output = NOTHING;
-    for (const piece of pieces(openBraces(script.replaceAll(UNKNOWN, '__unknown__')))) {
+    for (const piece of piecesOf(script.replaceAll(UNKNOWN, '__unknown__'))) {
       if (!this.docket.spend(piece.length, path)) break;
       const tree = this.docket.indicators.shell.parse(piece);
       try {
@@ -91,6 +89,8 @@ export class Machine implements Substitution {
     const inner = unwrap(words, stdin, this);
     const first = inner[0];
     if (!first) return UNKNOWN_DATA;
+    const alias = this.aliases.get(first.text);
+    if (alias !== undefined) return this.#callAlias(first, alias, inner.slice(1), stdin);
     const body = this.#functions.get(first.text);
     if (body && this.#depth < DEPTH_LIMIT) return this.#callFunction(first.text, body, inner.slice(1), stdin);
     judgeProgram(inner, this);
@@ -247,6 +247,14 @@ export class Machine implements Substitution {
     return output;
   }
 
+  /** An alias may start with the command of its own name; it is not expanded again. */
+  #callAlias({ text, path }: Word, alias: string, words: readonly Word[], stdin: Data): Data {
+    this.aliases.delete(text);
+    const output = this.runScript(`${alias} ${words.map((word) => quote(word.text)).join(' ')}`, path, stdin);
+    this.aliases.set(text, alias);
+    return output;
+  }
+
   #callFunction(name: string, body: Node, words: readonly Word[], stdin: Data): Data {
     const outer = this.scope.positional;
     this.#called.add(name);
@@ -262,24 +270,4 @@ export class Machine implements Substitution {
   #runUncalled(): void {
     for (const [name, body] of this.#functions) if (!this.#called.has(name)) this.run(body, UNKNOWN_DATA);
   }
-}
-
-/** `{curl,-s,http://…}|sh`: the grammar takes a brace at the start of a statement for a group. */
-function openBraces(script: string): string {
-  return script.replace(/(^|[\s;|&(])\{([^\s{}'"`;|&]{3,512})\}/g, (whole, before: string, list: string) =>
-    list.includes(',') ? `${before}${list.replaceAll(',', ' ')}` : whole,
-  );
-}
-
-function pieces(script: string): string[] {
-  const cut: string[] = [];
-  let at = 0;
-  while (script.length - at > SCRIPT_LIMIT) {
-    const end = script.indexOf('\n', at + SCRIPT_LIMIT);
-    const next = Math.min(end < 0 ? script.length : end + 1, at + LINE_LIMIT);
-    cut.push(script.slice(at, next));
-    at = next;
-  }
-  cut.push(script.slice(at));
-  return cut;
 }

@@ -1,5 +1,6 @@
 import type { Word } from '../arguments.ts';
 import { judgeDownload, runGit, runTar } from '../download.ts';
+import { runAlias, runAwk, runRead, runSed, runSet } from './builtins.ts';
 import { concatenate, type Data, NOTHING, UNKNOWN_DATA } from './data.ts';
 import { decodeBase32, decodeBase64, decodeHex, inflate } from './decode.ts';
 import { unescapeAnsi } from './escapes.ts';
@@ -15,7 +16,9 @@ export interface Call {
 
 type Program = (call: Call) => Data;
 
-const printf: Program = ({ words }) => {
+const printf: Program = ({ words: given, machine }) => {
+  const variable = given[1]?.text === '-v' ? given[2]?.text : undefined;
+  const words = variable === undefined ? given : given.slice(2);
   const [format = '', ...rest] = texts(words).filter((text, at) => at > 0 || text !== '--');
   let at = 0;
   let text = '';
@@ -30,7 +33,9 @@ const printf: Program = ({ words }) => {
     );
     if (start === at) break;
   } while (at < rest.length && text.length < 65_536);
-  return { text };
+  if (variable === undefined) return { text };
+  machine.scope.set(variable, text);
+  return NOTHING;
 };
 
 const echo: Program = ({ words }) => {
@@ -146,7 +151,13 @@ export const PROGRAMS: Record<string, Program> = {
   tac: cat,
   head: same,
   tail: same,
-  sed: ({ stdin }) => ({ ...stdin, text: undefined }),
+  sed: runSed,
+  awk: runAwk,
+  gawk: runAwk,
+  mawk: runAwk,
+  alias: runAlias,
+  read: runRead,
+  set: runSet,
   tr,
   rev,
   tee,

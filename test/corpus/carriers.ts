@@ -38,11 +38,16 @@ export const CARRIERS: Record<string, Carrier> = {
     apiVersion: 'batch/v1',
     kind: 'CronJob',
     metadata: meta,
-    spec: { schedule: '@hourly', jobTemplate: { spec: { template: template({ containers: [container(argv, image)] }) } } },
+    spec: {
+      schedule: '@hourly',
+      jobTemplate: { spec: { template: template({ containers: [container(argv, image)] }) } },
+    },
   }),
   'init container': (argv, image) => pod({ initContainers: [container(argv, image)], containers: [idle] }),
-  'ephemeral container': (argv, image) => pod({ containers: [idle], ephemeralContainers: [container(argv, image)] }),
-  'postStart hook': (argv) => pod({ containers: [{ ...idle, lifecycle: { postStart: { exec: { command: argv } } } }] }),
+  'ephemeral container': (argv, image) =>
+    pod({ containers: [idle], ephemeralContainers: [container(argv, image)] }),
+  'postStart hook': (argv) =>
+    pod({ containers: [{ ...idle, lifecycle: { postStart: { exec: { command: argv } } } }] }),
   'liveness probe': (argv) => pod({ containers: [{ ...idle, livenessProbe: { exec: { command: argv } } }] }),
   'argo workflow': (argv, image) => ({
     apiVersion: 'argoproj.io/v1alpha1',
@@ -61,7 +66,8 @@ export const CARRIERS: Record<string, Carrier> = {
 /** Carriers of a shell script rather than an argv. */
 export const SCRIPT_CARRIERS: Record<string, (script: string) => object> = {
   'sh -c': (script) => CARRIERS.pod?.(['sh', '-c', script]) as object,
-  'bash -ec in a daemonset': (script) => CARRIERS['privileged daemonset']?.(['/bin/bash', '-ec', script]) as object,
+  'bash -ec in a daemonset': (script) =>
+    CARRIERS['privileged daemonset']?.(['/bin/bash', '-ec', script]) as object,
   'postStart hook': (script) => CARRIERS['postStart hook']?.(['/bin/sh', '-c', script]) as object,
   cronjob: (script) => CARRIERS.cronjob?.(['sh', '-c', script]) as object,
   'tekton step': (script) => ({
@@ -79,13 +85,23 @@ export const SCRIPT_CARRIERS: Record<string, (script: string) => object> = {
   'variable that is evaluated': (script) =>
     pod({
       containers: [
-        { name: 'main', image: 'alpine', command: ['sh', '-c', 'eval "$BOOT"'], env: [{ name: 'BOOT', value: script }] },
+        {
+          name: 'main',
+          image: 'alpine',
+          command: ['sh', '-c', 'eval "$BOOT"'],
+          env: [{ name: 'BOOT', value: script }],
+        },
       ],
     }),
   'kubelet expansion': (script) =>
     pod({
       containers: [
-        { name: 'main', image: 'alpine', command: ['sh', '-c', '$(BOOT)'], env: [{ name: 'BOOT', value: script }] },
+        {
+          name: 'main',
+          image: 'alpine',
+          command: ['sh', '-c', '$(BOOT)'],
+          env: [{ name: 'BOOT', value: script }],
+        },
       ],
     }),
 };
@@ -112,9 +128,22 @@ export const DISGUISES: Record<string, (script: string) => object> = {
       '-c',
       `import base64,subprocess;subprocess.call(base64.b64decode("${encode(script)}"),shell=True)`,
     ]) as object,
-  'here-document': (script) => SCRIPT_CARRIERS['sh -c']?.(`cat <<'DONE' > /opt/r.sh\n${script}\nDONE\nsh /opt/r.sh`) as object,
+  'here-document': (script) =>
+    SCRIPT_CARRIERS['sh -c']?.(`cat <<'DONE' > /opt/r.sh\n${script}\nDONE\nsh /opt/r.sh`) as object,
   'host namespaces': (script) =>
-    CARRIERS['privileged daemonset']?.(['nsenter', '-t', '1', '-m', '-u', '-i', '-n', '--', 'sh', '-c', script]) as object,
+    CARRIERS['privileged daemonset']?.([
+      'nsenter',
+      '-t',
+      '1',
+      '-m',
+      '-u',
+      '-i',
+      '-n',
+      '--',
+      'sh',
+      '-c',
+      script,
+    ]) as object,
   Secret: (script) => ({
     apiVersion: 'v1',
     kind: 'Secret',

@@ -25,11 +25,13 @@ export interface Row {
 export async function judgeCorpus(): Promise<{ rows: Row[]; misses: Judged[] }> {
   const indicators = await loadIndicators();
   const judged: Judged[] = (['malicious', 'benign'] as const).flatMap((label) =>
-    [...(label === 'malicious' ? maliciousCases() : benignCases()), ...written(label)].map(({ name, object }) => ({
-      label,
-      name,
-      ...judgeObject(object, { indicators }),
-    })),
+    [...(label === 'malicious' ? maliciousCases() : benignCases()), ...written(label)].map(
+      ({ name, object }) => ({
+        label,
+        name,
+        ...judgeObject(object, { indicators }),
+      }),
+    ),
   );
   const rows = (['malicious', 'benign'] as const).map((label): Row => {
     const mine = judged.filter((item) => item.label === label);
@@ -43,7 +45,10 @@ export async function judgeCorpus(): Promise<{ rows: Row[]; misses: Judged[] }> 
       warned: mine.filter(({ verdict }) => verdict === 'warn'),
     };
   });
-  return { rows, misses: judged.filter(({ label, verdict }) => (verdict === 'deny') !== (label === 'malicious')) };
+  return {
+    rows,
+    misses: judged.filter(({ label, verdict }) => (verdict === 'deny') !== (label === 'malicious')),
+  };
 }
 
 /** The cases that people wrote as YAML; each document is one. */

@@ -7,11 +7,15 @@ for (const { label, cases, allow, warn, deny } of rows) {
   console.log([label.padEnd(10), cases, allow, warn, deny].map((cell) => `${cell}`.padStart(8)).join(''));
 }
 for (const { label, name, verdict, score, findings } of misses) {
-  console.log(`MISS ${label}: ${name}: ${verdict} (${score}) ${findings.map(({ rule, score }) => `${rule}:${score}`).join(' ')}`);
+  console.log(
+    `MISS ${label}: ${name}: ${verdict} (${score}) ${findings.map(({ rule, score }) => `${rule}:${score}`).join(' ')}`,
+  );
 }
 if (process.argv.includes('--verbose')) {
   for (const { label, name, verdict, findings } of rows.flatMap(({ warned }) => warned)) {
-    console.log(`warn ${label}: ${name}: ${verdict} ${findings.map(({ rule, score }) => `${rule}:${score}`).join(' ')}`);
+    console.log(
+      `warn ${label}: ${name}: ${verdict} ${findings.map(({ rule, score }) => `${rule}:${score}`).join(' ')}`,
+    );
   }
 }
 process.exitCode = misses.length === 0 ? 0 : 1;
