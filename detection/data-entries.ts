@@ -20,7 +20,7 @@ const CODE = /\.(py|pl|js|mjs|cjs|rb|php)$/i;
 const SIGNAL =
   /stratum|donat|pool|wallet|miner|mining|xmr|monero|randomx|rx\/|cryptonight|hash|curl|wget|base64|eval|python|perl|\/dev\/tcp|\/tmp|\/dev\/shm|algo|chmod/i;
 
-const ENTRY_LIMIT = 64;
+const ENTRY_LIMIT = 512;
 
 /** Judges what a ConfigMap or a Secret carries: scripts, settings of miners, and text that mentions them. */
 export function judgeData(object: Record<string, unknown>, machine: Machine): void {

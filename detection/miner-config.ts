@@ -15,17 +15,13 @@ const MARKS = new Set(
   ).split(' '),
 );
 
-const TEXT_LIMIT = 256 * 1024;
-
 /**
  * Looks for the configuration of a miner in JSON (comments and all), YAML, TOML or INI: the pairs of key and
- * value are enough, whatever stands between them.
+ * value are enough, whatever stands between them. Linear; the API server bounds the text to 1.5 MiB.
  */
 export function judgeMinerConfig(text: string, path: string, docket: Docket): void {
   if (text.length < 16) return;
-  if (text.length > TEXT_LIMIT)
-    docket.report('analysis-limit', path, 'Only the first 256 KiB of the text were read.');
-  const facts = readPairs(text.slice(0, TEXT_LIMIT), docket);
+  const facts = readPairs(text, docket);
   const { pool, payee, wallet, algorithm, marks } = facts;
   const report = (message: string, evidence: string, score = 100) =>
     docket.report('miner-config', path, message, evidence, score);

@@ -251,10 +251,10 @@ export const RULES = {
   },
   'analysis-limit': {
     severity: 'low',
-    score: 25,
+    score: 30,
     title: 'Too much to look at',
     why: 'Part of it was left unread because it exceeds the bounds of the analysis.',
-    remedy: 'Keep scripts below 16 KiB and put long ones into an image.',
+    remedy: 'Keep scripts short and put long ones into an image.',
   },
   'malformed-workload': {
     severity: 'low',
