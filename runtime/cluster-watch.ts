@@ -96,7 +96,7 @@ function trimPod(pod: KubeObject): KubeObject {
     apiVersion,
     kind,
     metadata,
-    spec: { containers: spec?.containers },
+    spec: { containers: spec?.containers, initContainers: spec?.initContainers },
     status: {
       containerStatuses: status?.containerStatuses,
       initContainerStatuses: status?.initContainerStatuses,

@@ -71,7 +71,8 @@ export class Containers {
     const { identity } = container;
     if (identity === undefined) return null;
     const pod = this.pod(container);
-    const known = identity.containerId === null ? undefined : pod?.containers.get(identity.containerId);
+    const known =
+      identity.containerId === null ? undefined : (pod?.containers.get(identity.containerId) ?? pod?.only);
     return {
       id: identity.containerId,
       cgroup: container.cgroup,

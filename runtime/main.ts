@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { Detection } from '../api/detection.ts';
-import { KubesentryError } from '../api/errors.ts';
 import { loadIndicators } from '../detection/load.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { checkNode } from './check.ts';
@@ -11,21 +10,18 @@ import { AGENT_HELP, type AgentArguments, parseAgentArguments } from './options.
 import { type Agent, type AgentOptions, startAgent } from './start.ts';
 import { textLine } from './text-output.ts';
 
-/** `kubesentry agent`. Resolves to the exit code; `argv` is what stands behind `agent`. */
+/**
+ * `kubesentry agent`: resolves to the exit code; `argv` is what stands behind `agent`. Raises USAGE, and what startAgent
+ * raises.
+ */
 export async function agentCommand(argv: readonly string[]): Promise<number> {
-  try {
-    const args = parseAgentArguments(argv, process.env);
-    if (args.help) {
-      process.stdout.write(AGENT_HELP);
-      return 0;
-    }
-    if (args.check) return checkNode((line) => console.log(line), pathsOf(args)) ? 0 : 1;
-    return await run(args);
-  } catch (error) {
-    if (!(error instanceof KubesentryError)) throw error;
-    process.stderr.write(`kubesentry agent: ${error.message} ${error.remedy}\n`);
-    return error.code === 'USAGE' ? 2 : 1;
+  const args = parseAgentArguments(argv, process.env);
+  if (args.help) {
+    process.stdout.write(AGENT_HELP);
+    return 0;
   }
+  if (args.check) return checkNode((line) => console.log(line), pathsOf(args)) ? 0 : 1;
+  return run(args);
 }
 
 async function run(args: AgentArguments): Promise<number> {

@@ -8,7 +8,14 @@ export interface PodInfo {
   name: string;
   workload: WorkloadRef;
   /** Of every container that the kubelet has reported, by container id. */
-  containers: ReadonlyMap<string, { name: string; image: string }>;
+  containers: ReadonlyMap<string, ContainerInfo>;
+  /** The one container of a pod that has only one: what runs there before the kubelet reports its id. */
+  only: ContainerInfo | undefined;
+}
+
+interface ContainerInfo {
+  name: string;
+  image: string;
 }
 
 interface ContainerStatus {
@@ -18,7 +25,7 @@ interface ContainerStatus {
 }
 
 interface PodFields {
-  spec?: { containers?: { name: string; image?: string }[] };
+  spec?: Partial<Record<'containers' | 'initContainers', { name: string; image?: string }[]>>;
   status?: Partial<Record<(typeof STATUSES)[number], ContainerStatus[]>>;
 }
 
@@ -58,7 +65,7 @@ function podInfo(pod: KubeObject): PodInfo {
   const { metadata } = pod;
   const { spec, status } = pod as PodFields;
   const images = new Map(spec?.containers?.map(({ name, image }) => [name, image ?? '']));
-  const containers = new Map<string, { name: string; image: string }>();
+  const containers = new Map<string, ContainerInfo>();
   for (const list of STATUSES) {
     for (const { name, image, containerID } of status?.[list] ?? []) {
       // containerd://ID; empty until the container was made.
@@ -66,12 +73,14 @@ function podInfo(pod: KubeObject): PodInfo {
       if (id) containers.set(id, { name, image: images.get(name) || image || '' });
     }
   }
+  const [first, ...others] = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])];
   return {
     uid: metadata.uid ?? '',
     namespace: metadata.namespace ?? '',
     name: metadata.name ?? '',
     workload: workloadOf(pod),
     containers,
+    only: first && others.length === 0 ? { name: first.name, image: first.image ?? '' } : undefined,
   };
 }
 
