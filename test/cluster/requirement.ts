@@ -1,8 +1,10 @@
 import { clusterAvailable } from './cluster.ts';
 
-const availability = clusterAvailable();
+/** For `describe.skipIf`: whether tests on a real Kubernetes are skipped here, with a node or without one. */
+export const clusterTests = { skip: isMissing(false), skipWithNode: isMissing(true) };
 
-/** For `describe.skipIf`: whether tests on a real Kubernetes are skipped here. The reason is printed once a file. */
-export const clusterTests = { skip: !availability.available };
-
-if (!availability.available) console.warn(`Skipped: ${availability.reason}`);
+function isMissing(node: boolean): boolean {
+  const availability = clusterAvailable(node);
+  if (!availability.available) console.warn(`Skipped: ${availability.reason}`);
+  return !availability.available;
+}
