@@ -8,8 +8,7 @@ export interface ServingCertificate {
 
 /** Where the serving certificate comes from. */
 export interface CertificateSource {
-  /** Undefined until there is one. */
-  readonly current: ServingCertificate | undefined;
+  readonly current: ServingCertificate;
   /** Calls back after every change. Answers how to stop that. */
   onChange(changed: (certificate: ServingCertificate) => void): () => void;
 }

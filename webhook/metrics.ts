@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { VERSION } from '../api/names.ts';
+import type { ClusterView } from './view.ts';
 
 /** Everything that Prometheus sees. Label values come from closed sets: no names of pods, users or namespaces. */
 export class Metrics {
@@ -79,5 +80,17 @@ export class Metrics {
       labelNames: ['version'] as const,
       registers: this.#registers,
     }).set({ version: VERSION }, 1);
+  }
+
+  /** Prometheus text, with what is counted by looking. */
+  scrape(view: ClusterView): Promise<string> {
+    this.incidents.reset();
+    for (const { status } of view.incidents()) this.incidents.inc({ phase: status?.phase ?? 'Detected' });
+    this.quarantines.set([...view.quarantines.values()].length);
+    for (const { name, synced, staleness } of view.watches) {
+      this.watchSynced.set({ watch: name }, synced ? 1 : 0);
+      this.watchStaleness.set({ watch: name }, staleness / 1000);
+    }
+    return this.registry.metrics();
   }
 }

@@ -1,18 +1,25 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Registry } from 'prom-client';
 
 export interface ProbeServerOptions {
   host: string;
   port: number;
   /** What is missing for being ready, in words; empty when ready. */
   missing: () => readonly string[];
-  registry: Registry;
+  /** Prometheus text and its content type. */
+  metrics: () => Promise<string>;
+  contentType: string;
 }
 
 /** /healthz, /readyz and /metrics over plain HTTP, on a port of their own that no API server is sent to. */
-export async function openProbeServer({ host, port, missing, registry }: ProbeServerOptions): Promise<{
+export async function openProbeServer({
+  host,
+  port,
+  missing,
+  metrics,
+  contentType,
+}: ProbeServerOptions): Promise<{
   url: string;
   close(): Promise<void>;
 }> {
@@ -27,8 +34,8 @@ export async function openProbeServer({ host, port, missing, registry }: ProbeSe
         return lacking.length === 0 ? answer(200, 'ok\n') : answer(503, `not ready: ${lacking.join(', ')}\n`);
       }
       case '/metrics':
-        return registry.metrics().then(
-          (text) => answer(200, text, registry.contentType),
+        return metrics().then(
+          (text) => answer(200, text, contentType),
           (error: unknown) => answer(500, `${error instanceof Error ? error.message : error}\n`),
         );
       default:

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Denial } from '../../api/denial.ts';
 import { KubesentryError } from '../../api/errors.ts';
 import type { OwnerReference } from '../../api/object.ts';
@@ -13,8 +14,8 @@ export interface DenialRecorderOptions {
   clock: () => Date;
   metrics: Metrics;
   log: Log;
-  /** Hears of every Denial that is kept, with its current count. */
-  onKept?: (denial: Denial) => void;
+  /** Hears of every Denial that is new. */
+  onCreated?: (denial: Denial) => void;
 }
 
 /** What was refused, and who hears of it. */
@@ -49,8 +50,8 @@ const INTERVAL_MS = 250;
 export class DenialRecorder {
   readonly #options: DenialRecorderOptions;
   readonly #pending = new Map<string, Pending>();
-  /** How many Denials each namespace has; counted by a list, then along. */
-  readonly #kept = new Map<string, number>();
+  /** How many Denials each namespace has; counted by a list now and then, and along in between. */
+  readonly #kept = new LRUCache<string, number>({ max: 1000, ttl: 10 * 60_000 });
   #draining: Promise<void> | undefined;
   #closed = false;
 
@@ -62,11 +63,6 @@ export class DenialRecorder {
     const now = this.#options.clock().toISOString();
     this.#add({ ...refusal, times: 1, firstSeen: now, lastSeen: now, attempts: 0 });
     this.#draining ??= this.#drain();
-  }
-
-  /** After old Denials were deleted. */
-  recount(): void {
-    this.#kept.clear();
   }
 
   /** Resolves when everything that was recorded is kept or lost. */
@@ -118,10 +114,11 @@ export class DenialRecorder {
   }
 
   async #write(pending: Pending): Promise<void> {
-    const { cluster, metrics, onKept } = this.#options;
+    const { cluster, metrics, onCreated } = this.#options;
     const { denial, times, lastSeen } = pending;
     const key = { name: denial.metadata.name ?? '', namespace: denial.metadata.namespace };
     let stored = await cluster.get(KIND.Denial, key);
+    const isNew = !stored;
     if (!stored) {
       if (!(await this.#hasRoom(key.namespace ?? ''))) return this.#lose('namespace-full', times);
       stored = await cluster.create(KIND.Denial, denial);
@@ -142,7 +139,7 @@ export class DenialRecorder {
       { subresource: 'status' },
     );
     await this.#tell(pending, { ...stored, status });
-    onKept?.({ ...stored, status });
+    if (isNew) onCreated?.({ ...stored, status });
   }
 
   /** An Event on the owner; it only helps people, so a failure is logged and that is all. */

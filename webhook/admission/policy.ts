@@ -1,20 +1,8 @@
 import { PROTECTED_NAMESPACES } from '../../api/names.ts';
 import type { Mode, SentryPolicy, SentryPolicySpec } from '../../api/sentry-policy.ts';
-import { parseImage } from '../../detection/image.ts';
+import { covers, type Exemption, matchesAny, type Subject } from '../../detection/exemption.ts';
 
-/** What an exemption is held against. */
-export interface Subject {
-  rule: string;
-  namespace: string;
-  /** Undefined where nobody asked, as for a detection on a node. */
-  user?: string | undefined;
-  /** As Kind/name: the object and what owns it. */
-  workloads: readonly string[];
-  /** Every one must be exempt. */
-  images: readonly string[];
-}
-
-type Exemption = NonNullable<SentryPolicySpec['exemptions']>[number];
+export type { Subject } from '../../detection/exemption.ts';
 
 const STRICTNESS: Record<Mode, number> = { off: 0, audit: 1, warn: 2, enforce: 3 };
 const DEFAULT_CONFIDENCE = 0.9;
@@ -92,30 +80,4 @@ function strictest(modes: readonly (Mode | undefined)[]): Mode | undefined {
     if (mode && (best === undefined || STRICTNESS[mode] > STRICTNESS[best])) best = mode;
   }
   return best;
-}
-
-function covers(exemption: Exemption, subject: Subject, now: Date): boolean {
-  const { namespaces, images, workloads, users, rules, expires } = exemption;
-  // An exemption from everything would be the mode off by accident.
-  if (!namespaces && !images && !workloads && !users && !rules) return false;
-  if (expires !== undefined && !(Date.parse(expires) > now.getTime())) return false;
-  if (rules && !rules.includes(subject.rule)) return false;
-  if (namespaces && !matchesAny(namespaces, subject.namespace)) return false;
-  if (users && (subject.user === undefined || !users.includes(subject.user))) return false;
-  if (workloads && !subject.workloads.some((workload) => matchesAny(workloads, workload))) return false;
-  if (!images) return true;
-  const exempt = new Set(images.map(repositoryOf));
-  return subject.images.length > 0 && subject.images.every((image) => exempt.has(repositoryOf(image)));
-}
-
-/** Host and path compared as parts, so that registry.io.evil/x is not registry.io/x. */
-function repositoryOf(image: string): string {
-  const reference = parseImage(image);
-  return reference ? `${reference.host}/${reference.path}` : image;
-}
-
-function matchesAny(patterns: readonly string[], name: string): boolean {
-  return patterns.some((pattern) =>
-    pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name,
-  );
 }

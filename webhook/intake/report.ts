@@ -10,7 +10,7 @@ import { BODY_LIMIT } from '../server.ts';
 /** The report without its detections: one that is wrong must not cost the others. */
 const Envelope = Type.Object({
   ...DetectionReport.properties,
-  detections: Type.Array(Type.Unknown(), { maxItems: DetectionReport.properties.detections.maxItems ?? 500 }),
+  detections: Type.Array(Type.Unknown(), { maxItems: 500 }),
 });
 const envelope = Compile(Envelope);
 const detection = Compile(Detection);

@@ -14,7 +14,7 @@ export interface TokenVerifierOptions {
   issuer: () => Promise<{ issuer: string; keys: JSONWebKeySet }>;
   clock: () => Date;
   /** The service account that agents run as, as the API server names it. */
-  agent?: string;
+  agent?: string | undefined;
 }
 
 interface Keys {

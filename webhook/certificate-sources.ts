@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
+import { KubesentryError } from '../api/errors.ts';
+import { issueServingPair, makeAuthority } from '../certs/authority.ts';
+import { ensureCertificates } from '../certs/secret.ts';
+import type { Cluster, ObjectKey } from '../kube/cluster.ts';
+import { type CertificateSource, FixedCertificate, type ServingCertificate } from './certificates.ts';
+import type { Log } from './log.ts';
+
+/** How often a Secret or a folder is read again. */
+const RELOAD_MS = 60_000;
+
+/** One of our own for these names, kept nowhere: for a webhook that lives as long as its cluster. */
+export async function ephemeralCertificate(hosts: readonly string[]): Promise<FixedCertificate> {
+  const authority = await makeAuthority();
+  const serving = await issueServingPair(authority, hosts);
+  return new FixedCertificate({
+    cert: serving.certificate,
+    key: serving.key,
+    caBundle: authority.certificate,
+  });
+}
+
+export interface ReloadedCertificate extends CertificateSource {
+  close(): void;
+}
+
+/** From a Secret that the replicas share; made there first, and renewed before it ends. */
+export function certificateFromSecret(
+  cluster: Cluster,
+  key: ObjectKey,
+  hosts: readonly string[],
+  log: Log,
+): Promise<ReloadedCertificate> {
+  return reloaded(async () => {
+    const { authority, serving } = await ensureCertificates(cluster, key, hosts, {
+      onRepair: (reason) => log.info({ secret: key.name, reason }, 'renews the serving certificate'),
+    });
+    return { cert: serving.certificate, key: serving.key, caBundle: authority.certificate };
+  }, log);
+}
+
+/** From a folder with tls.crt, tls.key and ca.crt, as cert-manager's Secret is mounted. */
+export function certificateFromFolder(folder: string, log: Log): Promise<ReloadedCertificate> {
+  const read = (name: string) => readFileSync(join(folder, name), 'utf8');
+  return reloaded(async () => {
+    try {
+      const certificate = { cert: read('tls.crt'), key: read('tls.key'), caBundle: read('ca.crt') };
+      createSecureContext(certificate);
+      return certificate;
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new KubesentryError('CERTIFICATE_INVALID', `No usable certificate in ${folder}: ${why}.`, {
+        cause,
+      });
+    }
+  }, log);
+}
+
+/** Raises what the first reading raises; later failures keep what was read before, and are logged. */
+async function reloaded(read: () => Promise<ServingCertificate>, log: Log): Promise<ReloadedCertificate> {
+  const source = new FixedCertificate(await read());
+  const reload = async () => {
+    try {
+      const next = await read();
+      const { cert, caBundle } = source.current;
+      if (next.cert !== cert || next.caBundle !== caBundle) source.replace(next);
+    } catch (error) {
+      log.warn({ err: error }, 'the serving certificate could not be read again; the one before is kept');
+    }
+  };
+  const timer = setInterval(() => void reload(), RELOAD_MS);
+  timer.unref();
+  return {
+    get current() {
+      return source.current;
+    },
+    onChange: (changed) => source.onChange(changed),
+    close: () => clearInterval(timer),
+  };
+}

@@ -1,0 +1,26 @@
+import type { Denial } from '../../api/denial.ts';
+import type { Log } from '../log.ts';
+import { addTimeline } from './correlate.ts';
+import type { IncidentStore } from './store.ts';
+
+/** Tells the incident that admission refused something because of it. Never rejects. */
+export async function noteDenial(
+  incidents: Pick<IncidentStore, 'amend'>,
+  { metadata, spec, status }: Denial,
+  log: Log,
+): Promise<void> {
+  if (!spec.incident || !status) return;
+  const { kind, name, subresource } = spec.resource;
+  const what = `${spec.operation} of ${kind}${subresource ? ` (${subresource})` : ''} ${metadata.namespace}/${name}`;
+  const entry = {
+    time: status.firstSeen,
+    source: 'admission' as const,
+    reference: metadata.name ?? '',
+    message: `${what} was refused: ${spec.findings[0]?.message ?? spec.gate}`.slice(0, 1024),
+  };
+  try {
+    await incidents.amend(spec.incident, (known) => addTimeline(known, [entry]));
+  } catch (error) {
+    log.warn({ incident: spec.incident, denial: metadata.name, err: error }, 'the incident lacks a denial');
+  }
+}

@@ -1,0 +1,61 @@
+import { hostname } from 'node:os';
+import { SYSTEM_NAMESPACE } from '../api/names.ts';
+import type { Cluster } from '../kube/cluster.ts';
+import { LeaseElection } from '../kube/lease.ts';
+import { expireDenials } from './admission/denial-expiry.ts';
+import type { Log } from './log.ts';
+import type { ResponseLoop } from './response/loop.ts';
+
+export interface LeadershipOptions {
+  cluster: Cluster;
+  response: Pick<ResponseLoop, 'lead'>;
+  log: Log;
+  clock: () => Date;
+  /** Tells replicas apart; the host name, which is the pod's, by default. */
+  identity?: string | undefined;
+}
+
+const SWEEP_MS = 60 * 60_000;
+
+/** What one replica of all does: the response, and deleting what is too old. */
+export class Leadership {
+  readonly #options: LeadershipOptions;
+  readonly #election: LeaseElection;
+  #sweeps: NodeJS.Timeout | undefined;
+
+  constructor(options: LeadershipOptions) {
+    this.#options = options;
+    const { cluster, log, identity = hostname() } = options;
+    this.#election = new LeaseElection({
+      cluster,
+      namespace: SYSTEM_NAMESPACE,
+      name: 'kubesentry-webhook',
+      identity,
+      onChange: (leads) => this.#lead(leads),
+      onError: (error) => log.warn({ err: error }, 'the lease could not be read or written'),
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#election.stop();
+  }
+
+  #lead(leads: boolean): void {
+    this.#options.response.lead(leads);
+    clearInterval(this.#sweeps);
+    if (!leads) return;
+    void this.#sweep();
+    this.#sweeps = setInterval(() => void this.#sweep(), SWEEP_MS);
+    this.#sweeps.unref();
+  }
+
+  async #sweep(): Promise<void> {
+    const { cluster, clock, log } = this.#options;
+    try {
+      const deleted = await expireDenials(cluster, clock());
+      if (deleted > 0) log.info({ deleted }, 'old denials deleted');
+    } catch (error) {
+      log.warn({ err: error }, 'old denials could not be deleted; the next sweep tries again');
+    }
+  }
+}

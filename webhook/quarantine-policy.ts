@@ -1,0 +1,53 @@
+import { LABEL } from '../api/names.ts';
+import type { KubeObject } from '../api/object.ts';
+import { MAY_NOT_OVERRULE } from './configuration.ts';
+import { CONTAINED } from './resources.ts';
+
+const NAME = 'kubesentry-quarantine';
+
+/** As runs-code.ts decides: tokens for the kubelet, scaling down, and updates that leave what runs as it is. */
+const IS_HARMLESS = [
+  "(request.subResource == 'token' && 'system:nodes' in request.userInfo.groups)",
+  "(request.subResource == 'scale' && object.spec.replicas <= oldObject.spec.replicas)",
+  "(request.operation == 'UPDATE' && request.subResource == '' && object.spec == oldObject.spec" +
+    ' && object.metadata.?labels.orValue({}) == oldObject.metadata.?labels.orValue({})' +
+    ' && object.metadata.?annotations.orValue({}) == oldObject.metadata.?annotations.orValue({}))',
+].join(' || ');
+
+const MESSAGE =
+  `'namespace ' + namespaceObject.metadata.name + ' is in quarantine ' + ` +
+  `namespaceObject.metadata.labels['${LABEL.quarantine}'] + '. To do: kubectl kubesentry release ' + ` +
+  `namespaceObject.metadata.labels['${LABEL.quarantine}'] + ' ends it; kubectl get quarantine ' + ` +
+  `namespaceObject.metadata.labels['${LABEL.quarantine}'] + ' -o yaml says why.'`;
+
+/**
+ * Quarantine inside the API server: it holds when no replica of the webhook is alive, and when somebody deletes the
+ * webhook's configuration. A ValidatingAdmissionPolicy (admissionregistration.k8s.io/v1, Kubernetes 1.30) and its
+ * binding.
+ */
+export function quarantinePolicy(): [policy: KubeObject, binding: KubeObject] {
+  const labels = { 'app.kubernetes.io/part-of': 'kubesentry' };
+  return [
+    {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingAdmissionPolicy',
+      metadata: { name: NAME, labels },
+      spec: {
+        failurePolicy: 'Fail',
+        matchConstraints: {
+          matchPolicy: 'Equivalent',
+          namespaceSelector: { matchExpressions: [{ key: LABEL.quarantine, operator: 'Exists' }] },
+          resourceRules: CONTAINED,
+        },
+        matchConditions: [MAY_NOT_OVERRULE],
+        validations: [{ expression: IS_HARMLESS, messageExpression: MESSAGE, reason: 'Forbidden' }],
+      },
+    },
+    {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingAdmissionPolicyBinding',
+      metadata: { name: NAME, labels },
+      spec: { policyName: NAME, validationActions: ['Deny', 'Audit'] },
+    },
+  ];
+}

@@ -1,0 +1,50 @@
+/** Rules of admissionregistration.k8s.io/v1: what the webhook is asked about. */
+export interface ResourceRule {
+  operations: string[];
+  apiGroups: string[];
+  apiVersions: string[];
+  resources: string[];
+  scope: 'Namespaced';
+}
+
+function rule(operations: string[], group: string, resources: string[]): ResourceRule {
+  return { operations, apiGroups: [group], apiVersions: ['*'], resources, scope: 'Namespaced' };
+}
+
+const WRITES = ['CREATE', 'UPDATE'];
+
+/** Groups whose objects hold pods or scripts in shapes of their own; they are judged by structure. */
+const EMBEDDING = [
+  'apps.kruise.io',
+  'apps.openshift.io',
+  'argoproj.io',
+  'batch.volcano.sh',
+  'keda.sh',
+  'kubeflow.org',
+  'kubevirt.io',
+  'ray.io',
+  'serving.knative.dev',
+  'sparkoperator.k8s.io',
+  'tekton.dev',
+];
+
+/** Everything that holds what will run. Pods alone would do; owners too let the user see the refusal at once. */
+const WORKLOADS: ResourceRule[] = [
+  rule(WRITES, 'apps', ['daemonsets', 'deployments', 'replicasets', 'statefulsets']),
+  rule(WRITES, 'batch', ['cronjobs', 'jobs']),
+  ...EMBEDDING.map((group) => rule(WRITES, group, ['*'])),
+];
+
+const PODS = ['pods', 'pods/ephemeralcontainers', 'replicationcontrollers', 'podtemplates'];
+
+/** What the deploy gate reads. */
+export const JUDGED: ResourceRule[] = [rule(WRITES, '', [...PODS, 'configmaps']), ...WORKLOADS];
+
+/** What a contained namespace refuses: everything through which code comes to run, or somebody in. */
+export const CONTAINED: ResourceRule[] = [
+  rule(WRITES, '', [...PODS, 'pods/resize', 'replicationcontrollers/scale']),
+  rule(['CREATE'], '', ['pods/binding', 'bindings', 'serviceaccounts/token']),
+  rule(['CONNECT'], '', ['pods/exec', 'pods/attach', 'pods/portforward']),
+  ...WORKLOADS,
+  rule(['UPDATE'], 'apps', ['deployments/scale', 'replicasets/scale', 'statefulsets/scale']),
+];

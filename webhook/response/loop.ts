@@ -1,0 +1,116 @@
+import type { Incident } from '../../api/incident.ts';
+import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { ClusterView } from '../view.ts';
+import { quarantineFor } from './contain.ts';
+import { plan, type Step } from './plan.ts';
+import { perform, type StepTools } from './steps.ts';
+
+export interface ResponseLoopOptions extends StepTools {
+  view: ClusterView;
+  metrics: Metrics;
+  log: Log;
+}
+
+/** How often to look without being told, milliseconds: for what only time changes, and for steps that failed. */
+const PERIOD_MS = 5_000;
+
+/**
+ * The leader's loop: makes the cluster as it should be, after every change of what it depends on and every few
+ * seconds. Level-triggered: what was missed while nobody led is done by whoever leads next.
+ */
+export class ResponseLoop {
+  readonly #options: ResponseLoopOptions;
+  readonly #unlisten: () => void;
+  readonly #timer: NodeJS.Timeout;
+  #leads = false;
+  #wanted = false;
+  #running: Promise<void> | undefined;
+
+  constructor(options: ResponseLoopOptions) {
+    this.#options = options;
+    this.#unlisten = options.view.onResponseChange(() => this.wake());
+    this.#timer = setInterval(() => this.wake(), PERIOD_MS);
+    this.#timer.unref();
+  }
+
+  /** Whoever hears of it first loses no time, leader or not; the leader does what this leaves undone. */
+  async containAtOnce(incident: Incident): Promise<void> {
+    const { view, clock } = this.#options;
+    const { policy, pods } = view;
+    const quarantine = quarantineFor(incident, { policy, pods, now: clock() });
+    if (quarantine) await this.#perform({ do: 'quarantine', quarantine });
+  }
+
+  lead(leads: boolean): void {
+    this.#leads = leads;
+    this.#options.log.info({ leads }, leads ? 'leads the response' : 'no longer leads the response');
+    this.wake();
+  }
+
+  wake(): void {
+    if (!this.#leads) return;
+    this.#wanted = true;
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#leads = false;
+    this.#unlisten();
+    clearInterval(this.#timer);
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    await this.#options.view.synced;
+    while (this.#wanted && this.#leads) {
+      this.#wanted = false;
+      for (const step of this.#plan()) {
+        if (this.#leads) await this.#perform(step);
+      }
+    }
+  }
+
+  #plan(): Step[] {
+    const { view, clock } = this.#options;
+    const { pods, policy, quarantines } = view;
+    const now = clock();
+    return plan({
+      incidents: view.incidents(),
+      namespaces: view.namespaces(),
+      quarantines,
+      pods,
+      policy,
+      now,
+    });
+  }
+
+  async #perform(step: Step): Promise<void> {
+    const { log, metrics } = this.#options;
+    const about = describe(step);
+    try {
+      await perform(step, this.#options);
+      log.info(about, 'response');
+    } catch (error) {
+      metrics.responseFailures.inc();
+      log.warn({ ...about, err: error }, 'a step of the response failed and is tried again');
+    }
+  }
+}
+
+function describe(step: Step): Record<string, unknown> {
+  const quarantine =
+    'quarantine' in step
+      ? typeof step.quarantine === 'string'
+        ? step.quarantine
+        : step.quarantine.metadata.name
+      : undefined;
+  return {
+    step: step.do,
+    quarantine,
+    incident: 'incident' in step ? step.incident : undefined,
+    namespace: 'namespace' in step ? step.namespace : undefined,
+  };
+}

@@ -1,0 +1,101 @@
+import type { Ban } from '../../api/fingerprint.ts';
+import type { Incident } from '../../api/incident.ts';
+import { LABEL, PROTECTED_NAMESPACES } from '../../api/names.ts';
+import type { KubeObject } from '../../api/object.ts';
+import type { Quarantine } from '../../api/quarantine.ts';
+import type { Policy } from '../admission/policy.ts';
+import type { PodIndex } from '../pod-index.ts';
+import { isInForce, type QuarantineIndex } from '../quarantine-index.ts';
+import { missingBans, quarantineFor } from './contain.ts';
+
+/** One thing to do; doing it twice changes nothing. */
+export type Step =
+  | { do: 'quarantine'; quarantine: Quarantine }
+  | { do: 'ban'; quarantine: Quarantine; bans: Ban[] }
+  | { do: 'label'; namespace: string; from: string | undefined; to: string | undefined }
+  | { do: 'activate'; quarantine: Quarantine }
+  | { do: 'contain'; incident: string; quarantine: Quarantine }
+  | { do: 'eradicate'; incident: string }
+  | { do: 'expire'; quarantine: string }
+  | { do: 'close'; incident: string; quarantine: string };
+
+export interface PlanFacts {
+  incidents: Iterable<Incident>;
+  quarantines: QuarantineIndex;
+  namespaces: Iterable<KubeObject>;
+  pods: Pick<PodIndex, 'byUid' | 'named' | 'values'>;
+  policy: Policy;
+  now: Date;
+}
+
+/**
+ * What separates the cluster from how it should be: every sure incident contained, every quarantined namespace
+ * labelled, nothing left of a Quarantine that was deleted or has expired. Pure. The label is a projection of the
+ * Quarantines, so that releasing one is deleting it.
+ */
+export function plan(facts: PlanFacts): Step[] {
+  return [
+    ...[...facts.quarantines.values()].flatMap((quarantine) => planQuarantine(quarantine, facts)),
+    ...[...facts.namespaces].flatMap((namespace) => planLabel(namespace, facts)),
+    ...[...facts.incidents].flatMap((incident) => planIncident(incident, facts)),
+  ];
+}
+
+function planQuarantine(quarantine: Quarantine, { now }: PlanFacts): Step[] {
+  const { metadata } = quarantine;
+  if (metadata.deletionTimestamp) return [];
+  if (!isInForce(quarantine, now)) return [{ do: 'expire', quarantine: metadata.name ?? '' }];
+  return quarantine.status?.phase === 'Active' ? [] : [{ do: 'activate', quarantine }];
+}
+
+function planLabel({ metadata }: KubeObject, { quarantines, now }: PlanFacts): Step[] {
+  const namespace = metadata.name ?? '';
+  const from = metadata.labels?.[LABEL.quarantine];
+  const wanted = PROTECTED_NAMESPACES.includes(namespace)
+    ? []
+    : quarantines
+        .inNamespace(namespace, now)
+        .filter(({ spec }) => !spec.workload)
+        .map(({ metadata: { name } }) => name ?? '');
+  // Of several, the one that it carries already is as good as another.
+  const to = from !== undefined && wanted.includes(from) ? from : wanted[0];
+  return from === to ? [] : [{ do: 'label', namespace, from, to }];
+}
+
+function planIncident(incident: Incident, facts: PlanFacts): Step[] {
+  const { status } = incident;
+  const name = incident.metadata.name ?? '';
+  if (!status) return [];
+  const own = facts.quarantines.get(status.quarantine ?? name);
+  const quarantine = own && isInForce(own, facts.now) ? own : undefined;
+  switch (status.phase) {
+    case 'Confirmed': {
+      if (quarantine) return [{ do: 'contain', incident: name, quarantine }];
+      const wanted = quarantineFor(incident, facts);
+      return wanted ? [{ do: 'quarantine', quarantine: wanted }] : [];
+    }
+    case 'Contained':
+    case 'Eradicated': {
+      if (!quarantine) return [{ do: 'close', incident: name, quarantine: status.quarantine ?? name }];
+      const bans = quarantine.spec.incident === name ? missingBans(incident, quarantine, facts.pods) : [];
+      return [
+        ...(bans.length > 0 ? [{ do: 'ban' as const, quarantine, bans }] : []),
+        ...(status.phase === 'Contained' && isGone(status.pods, facts)
+          ? [{ do: 'eradicate' as const, incident: name }]
+          : []),
+      ];
+    }
+    default:
+      return [];
+  }
+}
+
+function isGone(names: readonly string[], { pods }: PlanFacts): boolean {
+  return (
+    names.length > 0 &&
+    names.every((each) => {
+      const [namespace = '', name = ''] = each.split('/');
+      return !pods.named(namespace, name)?.exists;
+    })
+  );
+}

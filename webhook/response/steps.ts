@@ -1,0 +1,165 @@
+import { KubesentryError } from '../../api/errors.ts';
+import type { Ban } from '../../api/fingerprint.ts';
+import type { TimelineEntry } from '../../api/incident.ts';
+import { LABEL } from '../../api/names.ts';
+import { setCondition } from '../../api/object.ts';
+import type { Quarantine } from '../../api/quarantine.ts';
+import type { Cluster } from '../../kube/cluster.ts';
+import { KIND } from '../../kube/kind.ts';
+import { CLOSED } from '../incident/belongs.ts';
+import { addTimeline } from '../incident/correlate.ts';
+import type { IncidentStatus, IncidentStore } from '../incident/store.ts';
+import { isInForce } from '../quarantine-index.ts';
+import type { Step } from './plan.ts';
+
+export interface StepTools {
+  cluster: Cluster;
+  incidents: Pick<IncidentStore, 'amend'>;
+  /** Puts a Quarantine in force in this replica at once. */
+  noteQuarantine: (quarantine: Quarantine) => void;
+  clock: () => Date;
+}
+
+/**
+ * Does one step. Raises what the cluster raises; the step is planned again as long as it is needed. A plan rests on
+ * several watches, of which one may lag: what ends something is checked against the API server first.
+ */
+export async function perform(step: Step, tools: StepTools): Promise<void> {
+  const { cluster, incidents } = tools;
+  switch (step.do) {
+    case 'quarantine': {
+      const incident = await cluster.get(KIND.Incident, { name: step.quarantine.spec.incident ?? '' });
+      return incident?.status?.phase === 'Confirmed' ? contain(step.quarantine, tools) : undefined;
+    }
+    case 'ban':
+      return ban(step.quarantine, step.bans, tools);
+    case 'label':
+      if (step.from !== undefined && (await isWanted(step.from, step.namespace, tools))) return;
+      return label(step.namespace, step.to ?? null, cluster);
+    case 'activate':
+      return activate(step.quarantine, tools);
+    case 'contain':
+      await incidents.amend(step.incident, (status) => contained(status, step.quarantine, tools.clock()));
+      return;
+    case 'eradicate':
+      await incidents.amend(step.incident, (status) => eradicated(status, tools.clock()));
+      return;
+    case 'expire':
+      if (await isWanted(step.quarantine, undefined, tools)) return;
+      return cluster.delete(KIND.Quarantine, { name: step.quarantine });
+    case 'close':
+      if (await isWanted(step.quarantine, undefined, tools)) return;
+      await incidents.amend(step.incident, (status) => closed(status, step.quarantine, tools.clock()));
+      return;
+  }
+}
+
+/** Whether a Quarantine is in force, of that namespace where one is given. */
+async function isWanted(name: string, namespace: string | undefined, { cluster, clock }: StepTools) {
+  const quarantine = await cluster.get(KIND.Quarantine, { name });
+  if (!quarantine || !isInForce(quarantine, clock())) return false;
+  return namespace === undefined || (quarantine.spec.namespace === namespace && !quarantine.spec.workload);
+}
+
+/** With the version: somebody may be lifting a ban at this moment. */
+async function ban({ metadata, spec }: Quarantine, more: readonly Ban[], tools: StepTools): Promise<void> {
+  const patch = {
+    metadata: { resourceVersion: metadata.resourceVersion },
+    spec: { bans: [...spec.bans, ...more] },
+  };
+  tools.noteQuarantine(await tools.cluster.patch(KIND.Quarantine, { name: metadata.name ?? '' }, patch));
+}
+
+/** In force in this replica with the first write; the others hear of it by their watches. */
+async function contain(wanted: Quarantine, tools: StepTools): Promise<void> {
+  const { cluster, incidents, clock } = tools;
+  const key = { name: wanted.metadata.name ?? '' };
+  const quarantine = await cluster.create(KIND.Quarantine, wanted).catch(async (error: unknown) => {
+    const existing =
+      error instanceof KubesentryError && error.code === 'KUBE_CONFLICT'
+        ? await cluster.get(KIND.Quarantine, key)
+        : undefined;
+    if (!existing) throw error;
+    return existing;
+  });
+  tools.noteQuarantine(quarantine);
+  if (!quarantine.spec.workload) await label(quarantine.spec.namespace, key.name, cluster);
+  await activate(quarantine, tools);
+  await incidents.amend(quarantine.spec.incident ?? key.name, (status) =>
+    contained(status, quarantine, clock()),
+  );
+}
+
+async function label(namespace: string, value: string | null, cluster: Cluster): Promise<void> {
+  const patch = { metadata: { labels: { [LABEL.quarantine]: value } } };
+  await cluster.patch(KIND.Namespace, { name: namespace }, patch).catch((error: unknown) => {
+    // It is gone, and with it what was to be contained.
+    if (!(error instanceof KubesentryError && error.code === 'KUBE_NOT_FOUND')) throw error;
+  });
+}
+
+async function activate({ metadata, spec, status }: Quarantine, tools: StepTools): Promise<void> {
+  if (status?.phase === 'Active') return;
+  const now = tools.clock().toISOString();
+  const generation = metadata.generation === undefined ? {} : { observedGeneration: metadata.generation };
+  const labelled = spec.workload
+    ? { status: 'False' as const, reason: 'WorkloadOnly', message: 'Only one workload is contained.' }
+    : { status: 'True' as const, reason: 'Labeled', message: `Namespace ${spec.namespace} is labelled.` };
+  const bans = `${spec.bans.length} trait${spec.bans.length === 1 ? ' is' : 's are'} denied in every namespace.`;
+  const conditions = [
+    { type: 'NamespaceLabeled', ...labelled, ...generation },
+    { type: 'BansInForce', status: 'True' as const, reason: 'Denied', message: bans, ...generation },
+  ].reduce((all, next) => setCondition(all, next, now), status?.conditions ?? []);
+  const active = await tools.cluster.patch(
+    KIND.Quarantine,
+    { name: metadata.name ?? '' },
+    { status: { phase: 'Active', since: status?.since ?? now, conditions } },
+    { subresource: 'status' },
+  );
+  tools.noteQuarantine(active);
+}
+
+function contained(status: IncidentStatus, { metadata, spec }: Quarantine, now: Date): IncidentStatus {
+  if (status.phase !== 'Detected' && status.phase !== 'Confirmed') return status;
+  const name = metadata.name ?? '';
+  const what = spec.workload ? `${spec.workload.kind} ${spec.workload.name}` : 'the namespace';
+  const message = `Quarantine ${name} contains ${what}; ${spec.bans.length} traits are banned.`;
+  const next: IncidentStatus = {
+    ...status,
+    phase: 'Contained',
+    quarantine: name,
+    conditions: setCondition(
+      status.conditions ?? [],
+      { type: 'Contained', status: 'True', reason: 'Quarantined', message },
+      now.toISOString(),
+    ),
+  };
+  return addTimeline(next, [line('response', `contained/${name}`, message, now)]);
+}
+
+function eradicated(status: IncidentStatus, now: Date): IncidentStatus {
+  if (status.phase !== 'Contained') return status;
+  const message = 'None of the affected pods exists any more.';
+  return addTimeline({ ...status, phase: 'Eradicated' }, [line('response', 'eradicated', message, now)]);
+}
+
+function closed(status: IncidentStatus, quarantine: string, now: Date): IncidentStatus {
+  if (status.phase !== 'Contained' && status.phase !== 'Eradicated') return status;
+  const message = `Quarantine ${quarantine} ended: its label and its bans are gone.`;
+  const time = now.toISOString();
+  const conditions = setCondition(
+    setCondition(
+      status.conditions ?? [],
+      { type: CLOSED, status: 'True', reason: 'Released', message },
+      time,
+    ),
+    { type: 'Contained', status: 'False', reason: 'Released', message },
+    time,
+  );
+  const next: IncidentStatus = { ...status, phase: 'Closed', conditions };
+  return addTimeline(next, [line('operator', `released/${quarantine}`, message, now)]);
+}
+
+function line(source: TimelineEntry['source'], reference: string, message: string, now: Date): TimelineEntry {
+  return { time: now.toISOString(), source, reference, message };
+}

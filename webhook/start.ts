@@ -1,0 +1,171 @@
+import { KubesentryError } from '../api/errors.ts';
+import type { Indicators } from '../detection/indicators.ts';
+import type { Cluster } from '../kube/cluster.ts';
+import { KIND } from '../kube/kind.ts';
+import { DenialRecorder } from './admission/denials.ts';
+import { Reviewer } from './admission/reviewer.ts';
+import type { CertificateSource, ServingCertificate } from './certificates.ts';
+import { type Address, webhookConfiguration } from './configuration.ts';
+import { noteDenial } from './incident/note-denial.ts';
+import { IncidentStore } from './incident/store.ts';
+import { Intake } from './intake/detections.ts';
+import { TokenVerifier } from './intake/tokens.ts';
+import { Leadership } from './leadership.ts';
+import type { Log } from './log.ts';
+import { Metrics } from './metrics.ts';
+import { openProbeServer } from './probes.ts';
+import { ResponseLoop } from './response/loop.ts';
+import { type Handler, makeServer, TIMEOUTS, type Timeouts } from './server.ts';
+import { ClusterView } from './view.ts';
+
+export interface WebhookOptions {
+  /** As the service account of the webhook. */
+  cluster: Cluster;
+  indicators: Indicators;
+  certificates: CertificateSource;
+  log: Log;
+  /** Of the server; 127.0.0.1 and any free port by default. */
+  host?: string | undefined;
+  port?: number | undefined;
+  /** Of the probes and metrics, plain HTTP on the same host; any free port by default. */
+  probePort?: number | undefined;
+  /**
+   * How the API server is told to reach the webhook: by its Service, by `url` (the address that it listens on), or
+   * not at all when undefined because manifests do it.
+   */
+  register?: Extract<Address, { service: unknown }> | 'url' | undefined;
+  /** Tells replicas apart; the host name, which is the pod's, by default. */
+  identity?: string | undefined;
+  /** Service account of the agents. */
+  agent?: string | undefined;
+  timeouts?: Partial<Timeouts> | undefined;
+  /** Further POST paths. */
+  routes?: Readonly<Record<string, Handler>> | undefined;
+  clock?: (() => Date) | undefined;
+}
+
+export interface RunningWebhook {
+  /** Of the server, such as https://127.0.0.1:8443. */
+  readonly url: string;
+  readonly probeUrl: string;
+  /** PEM; what clients trust. */
+  readonly caBundle: string;
+  /** Resolves once /readyz answers 200. */
+  readonly ready: Promise<void>;
+  /** Resolves when every Denial so far is in the API server, or lost. */
+  denialsKept(): Promise<void>;
+  /** Drains and stops; see Timeouts. */
+  close(): Promise<void>;
+}
+
+/** Starts everything that one replica of the webhook is. */
+export async function startWebhook(options: WebhookOptions): Promise<RunningWebhook> {
+  const { cluster, certificates, log, host = '127.0.0.1', clock = () => new Date() } = options;
+  const metrics = new Metrics();
+  const view = new ClusterView({
+    cluster,
+    indicators: options.indicators,
+    onError: (error) => log.warn({ err: error }, 'a watch failed and is tried again'),
+  });
+  const incidents: IncidentStore = new IncidentStore({
+    cluster,
+    policy: () => view.policy,
+    clock,
+    log,
+    onChange: (incident) => void response.containAtOnce(incident),
+  });
+  const recorder = new DenialRecorder({
+    cluster,
+    clock,
+    metrics,
+    log,
+    onCreated: (denial) => void noteDenial(incidents, denial, log),
+  });
+  const response: ResponseLoop = new ResponseLoop({
+    cluster,
+    incidents,
+    view,
+    metrics,
+    log,
+    clock,
+    noteQuarantine: (quarantine) => view.noteQuarantine(quarantine),
+  });
+  const reviewer = new Reviewer({ view, recorder, metrics, log, clock });
+  const tokens = new TokenVerifier({ issuer: () => cluster.tokenIssuer(), clock, agent: options.agent });
+  const intake = new Intake({ tokens, view, incidents, metrics, log });
+
+  const server = makeServer(
+    {
+      '/validate': ({ body, arrived }) => {
+        mustBeSynced(view);
+        return { status: 200, body: reviewer.review(body, arrived) };
+      },
+      '/v1/detections': async ({ body, headers }) => {
+        mustBeSynced(view);
+        return { status: 200, body: await intake.report(body, headers.authorization) };
+      },
+      ...options.routes,
+    },
+    certificates.current,
+    log,
+    { ...TIMEOUTS, ...options.timeouts },
+  );
+  const url = await server.listen(host, options.port ?? 0);
+  let draining = false;
+  const probes = await openProbeServer({
+    host,
+    port: options.probePort ?? 0,
+    missing: () => [
+      ...unsynced(view).map((name) => `watch of ${name}`),
+      ...(draining ? ['shutting down'] : []),
+    ],
+    metrics: () => metrics.scrape(view),
+    contentType: metrics.registry.contentType,
+  });
+  const register = async ({ caBundle }: ServingCertificate) => {
+    if (options.register === undefined) return;
+    const address = options.register === 'url' ? { url } : options.register;
+    await cluster.apply(KIND.ValidatingWebhookConfiguration, webhookConfiguration(address, caBundle));
+  };
+  const unlisten = certificates.onChange((certificate) => {
+    server.replaceCertificate(certificate);
+    register(certificate).catch((error: unknown) => {
+      log.error({ err: error }, 'the new CA could not be put into the webhook configuration');
+    });
+  });
+  const ready = view.synced.then(() => register(certificates.current));
+  ready.catch((error: unknown) => log.error({ err: error }, 'the webhook could not be registered'));
+  const leadership = new Leadership({ cluster, response, log, clock, identity: options.identity });
+  log.info({ url, probes: probes.url }, 'listening');
+
+  return {
+    url,
+    probeUrl: probes.url,
+    get caBundle() {
+      return certificates.current.caBundle;
+    },
+    ready,
+    denialsKept: () => recorder.settled(),
+    async close() {
+      draining = true;
+      unlisten();
+      await server.close();
+      await leadership.stop();
+      await response.close();
+      await recorder.close();
+      await view.close();
+      await probes.close();
+    },
+  };
+}
+
+function unsynced(view: ClusterView): string[] {
+  return view.watches.filter(({ synced }) => !synced).map(({ name }) => name);
+}
+
+/** An error here lets the failurePolicy decide, which is what it is for. */
+function mustBeSynced(view: ClusterView): void {
+  const names = unsynced(view);
+  if (names.length === 0) return;
+  throw new KubesentryError('NOT_READY', `The first list of these is not complete: ${names.join(', ')}.`);
+}
