@@ -30,10 +30,10 @@ export interface WebhookOptions {
   /** Of the probes and metrics, plain HTTP on the same host; any free port by default. */
   probePort?: number | undefined;
   /**
-   * How the API server is told to reach the webhook: by its Service, by `url` (the address that it listens on), or
-   * not at all when undefined because manifests do it.
+   * How the API server is told to reach the webhook: by an address, by the one that it listens on (`here`), or not at
+   * all when undefined, because manifests do it.
    */
-  register?: Extract<Address, { service: unknown }> | 'url' | undefined;
+  register?: Address | 'here' | undefined;
   /** Tells replicas apart; the host name, which is the pod's, by default. */
   identity?: string | undefined;
   /** Service account of the agents. */
@@ -124,7 +124,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
   });
   const register = async ({ caBundle }: ServingCertificate) => {
     if (options.register === undefined) return;
-    const address = options.register === 'url' ? { url } : options.register;
+    const address = options.register === 'here' ? { url } : options.register;
     await cluster.apply(KIND.ValidatingWebhookConfiguration, webhookConfiguration(address, caBundle));
   };
   const unlisten = certificates.onChange((certificate) => {

@@ -62,7 +62,7 @@ export async function openScene(options: Partial<WebhookOptions> = {}): Promise<
     indicators,
     certificates: await ephemeralCertificate(['127.0.0.1', 'localhost']),
     log,
-    register: 'url',
+    register: 'here',
     ...options,
     timeouts: { drain: 0, ...options.timeouts },
   });

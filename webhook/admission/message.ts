@@ -1,4 +1,5 @@
 import type { Finding } from '../../api/finding.ts';
+import { isPosture } from '../../detection/rules.ts';
 import type { Ruling } from './gate.ts';
 import type { AdmissionRequest } from './review.ts';
 
@@ -17,7 +18,9 @@ export function refusalMessage(request: AdmissionRequest, ruling: Ruling, id: st
   const { findings } = ruling;
   const shown = findings.slice(0, FINDINGS_SHOWN).map((finding) => wrap(`- ${findingText(finding)}`, '  '));
   const hidden = findings.length - shown.length;
-  const remedies = [...new Set(findings.map(({ remedy }) => remedy))].slice(0, REMEDIES_SHOWN);
+  // Posture is no reason to refuse, so tightening it is no way to be admitted.
+  const causes = findings.filter(({ rule }) => !isPosture(rule));
+  const remedies = [...new Set(causes.map(({ remedy }) => remedy))].slice(0, REMEDIES_SHOWN);
   return [
     wrap(`${subjectOf(request)} is refused: ${ruling.reason}`, ''),
     ...shown,

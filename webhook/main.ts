@@ -1,0 +1,70 @@
+import { KubesentryError } from '../api/errors.ts';
+import { SYSTEM_NAMESPACE } from '../api/names.ts';
+import { loadIndicators } from '../detection/load.ts';
+import { connectCluster } from '../kube/http/connect.ts';
+import { certificateFromFolder, certificateFromSecret } from './certificate-sources.ts';
+import { stdoutLog } from './log.ts';
+import { parseWebhookArguments, WEBHOOK_HELP, type WebhookArguments } from './options.ts';
+import { startWebhook } from './start.ts';
+
+/** `kubesentry webhook`. Resolves to the exit code; `argv` is what stands behind `webhook`. */
+export async function webhookCommand(argv: readonly string[]): Promise<number> {
+  try {
+    const args = parseWebhookArguments(argv);
+    if (args.help) {
+      process.stdout.write(WEBHOOK_HELP);
+      return 0;
+    }
+    return await run(args);
+  } catch (error) {
+    if (!(error instanceof KubesentryError)) throw error;
+    process.stderr.write(`kubesentry webhook: ${error.message} ${error.remedy}\n`);
+    return error.code === 'USAGE' ? 2 : 1;
+  }
+}
+
+async function run(args: WebhookArguments): Promise<number> {
+  const asked = askedToStop();
+  const log = stdoutLog(args.logLevel);
+  const cluster = await connectCluster({ kubeconfig: args.kubeconfig });
+  const secret = { name: args.secret, namespace: SYSTEM_NAMESPACE };
+  const certificates =
+    args.certDir === undefined
+      ? await certificateFromSecret(cluster, secret, hostsOf(args), log)
+      : await certificateFromFolder(args.certDir, log);
+  const webhook = await startWebhook({
+    cluster,
+    indicators: await loadIndicators(),
+    certificates,
+    log,
+    host: args.host,
+    port: args.port,
+    probePort: args.probePort,
+    register: args.register ? addressOf(args) : undefined,
+    timeouts: { drain: args.drainSeconds * 1000 },
+  });
+  const signal = await asked;
+  log.info({ signal }, 'drains and stops');
+  await webhook.close();
+  certificates.close();
+  return 0;
+}
+
+function addressOf({ url, service }: WebhookArguments) {
+  return url === undefined ? { service: { name: service, namespace: SYSTEM_NAMESPACE } } : { url };
+}
+
+/** Every name by which the API server and the agents may call. */
+function hostsOf({ service, url }: WebhookArguments): string[] {
+  const name = `${service}.${SYSTEM_NAMESPACE}.svc`;
+  const hosts = [name, `${name}.cluster.local`, `${service}.${SYSTEM_NAMESPACE}`];
+  return url === undefined ? hosts : [...hosts, new URL(url).hostname.replace(/^\[|\]$/g, '')];
+}
+
+/** The second signal ends the process as if nobody listened. */
+function askedToStop(): Promise<string> {
+  return new Promise((resolve) => {
+    process.once('SIGTERM', () => resolve('SIGTERM'));
+    process.once('SIGINT', () => resolve('SIGINT'));
+  });
+}

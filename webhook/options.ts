@@ -1,0 +1,98 @@
+import { parseArgs } from 'node:util';
+import { KubesentryError } from '../api/errors.ts';
+import { SYSTEM_NAMESPACE } from '../api/names.ts';
+import { LOG_LEVELS, type LogLevel } from './log.ts';
+
+export const WEBHOOK_HELP = `Usage: kubesentry webhook [options]
+
+Serves admission reviews and the agents' reports over HTTPS, and runs the response to detections.
+
+  --host ADDRESS           address to listen on (default 0.0.0.0)
+  --port PORT              port of /validate and /v1/detections (default 8443)
+  --probe-port PORT        port of /healthz, /readyz and /metrics, plain HTTP (default 8080)
+  --kubeconfig FILE        API server to use; without it KUBECONFIG, ~/.kube/config, or the pod's service account
+  --service NAME           Service by which the API server finds this webhook, in ${SYSTEM_NAMESPACE}
+                           (default kubesentry-webhook)
+  --secret NAME            Secret in ${SYSTEM_NAMESPACE} that holds the certificate authority and the serving
+                           certificate; made if absent (default kubesentry-webhook-tls)
+  --cert-dir FOLDER        take tls.crt, tls.key and ca.crt from here instead
+  --url URL                address that the API server uses instead of the Service, such as https://10.0.0.5:8443
+  --no-register            leave the ValidatingWebhookConfiguration alone; manifests or people put the CA in
+  --drain-seconds SECONDS  go on serving so long after SIGTERM (default 5)
+  --log-level LEVEL        ${LOG_LEVELS.join(', ')} (default info)
+  -h, --help               this text
+
+Logs are JSON lines on standard output. SIGTERM and SIGINT drain and stop.
+`;
+
+export interface WebhookArguments {
+  help: boolean;
+  host: string;
+  port: number;
+  probePort: number;
+  kubeconfig: string | undefined;
+  service: string;
+  secret: string;
+  certDir: string | undefined;
+  url: string | undefined;
+  register: boolean;
+  drainSeconds: number;
+  logLevel: LogLevel;
+}
+
+/** Raises USAGE. */
+export function parseWebhookArguments(argv: readonly string[]): WebhookArguments {
+  const values = parse(argv);
+  const logLevel = LOG_LEVELS.find((level) => level === (values['log-level'] ?? 'info'));
+  if (!logLevel) throw usage(`--log-level takes one of ${LOG_LEVELS.join(', ')}.`);
+  if (values.url !== undefined && !URL.canParse(values.url)) throw usage('--url takes an https address.');
+  return {
+    help: values.help === true,
+    host: values.host ?? '0.0.0.0',
+    port: numberOf('--port', values.port, 8443, 65_535),
+    probePort: numberOf('--probe-port', values['probe-port'], 8080, 65_535),
+    kubeconfig: values.kubeconfig,
+    service: values.service ?? 'kubesentry-webhook',
+    secret: values.secret ?? 'kubesentry-webhook-tls',
+    certDir: values['cert-dir'],
+    url: values.url?.replace(/\/+$/, ''),
+    register: values['no-register'] !== true,
+    drainSeconds: numberOf('--drain-seconds', values['drain-seconds'], 5, 3600),
+    logLevel,
+  };
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      options: {
+        host: { type: 'string' },
+        port: { type: 'string' },
+        'probe-port': { type: 'string' },
+        kubeconfig: { type: 'string' },
+        service: { type: 'string' },
+        secret: { type: 'string' },
+        'cert-dir': { type: 'string' },
+        url: { type: 'string' },
+        'no-register': { type: 'boolean' },
+        'drain-seconds': { type: 'string' },
+        'log-level': { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    }).values;
+  } catch (error) {
+    throw usage(error instanceof Error ? `${error.message.split('. ')[0]}.` : String(error));
+  }
+}
+
+function numberOf(option: string, text: string | undefined, initial: number, most: number): number {
+  if (text === undefined) return initial;
+  const number = Number(text);
+  if (/^\d+$/.test(text) && number <= most) return number;
+  throw usage(`${option} takes a number from 0 to ${most}, not "${text}".`);
+}
+
+function usage(message: string): KubesentryError {
+  return new KubesentryError('USAGE', message);
+}
