@@ -1,23 +1,19 @@
 import { SYSTEM_NAMESPACE } from '../api/names.ts';
 import type { KubeObject } from '../api/object.ts';
-import type { Quarantine } from '../api/quarantine.ts';
-import type { SentryPolicy } from '../api/sentry-policy.ts';
-import type { Indicators } from '../detection/indicators.ts';
 import type { Cluster, Stored } from '../kube/cluster.ts';
 import { KIND, type Kind } from '../kube/kind.ts';
 import { Reflector } from '../kube/reflector.ts';
-import type { EnforceMode, Enforcer } from './enforce.ts';
+import type { Enforcer } from './enforce.ts';
 import type { Log } from './log.ts';
 import type { Pods } from './pods.ts';
-import { runtimePolicy } from './policy.ts';
+import { type RuntimePolicy, runtimePolicy } from './policy.ts';
 import type { Watch } from './watch.ts';
 
 export interface ClusterWatchOptions {
   cluster: Cluster;
   node: string;
-  /** What holds without any policy. */
-  indicators: Indicators;
-  mode: EnforceMode;
+  /** What holds without any policy of the cluster. */
+  base: RuntimePolicy;
   pods: Pods;
   enforcer: Enforcer;
   watch: Watch;
@@ -32,7 +28,7 @@ const PATIENCE_MS = 3000;
  * them were read once, or after three seconds: what comes later counts from then on.
  */
 export async function watchCluster(options: ClusterWatchOptions): Promise<{ close(): Promise<void> }> {
-  const { cluster, node, pods, enforcer, log } = options;
+  const { cluster, node, base, pods, enforcer, watch, log } = options;
   const follow = <T extends Stored>(kind: Kind<T>, fieldSelector?: string, transform?: (object: T) => T) =>
     new Reflector({
       cluster,
@@ -47,7 +43,12 @@ export async function watchCluster(options: ClusterWatchOptions): Promise<{ clos
   const quarantines = follow(KIND.Quarantine);
   const policies = follow(KIND.SentryPolicy, `metadata.namespace=${SYSTEM_NAMESPACE}`);
 
-  const apply = () => applyPolicy(options, policies.store.values(), quarantines.store.values());
+  const apply = () => {
+    const specs = [...policies.store.values()].map(({ spec }) => spec);
+    const policy = runtimePolicy(base, specs, [...quarantines.store.values()], () => new Date());
+    enforcer.apply(policy);
+    watch.indicators = policy.indicators;
+  };
   podReflector.store.listen({
     onSet: (pod) => enforcer.podsChanged(pods.set(pod)),
     onDelete: (pod) => enforcer.podsChanged(pods.delete(pod)),
@@ -74,18 +75,6 @@ export async function watchCluster(options: ClusterWatchOptions): Promise<{ clos
       await Promise.all(reflectors.map((reflector) => reflector.stop()));
     },
   };
-}
-
-function applyPolicy(
-  { indicators, mode, enforcer, watch }: ClusterWatchOptions,
-  policies: Iterable<SentryPolicy>,
-  quarantines: Iterable<Quarantine>,
-): void {
-  const specs = [...policies].map(({ spec }) => spec);
-  const policy = runtimePolicy({ indicators, mode }, specs, quarantines);
-  enforcer.list(policy.indicators);
-  enforcer.mode = policy.mode;
-  watch.indicators = policy.indicators;
 }
 
 /** What pods.ts reads of a pod; the rest of it is most of its size. */

@@ -1,24 +1,20 @@
 import { CONCLUSIVE, type Finding } from '../api/finding.ts';
 import { PROTECTED_NAMESPACES } from '../api/names.ts';
 import type { Quarantine } from '../api/quarantine.ts';
-import { type CgroupKey, type Control, NAME_MAX_BYTES, POLICY } from '../bpf/control.ts';
-import type { Indicators } from '../detection/indicators.ts';
+import { type CgroupKey, type Control, POLICY } from '../bpf/control.ts';
 import { judgementOf } from '../detection/verdict.ts';
 import { parseCgroupPath } from './cgroup-path.ts';
 import type { Containers } from './containers.ts';
+import { KernelLists } from './kernel-lists.ts';
 import type { Log } from './log.ts';
 import type { PodInfo, Pods } from './pods.ts';
+import type { EnforceMode, RuntimePolicy } from './policy.ts';
 import type { ProcFs } from './proc-fs.ts';
 import type { Process } from './processes.ts';
 import { ticksOf } from './processes.ts';
 
-export type EnforceMode = 'detect' | 'enforce';
-
 export interface EnforcerOptions {
-  control: Pick<
-    Control,
-    'listName' | 'unlistName' | 'listDestination' | 'unlistDestination' | 'setEverywhere' | 'setCgroup'
-  >;
+  control: Control;
   containers: Containers;
   pods: Pods;
   proc: ProcFs;
@@ -26,6 +22,9 @@ export interface EnforcerOptions {
   scope: CgroupKey | undefined;
   log: Log;
 }
+
+/** Rules that the kernel acts on by itself. */
+const KERNEL_RULES = ['miner-name', 'pool-address', 'pool-protocol'];
 
 const ACT = POLICY.kill | POLICY.refuse | POLICY.drop;
 
@@ -36,66 +35,26 @@ const ACT = POLICY.kill | POLICY.refuse | POLICY.drop;
  */
 export class Enforcer {
   readonly #options: EnforcerOptions;
-  readonly #names = new Map<string, number>();
-  readonly #destinations = new Map<string, { address: string; prefix: number; port?: number }>();
+  readonly #lists: KernelLists;
   /** Cgroups of each pod, by its uid; one for each hierarchy that it is in. */
   readonly #cgroups = new Map<string, CgroupKey[]>();
   readonly #quarantines = new Map<string, Quarantine>();
   /** What the kernel was told, so that only changes are written. */
   readonly #written = new Map<string, number>();
   #mode: EnforceMode = 'detect';
+  #exempts: RuntimePolicy['exempts'] = () => false;
 
   constructor(options: EnforcerOptions) {
     this.#options = options;
+    this.#lists = new KernelLists(options.control);
   }
 
-  get mode(): EnforceMode {
-    return this.#mode;
-  }
-
-  set mode(mode: EnforceMode) {
-    if (mode === this.#mode) return;
-    const { control, scope, log } = this.#options;
-    const policy = mode === 'enforce' ? ACT : 0;
-    if (scope) control.setCgroup(scope, policy);
-    else control.setEverywhere(policy);
-    this.#mode = mode;
-    log.info({ mode }, 'enforcement changed');
-  }
-
-  /** Names and addresses that the kernel looks for from now on. */
-  list({ names, addresses }: Pick<Indicators, 'names' | 'addresses'>): void {
-    const { control } = this.#options;
-    const wanted = new Set(names.filter((name) => Buffer.byteLength(name) <= NAME_MAX_BYTES));
-    for (const name of this.#names.keys()) {
-      if (wanted.has(name)) continue;
-      control.unlistName(name);
-      this.#names.delete(name);
-    }
-    for (const name of wanted) {
-      if (this.#names.has(name)) continue;
-      this.#names.set(name, 1);
-      control.listName(name, 1);
-    }
-    const ranges = new Map(
-      addresses.map(({ cidr, port }) => {
-        const [address = '', prefix] = cidr.split('/');
-        return [
-          `${cidr} ${port ?? 0}`,
-          { address, prefix: Number(prefix), ...(port === undefined ? {} : { port }) },
-        ];
-      }),
-    );
-    for (const [key, destination] of this.#destinations) {
-      if (ranges.has(key)) continue;
-      control.unlistDestination(destination);
-      this.#destinations.delete(key);
-    }
-    for (const [key, destination] of ranges) {
-      if (this.#destinations.has(key)) continue;
-      this.#destinations.set(key, destination);
-      control.listDestination(destination, 1);
-    }
+  /** What holds from now on. */
+  apply(policy: RuntimePolicy): void {
+    this.#exempts = policy.exempts;
+    this.#lists.set(policy.indicators);
+    this.#setMode(policy.mode);
+    this.#reconcile();
   }
 
   /** A cgroup that exists, or was just made. */
@@ -141,9 +100,10 @@ export class Enforcer {
 
   /** Whether user space is to kill `process` for these findings, which are about nobody else. */
   mustDie(process: Process, findings: readonly Finding[]): boolean {
-    if (this.#mode !== 'enforce' || judgementOf(findings).score < CONCLUSIVE) return false;
+    if (this.#mode !== 'enforce' || process.pid <= 1 || process.pid === globalThis.process.pid) return false;
     const pod = this.#options.containers.pod(process.container);
-    return process.pid > 1 && process.pid !== globalThis.process.pid && !(pod && isProtected(pod));
+    const counting = pod ? findings.filter(({ rule }) => !this.#exempts(rule, pod)) : findings;
+    return judgementOf(counting).score >= CONCLUSIVE && !(pod && isProtected(pod));
   }
 
   /** False when it was gone already. The start time is compared first, so that the pid is still the process. */
@@ -157,13 +117,25 @@ export class Enforcer {
     }
   }
 
+  #setMode(mode: EnforceMode): void {
+    if (mode === this.#mode) return;
+    const { control, scope, log } = this.#options;
+    const policy = mode === 'enforce' ? ACT : 0;
+    if (scope) control.setCgroup(scope, policy);
+    else control.setEverywhere(policy);
+    this.#mode = mode;
+    log.info({ mode }, 'enforcement changed');
+  }
+
   #reconcile(): void {
     this.podsChanged(this.#cgroups.keys());
   }
 
   #policyOf(pod: PodInfo): number {
     const contained = [...this.#quarantines.values()].some(({ spec }) => covers(spec, pod));
-    return (contained ? POLICY.quarantined : 0) | (isProtected(pod) ? POLICY.protected : 0);
+    // The kernel cannot tell rules apart: a pod that may run what it lists is left to user space. Containment stays.
+    const spared = isProtected(pod) || (!contained && KERNEL_RULES.some((rule) => this.#exempts(rule, pod)));
+    return (contained ? POLICY.quarantined : 0) | (spared ? POLICY.protected : 0);
   }
 
   #write(key: CgroupKey, policy: number): void {

@@ -8,11 +8,12 @@ import { watchCluster } from './cluster-watch.ts';
 import { Containers } from './containers.ts';
 import { Correlator, type CorrelatorStats } from './correlator.ts';
 import { CpuWatch } from './cpu-watch.ts';
-import { type EnforceMode, Enforcer } from './enforce.ts';
+import { Enforcer } from './enforce.ts';
 import { Images } from './image.ts';
 import { KernelClock } from './kernel-clock.ts';
 import type { Log } from './log.ts';
 import { Pods } from './pods.ts';
+import { type EnforceMode, standalonePolicy } from './policy.ts';
 import { ProcFs } from './proc-fs.ts';
 import { Processes } from './processes.ts';
 import { Reporter, type ReporterStats } from './reporter.ts';
@@ -133,8 +134,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     for (const [tree, version] of [[v2, 2] as const, [v1, 1] as const]) {
       for (const [id, path] of tree?.entries() ?? []) enforcer.cgroupMade({ id, version }, path);
     }
-    enforcer.list(indicators);
-    enforcer.mode = options.mode ?? 'detect';
+    const base = standalonePolicy(options.mode ?? 'detect', indicators);
+    enforcer.apply(base);
 
     const clock = new KernelClock(now, proc.root);
     const parts = { scope, containers, processes, correlator, enforcer, clock, indicators };
@@ -144,16 +145,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       tree && new CpuWatch({ tree, mounts: hierarchies.cpu, scope, containers, processes, proc, correlator });
 
     if (cluster) {
-      const following = await watchCluster({
-        cluster,
-        node,
-        indicators,
-        mode: options.mode ?? 'detect',
-        pods,
-        enforcer,
-        watch,
-        log,
-      });
+      const following = await watchCluster({ cluster, node, base, pods, enforcer, watch, log });
       closers.unshift(() => following.close());
     }
     sensor.snapshot('processes', watch.visit);

@@ -166,4 +166,25 @@ describe.skipIf(reason)(`an agent in a cluster${reason ? ` (${reason})` : ''}`, 
     await cluster.delete(KIND.SentryPolicy, { name: 'strict', namespace: SYSTEM_NAMESPACE });
     await expect.poll(() => arena.run([xmrig, '0'], { cgroup: shop.cgroup })).toMatchObject({ code: 0 });
   });
+
+  it('reports what is exempt, and leaves it alone', async () => {
+    const lab = await runPod('neighbour');
+    const shop = await runPod('shop');
+    const xmrig = arena.standIn('xmrig');
+    await cluster.create(KIND.SentryPolicy, {
+      apiVersion: API_VERSION,
+      kind: 'SentryPolicy',
+      metadata: { name: 'lab', namespace: SYSTEM_NAMESPACE },
+      spec: {
+        runtime: { mode: 'enforce' },
+        exemptions: [{ namespaces: ['neighbour'], rules: ['miner-name'], reason: 'a lab' }],
+      },
+    });
+    await expect
+      .poll(() => arena.run([xmrig, '0'], { cgroup: shop.cgroup }))
+      .toMatchObject({ signal: 'SIGKILL' });
+    expect(await arena.run([xmrig, '0', 'exempt'], { cgroup: lab.cgroup })).toMatchObject({ code: 0 });
+    await arena.detected(({ process, action }) => process.argv.includes('exempt') && action === 'none');
+    await cluster.delete(KIND.SentryPolicy, { name: 'lab', namespace: SYSTEM_NAMESPACE });
+  });
 });

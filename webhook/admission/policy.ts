@@ -2,8 +2,6 @@ import { PROTECTED_NAMESPACES } from '../../api/names.ts';
 import type { Mode, SentryPolicy, SentryPolicySpec } from '../../api/sentry-policy.ts';
 import { covers, type Exemption, matchesAny, type Subject } from '../../detection/exemption.ts';
 
-export type { Subject } from '../../detection/exemption.ts';
-
 const STRICTNESS: Record<Mode, number> = { off: 0, audit: 1, warn: 2, enforce: 3 };
 const DEFAULT_CONFIDENCE = 0.9;
 
