@@ -25,7 +25,6 @@ export interface Stage {
   readonly sensorReason?: string | undefined;
   /** As a user with the right to do so. */
   create(object: KubeObject): Promise<Answer>;
-  remove(object: KubeObject): Promise<void>;
   /** The pod that a DaemonSet runs on our one node, once its processes run. */
   runningPod(namespace: string, daemonSet: string): Promise<string>;
   /** Someone gets into the pod through the application and mines; returns when the first command is started. */

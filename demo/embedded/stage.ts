@@ -1,0 +1,244 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { KubesentryError } from '../../api/errors.ts';
+import {
+  AGENT_USER,
+  BREAK_GLASS_GROUP,
+  SYSTEM_NAMESPACE,
+  TOKEN_AUDIENCE,
+  WEBHOOK_USER,
+} from '../../api/names.ts';
+import type { KubeObject } from '../../api/object.ts';
+import { loadIndicators } from '../../detection/load.ts';
+import { KIND, type Kind, type ResourceName } from '../../kube/kind.ts';
+import { MemoryCluster } from '../../kube/memory/cluster.ts';
+import { DaemonSetController } from '../../kube/memory/daemon-set-controller.ts';
+import { startAgent } from '../../runtime/start.ts';
+import { ephemeralCertificate } from '../../webhook/certificate-sources.ts';
+import { startWebhook } from '../../webhook/start.ts';
+import type { Answer, Stage } from '../stage.ts';
+import { openDepot } from './attacker.ts';
+import { cgroup2Mount } from './cgroup.ts';
+import { Kubelet } from './kubelet.ts';
+import { openSink } from './sink.ts';
+
+const NODE = 'node-1';
+const AGENT_POD = { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-agent-1' };
+
+const DEVELOPER = { username: 'dana', groups: ['developers', 'system:authenticated'] };
+const ON_CALL = { username: 'oncall', groups: [BREAK_GLASS_GROUP, 'system:authenticated'] };
+const WEBHOOK = serviceAccountUser(WEBHOOK_USER);
+const AGENT = serviceAccountUser(AGENT_USER);
+
+/** How long the story waits for anything, milliseconds. */
+const PATIENCE_MS = 20_000;
+
+/**
+ * The stage that needs no Kubernetes: objects in memory, the real webhook behind real TLS, the real agent on this
+ * kernel, pods as processes in real cgroups. Everything of it is gone after `stop`.
+ */
+export async function openEmbeddedStage(log: (line: string) => void): Promise<Stage> {
+  const folder = mkdtempSync(join(tmpdir(), 'kubesentry-demo-'));
+  const closers: (() => unknown)[] = [() => rmSync(folder, { recursive: true })];
+  const stop = async () => {
+    for (const close of closers.splice(0).reverse()) await close();
+  };
+  try {
+    return await open();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+
+  async function open(): Promise<Stage> {
+    const mount = cgroup2Mount();
+    if (!mount) throw new KubesentryError('KERNEL_UNSUPPORTED', 'No cgroup v2 hierarchy is mounted here.');
+    const quiet = pino(
+      { level: 'warn', base: null },
+      pino.destination({ dest: join(folder, 'log'), sync: true }),
+    );
+    const indicators = await loadIndicators();
+    const admin = new MemoryCluster();
+    await furnish(admin);
+
+    const pool = await openSink('{"id":1,"jsonrpc":"2.0","result":{"status":"OK"}}\n');
+    closers.push(() => pool.close());
+    const service = await openSink();
+    closers.push(() => service.close());
+    const depot = await openDepot(pool.port, folder);
+    closers.push(() => depot.close());
+
+    const webhook = await startWebhook({
+      cluster: admin.as(WEBHOOK),
+      indicators,
+      certificates: await ephemeralCertificate(['127.0.0.1']),
+      register: 'here',
+      log: quiet,
+    });
+    closers.push(() => webhook.close());
+    await webhook.ready;
+
+    const controller = new DaemonSetController(admin, (error) => quiet.warn({ err: error }, 'controller'));
+    closers.push(() => controller.stop());
+    const kubelet = new Kubelet({
+      cluster: admin.as({
+        username: `system:node:${NODE}`,
+        groups: ['system:nodes', 'system:authenticated'],
+      }),
+      node: NODE,
+      cgroupRoot: join(mount, `kubesentry-demo-${process.pid}`),
+      env: { LEDGER_SERVICE_HOST: '127.0.0.1', LEDGER_SERVICE_PORT: String(service.port) },
+      log,
+    });
+    closers.push(() => kubelet.stop());
+
+    const agentPod = await admin.get(KIND.Pod, AGENT_POD);
+    const agent = await startAgent({
+      node: NODE,
+      indicators,
+      log: quiet,
+      cluster: admin.as(AGENT),
+      cgroup: `/kubesentry-demo-${process.pid}`,
+      webhook: {
+        url: webhook.url,
+        ca: async () => webhook.caBundle,
+        token: () =>
+          admin.createToken(
+            { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-agent' },
+            {
+              audience: TOKEN_AUDIENCE,
+              expirationSeconds: 600,
+              pod: { name: AGENT_POD.name, uid: agentPod?.metadata.uid as string },
+            },
+          ),
+        spool: join(folder, 'spool'),
+      },
+    });
+    closers.push(() => agent.close());
+    kubelet.start();
+
+    const developer = admin.as(DEVELOPER);
+    const runningPods = async (namespace: string, owner: string) => {
+      const { items } = await admin.list(KIND.Pod, { namespace, fieldSelector: 'status.phase=Running' });
+      return items.filter(({ metadata }) => metadata.ownerReferences?.some(({ name }) => name === owner));
+    };
+
+    return {
+      cluster: 'embedded',
+      sensor: 'ebpf',
+      stop,
+      create: (object) => answer(developer.create(kindOf(object), object)),
+      exec: (namespace, name, command) =>
+        answer(developer.connect({ namespace, name }, 'exec', { command, stdin: true, tty: true })),
+      async runningPod(namespace, daemonSet) {
+        const pods = await until(
+          `a pod of ${namespace}/${daemonSet}`,
+          () => runningPods(namespace, daemonSet),
+          (found) => found.length > 0,
+        );
+        return pods[0]?.metadata.name as string;
+      },
+      async attack(namespace, name) {
+        const pod = await admin.get(KIND.Pod, { namespace, name });
+        kubelet.run(pod?.metadata.uid as string, depot.command);
+      },
+      deletePod: (namespace, name) => developer.delete(KIND.Pod, { namespace, name }),
+      async respawnRefusal(namespace, daemonSet, notBefore) {
+        const isIt = (event: KubeObject) =>
+          event.reason === 'FailedCreate' &&
+          (event.regarding as { name?: string }).name === daemonSet &&
+          Date.parse(event.eventTime as string) >= notBefore.getTime();
+        const find = async () => (await admin.list(KIND.Event, { namespace })).items.find(isIt);
+        const event = await until('an event of the controller', find, Boolean);
+        return event?.note as string;
+      },
+      async incident(namespace) {
+        const find = async () =>
+          (await admin.list(KIND.Incident)).items.find(({ spec }) => spec.namespace === namespace);
+        const isComplete = (incident: Awaited<ReturnType<typeof find>>) =>
+          (incident?.status?.detections.length ?? 0) > 0;
+        return (await until('an incident', find, isComplete)) as NonNullable<
+          Awaited<ReturnType<typeof find>>
+        >;
+      },
+      async quarantine(namespace) {
+        const find = async () =>
+          (await admin.list(KIND.Quarantine)).items.find(({ spec }) => spec.namespace === namespace);
+        const found = await until(
+          'an active quarantine',
+          find,
+          (quarantine) => quarantine?.status?.phase === 'Active',
+        );
+        return found as NonNullable<typeof found>;
+      },
+      async namespaceLabels(namespace) {
+        return (await admin.get(KIND.Namespace, { name: namespace }))?.metadata.labels ?? {};
+      },
+      async release({ metadata, spec }) {
+        await admin.as(ON_CALL).delete(KIND.Quarantine, { name: metadata.name as string });
+        await until(
+          'the end of the quarantine',
+          () => admin.get(KIND.Namespace, { name: spec.namespace }),
+          (namespace) => !namespace?.metadata.labels?.['kubesentry.io/quarantine'],
+        );
+      },
+      traffic: () => ({ pool: pool.received(), neighbour: service.received() }),
+    };
+  }
+}
+
+/** What is in a cluster before anything happens: a node, namespaces, the agent's identity. */
+async function furnish(cluster: MemoryCluster): Promise<void> {
+  await cluster.create(KIND.Node, { apiVersion: 'v1', kind: 'Node', metadata: { name: NODE } });
+  for (const name of ['default', 'kube-system', SYSTEM_NAMESPACE, 'shop', 'billing']) {
+    await cluster.create(KIND.Namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+  }
+  const account = { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-agent' };
+  await cluster.create(KIND.ServiceAccount, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: account });
+  // The agent runs in this process; its pod is on another kubelet's books so that ours does not start it.
+  await cluster.create(KIND.Pod, {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: AGENT_POD,
+    spec: { nodeName: NODE, serviceAccountName: account.name, containers: [] },
+  });
+}
+
+function serviceAccountUser(username: string) {
+  const [, , namespace] = username.split(':');
+  return {
+    username,
+    groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
+  };
+}
+
+function kindOf({ apiVersion, kind }: KubeObject): Kind {
+  const found = Object.values<ResourceName>(KIND).find(
+    (each) => each.kind === kind && each.apiVersion === apiVersion,
+  );
+  if (!found) throw new KubesentryError('USAGE', `The demo knows no ${apiVersion} ${kind}.`);
+  return found as Kind;
+}
+
+async function answer(request: Promise<unknown>): Promise<Answer> {
+  try {
+    await request;
+    return { admitted: true };
+  } catch (error) {
+    if (error instanceof KubesentryError && error.code === 'KUBE_REFUSED')
+      return { admitted: false, message: error.message };
+    throw error;
+  }
+}
+
+async function until<T>(what: string, read: () => Promise<T>, isRight: (value: T) => boolean): Promise<T> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const value = await read();
+    if (isRight(value)) return value;
+    if (performance.now() > deadline) throw new Error(`no ${what} within ${PATIENCE_MS / 1000} s`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
