@@ -3,6 +3,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { customResourceDefinitions } from '../api/crd.ts';
+import { SYSTEM_NAMESPACE } from '../api/names.ts';
+import { webhookConfiguration } from '../webhook/configuration.ts';
+import { quarantinePolicy } from '../webhook/quarantine-policy.ts';
 
 const NOTE = '# Made by `npm run generate`; change the code, not this file.\n';
 
@@ -12,11 +15,34 @@ const yaml = (objects: object[]): string =>
     .map((object) => stringify(object, { version: '1.1', lineWidth: 110, aliasDuplicateObjects: false }))
     .join('---\n');
 
+const base = (name: string): string =>
+  readFileSync(join(import.meta.dirname, 'base', `${name}.yaml`), 'utf8').trimEnd();
+
+/** Without a CA: the webhook puts its own in when it starts. */
+function admission(): object[] {
+  const configuration = webhookConfiguration({
+    service: { name: 'kubesentry-webhook', namespace: SYSTEM_NAMESPACE },
+  });
+  return [configuration, ...quarantinePolicy()];
+}
+
 /** Every generated file by its path below manifests/. */
 export function generatedFiles(): Record<string, string> {
-  return Object.fromEntries(
-    customResourceDefinitions().map((crd) => [`crds/${crd.metadata.name}.yaml`, NOTE + yaml([crd])]),
-  );
+  const crds = customResourceDefinitions();
+  const parts = [
+    base('namespace'),
+    yaml(crds).trimEnd(),
+    base('webhook-rbac'),
+    base('agent-rbac'),
+    base('webhook'),
+    base('agent'),
+    yaml(admission()).trimEnd(),
+  ];
+  return {
+    ...Object.fromEntries(crds.map((crd) => [`crds/${crd.metadata.name}.yaml`, NOTE + yaml([crd])])),
+    'base/admission.yaml': NOTE + yaml(admission()),
+    'install.yaml': `${NOTE}${parts.join('\n---\n')}\n`,
+  };
 }
 
 if (import.meta.main) {

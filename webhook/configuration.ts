@@ -14,19 +14,20 @@ export const CONFIGURATION_NAME = 'kubesentry';
 const TIMEOUT = 3;
 
 /**
- * The ValidatingWebhookConfiguration, for manifests, tests and demo alike. `caBundle` is PEM.
+ * The ValidatingWebhookConfiguration, for manifests, tests and demo alike. `caBundle` is PEM; manifests have none, the
+ * webhook puts it in when it starts.
  *
  * Which entry is asked depends on the quarantine label, so that each request is judged once. Nodes, leases and status
  * updates match no rule, and the two entries that fail closed can hurt only what is contained or guards it: an
  * outage of the webhook never stops a cluster. Break-glass members are not sent here, so they act in an outage too.
  */
-export function webhookConfiguration(address: Address, caBundle: string): KubeObject {
+export function webhookConfiguration(address: Address, caBundle?: string): KubeObject {
   const common = {
     clientConfig: {
       ...('url' in address
         ? { url: `${address.url}/validate` }
         : { service: { port: 443, ...address.service, path: '/validate' } }),
-      caBundle: Buffer.from(caBundle).toString('base64'),
+      ...(caBundle && { caBundle: Buffer.from(caBundle).toString('base64') }),
     },
     admissionReviewVersions: ['v1'],
     sideEffects: 'NoneOnDryRun',

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import type { KubeObject } from '../../api/object.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
@@ -20,7 +19,7 @@ interface Running {
 export interface KubeletOptions {
   cluster: Cluster;
   node: string;
-  /** Folder of the cgroup v2 hierarchy below which pods get theirs. */
+  /** Folder of the cgroup v2 hierarchy below which pods get theirs; made, and removed at the end. */
   cgroupRoot: string;
   /** Environment of every container, as services give it. */
   env: Record<string, string>;
@@ -34,13 +33,15 @@ export interface KubeletOptions {
 export class Kubelet {
   readonly #options: KubeletOptions;
   readonly #root: Cgroup;
+  readonly #besteffort: Cgroup;
   readonly #pods = new Map<string, Running>();
   readonly #stopping = new AbortController();
   #loop: Promise<void> = Promise.resolve();
 
   constructor(options: KubeletOptions) {
     this.#options = options;
-    this.#root = new Cgroup(join(options.cgroupRoot, 'kubepods'));
+    this.#root = new Cgroup(options.cgroupRoot);
+    this.#besteffort = this.#root.child('kubepods').child('besteffort');
   }
 
   start(): void {
@@ -83,7 +84,7 @@ export class Kubelet {
   async #begin(pod: Pod): Promise<void> {
     const uid = pod.metadata.uid as string;
     if (this.#pods.has(uid)) return;
-    const cgroup = this.#root.child('besteffort').child(`pod${uid}`);
+    const cgroup = this.#besteffort.child(`pod${uid}`);
     const processes = pod.spec.containers.map((container, index) =>
       this.#spawn(cgroup.child(containerId(uid, index)), [
         ...(container.command ?? ['sleep', 'infinity']),

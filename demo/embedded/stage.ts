@@ -75,6 +75,8 @@ export async function openEmbeddedStage(log: (line: string) => void): Promise<St
       indicators,
       certificates: await ephemeralCertificate(['127.0.0.1']),
       register: 'here',
+      // Nobody else talks to it: there is nothing to drain.
+      timeouts: { drain: 0 },
       log: quiet,
     });
     closers.push(() => webhook.close());
