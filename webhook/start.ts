@@ -1,11 +1,10 @@
 import { KubesentryError } from '../api/errors.ts';
 import type { Indicators } from '../detection/indicators.ts';
 import type { Cluster } from '../kube/cluster.ts';
-import { KIND } from '../kube/kind.ts';
 import { DenialRecorder } from './admission/denials.ts';
 import { Reviewer } from './admission/reviewer.ts';
-import type { CertificateSource, ServingCertificate } from './certificates.ts';
-import { type Address, webhookConfiguration } from './configuration.ts';
+import type { CertificateSource } from './certificates.ts';
+import type { Address } from './configuration.ts';
 import { noteDenial } from './incident/note-denial.ts';
 import { IncidentStore } from './incident/store.ts';
 import { Intake } from './intake/detections.ts';
@@ -14,6 +13,7 @@ import { Leadership } from './leadership.ts';
 import type { Log } from './log.ts';
 import { Metrics } from './metrics.ts';
 import { openProbeServer } from './probes.ts';
+import { publish } from './publish.ts';
 import { ResponseLoop } from './response/loop.ts';
 import { type Handler, makeServer, TIMEOUTS, type Timeouts } from './server.ts';
 import { ClusterView } from './view.ts';
@@ -122,18 +122,14 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     metrics: () => metrics.scrape(view),
     contentType: metrics.registry.contentType,
   });
-  const register = async ({ caBundle }: ServingCertificate) => {
-    if (options.register === undefined) return;
-    const address = options.register === 'here' ? { url } : options.register;
-    await cluster.apply(KIND.ValidatingWebhookConfiguration, webhookConfiguration(address, caBundle));
-  };
+  const address = options.register === 'here' ? { url } : options.register;
   const unlisten = certificates.onChange((certificate) => {
     server.replaceCertificate(certificate);
-    register(certificate).catch((error: unknown) => {
-      log.error({ err: error }, 'the new CA could not be put into the webhook configuration');
+    publish(cluster, certificate.caBundle, address).catch((error: unknown) => {
+      log.error({ err: error }, 'the new CA could not be published');
     });
   });
-  const ready = view.synced.then(() => register(certificates.current));
+  const ready = view.synced.then(() => publish(cluster, certificates.current.caBundle, address));
   ready.catch((error: unknown) => log.error({ err: error }, 'the webhook could not be registered'));
   const leadership = new Leadership({ cluster, response, log, clock, identity: options.identity });
   log.info({ url, probes: probes.url }, 'listening');

@@ -1,0 +1,86 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { SentryPolicySpec } from '../../api/sentry-policy.ts';
+import { KIND } from '../../kube/kind.ts';
+import { denialsIn, eventually, MINER, openScene, podOf, refusal, type Scene } from './harness.ts';
+
+let scene: Scene;
+beforeEach(async () => {
+  scene = await openScene();
+});
+afterEach(() => scene[Symbol.asyncDispose]());
+
+async function setPolicy(spec: SentryPolicySpec, namespace = 'kubesentry-system'): Promise<void> {
+  await scene.cluster.create(KIND.SentryPolicy, {
+    apiVersion: 'kubesentry.io/v1alpha1',
+    kind: 'SentryPolicy',
+    metadata: { name: 'test', namespace },
+    spec,
+  });
+}
+
+/** Tries until the policy has reached the webhook. */
+const create = (namespace: string, name: string) =>
+  scene.as('alice').create(KIND.Pod, podOf(name, namespace, MINER));
+const admitted = (namespace: string) =>
+  eventually(() => create(namespace, `x-${performance.now()}`).catch(() => undefined), 'admitted');
+
+describe('a policy', () => {
+  it('in mode warn admits with a warning that names the record', async () => {
+    await setPolicy({ admission: { mode: 'warn' } });
+    await admitted('shop');
+    const warning = scene.warnings.at(-1) ?? '';
+    expect(warning).toMatch(/^kubesentry: Pod shop\/x-.* would be refused: .* Record d-[0-9a-f]{16}\.$/);
+    expect(warning.length).toBeLessThanOrEqual(256);
+    await scene.webhook.denialsKept();
+    expect((await denialsIn(scene.cluster, 'shop')).map(({ spec }) => spec.verdict)).toContain('warn');
+  });
+
+  it('in mode audit admits silently and records', async () => {
+    await setPolicy({ admission: { namespaces: [{ names: ['shop'], mode: 'audit' }] } });
+    await admitted('shop');
+    expect(scene.warnings).toEqual([]);
+    await scene.webhook.denialsKept();
+    expect((await denialsIn(scene.cluster, 'shop')).map(({ spec }) => spec.verdict)).toContain('allow');
+    expect(await refusal(create('billing', 'x'))).toContain('is refused');
+  });
+
+  it('exempts what it names, and nothing beside it', async () => {
+    await setPolicy({ exemptions: [{ namespaces: ['shop'], reason: 'a drill' }] });
+    await admitted('shop');
+    expect(await refusal(create('billing', 'x'))).toContain('is refused');
+  });
+
+  it('counts only in kubesentry-system', async () => {
+    await setPolicy({ admission: { mode: 'off' } }, 'shop');
+    await setPolicy({ admission: { namespaces: [{ names: ['billing'], mode: 'off' }] } });
+    await admitted('billing');
+    expect(await refusal(create('shop', 'x'))).toContain('is refused');
+  });
+
+  it('adds indicators of its own', async () => {
+    await setPolicy({ indicators: { pools: ['pool.evil.example'] } });
+    const message = await eventually(
+      () =>
+        scene
+          .as('alice')
+          .create(
+            KIND.Pod,
+            podOf(`x-${performance.now()}`, 'shop', { args: ['--url', 'pool.evil.example:443'] }),
+          )
+          .then(
+            () => undefined,
+            (error: Error) => error.message,
+          ),
+      'refused',
+    );
+    expect(message).toContain('pool-host');
+  });
+});
+
+describe('without a policy', () => {
+  it('audits the namespaces that the cluster lives on', async () => {
+    await create('kube-system', 'x');
+    await scene.webhook.denialsKept();
+    expect((await denialsIn(scene.cluster, 'kube-system'))[0]?.spec.verdict).toBe('allow');
+  });
+});
