@@ -1,5 +1,6 @@
 import { KubesentryError } from '../api/errors.ts';
 import { findHierarchies } from './cgroup-tree.ts';
+import { stderrLog } from './log.ts';
 import { reasonOf, Sensor } from './sensor.ts';
 import type { AgentOptions } from './start.ts';
 
@@ -31,7 +32,7 @@ export function checkNode(
   );
   let sensor: Sensor;
   try {
-    sensor = Sensor.load({ hierarchies });
+    sensor = Sensor.load({ hierarchies, log: stderrLog('error') });
   } catch (error) {
     if (!(error instanceof KubesentryError)) throw error;
     print(`no   sensor      ${error.code}: ${error.message} ${error.remedy}`);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { AgentStats } from './start.ts';
+import type { AgentStats } from './agent.ts';
 
 /** Prometheus text over what the agent counts anyway; read when it is scraped. */
 export function agentMetrics(stats: () => AgentStats): Registry {
@@ -39,6 +39,7 @@ export function agentMetrics(stats: () => AgentStats): Registry {
       for (const [type, count] of Object.entries(stats().sensor.dropped)) this.inc({ type }, count);
     },
   });
+  counter('events_failed_total', 'Events that could not be handled.', (now) => now.sensor.failed);
   counter('executions_total', 'Programs that were started in the watched cgroups.', (now) => now.executions);
   counter('signals_total', 'Suspicious facts, before they were added up.', (now) => now.correlator.signals);
   counter('detections_total', 'Detections that were opened.', (now) => now.correlator.detections);

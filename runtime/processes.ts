@@ -126,6 +126,13 @@ export class Processes {
     });
   }
 
+  /** The one of these that used most CPU time in its life: in a container that mines, that is soon the miner. */
+  busiest(pids: readonly number[]): Process | undefined {
+    const used = pids.map((pid) => ({ pid, cpu: this.#proc.stat(pid)?.cpu ?? -1 }));
+    const [first] = used.toSorted((a, b) => b.cpu - a.cpu);
+    return first && this.living(first.pid);
+  }
+
   /** Parent first, up to the first process of the container; for processes of the node up to init. */
   ancestors(process: Process): Ancestor[] {
     return lineage(process).map(({ pid, image }) => ({

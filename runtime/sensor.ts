@@ -4,11 +4,13 @@ import { KubesentryError } from '../api/errors.ts';
 import { EventView, eachEvent, eachRecord } from '../bpf/event-view.ts';
 import { type FamilyState, Programs } from '../bpf/programs.ts';
 import type { Hierarchies } from './cgroup-tree.ts';
+import type { Log } from './log.ts';
 
 export interface SensorOptions {
   hierarchies: Hierarchies;
   /** Of the ring, a power of two; 8 MiB unless given. */
   ringBytes?: number | undefined;
+  log: Pick<Log, 'error'>;
 }
 
 export interface SensorStats {
@@ -16,6 +18,8 @@ export interface SensorStats {
   events: number;
   /** Events that the kernel could not hand up because the ring was full, by type. */
   dropped: Record<string, number>;
+  /** Events that could not be handled because of a mistake of ours, which is in the log. */
+  failed: number;
 }
 
 /** Without these nobody knows who did anything. */
@@ -29,15 +33,18 @@ const SLAB_BYTES = 512 * 1024;
  */
 export class Sensor {
   readonly programs: Programs;
-  readonly #ring: { current: RingBuffer | undefined } = { current: undefined };
+  #ring: RingBuffer | undefined;
+  readonly #log: Pick<Log, 'error'>;
   #events = 0;
+  #failed = 0;
 
-  private constructor(programs: Programs) {
+  private constructor(programs: Programs, log: Pick<Log, 'error'>) {
     this.programs = programs;
+    this.#log = log;
   }
 
   /** Raises KERNEL_UNSUPPORTED or PRIVILEGE_MISSING, naming what is missing, when processes cannot be watched. */
-  static load({ hierarchies, ringBytes }: SensorOptions): Sensor {
+  static load({ hierarchies, ringBytes, log }: SensorOptions): Sensor {
     requireBtf();
     const programs = loadPrograms(hierarchies, ringBytes);
     const broken = programs.families.find(
@@ -47,7 +54,7 @@ export class Sensor {
       programs.close();
       throw refusalOf(broken.failed[0]?.error, `The ${broken.family} programs do not load`);
     }
-    return new Sensor(programs);
+    return new Sensor(programs, log);
   }
 
   /** What works and what does not, with the kernel's reason. */
@@ -57,26 +64,36 @@ export class Sensor {
 
   get stats(): SensorStats {
     const dropped = Object.entries(this.programs.dropped()).map(([type, count]) => [type, Number(count)]);
-    return { events: this.#events, dropped: Object.fromEntries(dropped) };
+    return { events: this.#events, dropped: Object.fromEntries(dropped), failed: this.#failed };
   }
 
-  /** Hands every event to `visit`, and calls `settled` after each batch. */
+  /** Hands every event to `visit` from now on. */
   start(visit: (event: EventView) => void): void {
     const slab = Buffer.alloc(SLAB_BYTES);
     const view = new EventView(slab);
-    this.#ring.current = this.programs.openRing(slab, (count, bytes) => {
+    this.#ring = this.programs.openRing(slab, (count, bytes) => {
       this.#events += count;
-      eachEvent(view, bytes, visit);
+      eachEvent(view, bytes, (event) => this.#hand(event, visit));
     });
   }
 
   /** Hands what existed before us to `visit`. */
   snapshot(what: 'processes' | 'sockets', visit: (event: EventView) => void): void {
-    eachRecord(this.programs.snapshot(what), visit);
+    eachRecord(this.programs.snapshot(what), (event) => this.#hand(event, visit));
+  }
+
+  /** One event that cannot be handled must not take the others with it. */
+  #hand(event: EventView, visit: (event: EventView) => void): void {
+    try {
+      visit(event);
+    } catch (error) {
+      this.#failed++;
+      this.#log.error({ err: error, type: event.type }, 'an event could not be handled; the next ones are');
+    }
   }
 
   close(): void {
-    this.#ring.current?.close();
+    this.#ring?.close();
     this.programs.close();
   }
 }

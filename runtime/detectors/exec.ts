@@ -35,14 +35,14 @@ export class ExecDetector {
     return origin === undefined ? findings : [...findings, origin];
   }
 
-  judgeHash(sha256: string): Finding[] {
-    if (!this.#indicators.hashes.has(sha256)) return [];
-    return [finding('miner-hash', 'sha256', 'Its binary is that of a known miner.', sha256)];
-  }
-
-  #judgeNames({ exe, filename, comm, argv }: Image): Finding[] {
+  #judgeNames({ exe, filename, comm, argv, flags }: Image): Finding[] {
     const options = { indicators: this.#indicators };
     const { findings } = judgeProcess({ exe: nameInMemory(exe) ?? exe, comm, argv }, options);
+    if (flags & EXEC_FLAG.argsTruncated) {
+      const message =
+        'It had more arguments than the kernel hands up and ended before the rest could be read.';
+      findings.push(finding('analysis-limit', 'argv', message));
+    }
     if (baseOf(filename) === baseOf(exe)) return findings;
     // The name of a script or a symbolic link is not that of the binary.
     const named = judgeProcess({ exe: filename, argv: [] }, options).findings;

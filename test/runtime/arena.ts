@@ -17,7 +17,7 @@ export function whyNoKernel(): string | undefined {
   try {
     const hierarchies = findHierarchies('/proc');
     if (!hierarchies.v2) return report('cgroup v2 is not mounted');
-    Sensor.load({ hierarchies }).close();
+    Sensor.load({ hierarchies, log: stderrLog('error') }).close();
     return undefined;
   } catch (error) {
     if (error instanceof KubesentryError) return report(`${error.code}: ${error.message}`);

@@ -70,9 +70,9 @@ describe.skipIf(reason)(`detection on this kernel${reason ? ` (${reason})` : ''}
   });
 
   it('reads arguments behind any padding', async () => {
-    const worker = arena.standIn('worker');
+    const worker = arena.standIn('worker', '/bin/bash');
     const padding = Array.from({ length: 3000 }, (_, index) => `--label=${index}`);
-    arena.start([worker, '3', ...padding, '--url=stratum+tcp://pool.example:3333']);
+    arena.start([worker, '-c', 'sleep 1; true', ...padding, '--url=stratum+tcp://pool.example:3333']);
     const { process, evidence } = await arena.detected(({ process }) => process.exe === worker);
     expect(JSON.stringify(evidence.findings)).toContain('stratum-url');
     expect(process.argv).toHaveLength(256);

@@ -1,0 +1,100 @@
+import type { Action } from '../api/detection.ts';
+import type { Finding } from '../api/finding.ts';
+import type { Binaries } from './binary.ts';
+import { HOST } from './containers.ts';
+import type { Correlator } from './correlator.ts';
+import type { Enforcer } from './enforce.ts';
+import type { Image } from './image.ts';
+import { type Process, ticksOf } from './processes.ts';
+import { finding, type Signal } from './signal.ts';
+
+export interface SuspicionsOptions {
+  binaries: Binaries;
+  enforcer: Pick<Enforcer, 'mustDie' | 'kill'>;
+  correlator: Pick<Correlator, 'add' | 'identify'>;
+  hashes: ReadonlySet<string>;
+}
+
+/** A signal waits so long for the hash of its binary, milliseconds; when it takes longer, the hash follows later. */
+const HASH_MS = 100;
+const NEIGHBOURS = 4;
+
+/** What detectors found, on its way: the binary is hashed, the process is killed where that is wanted, and it is reported. */
+export class Suspicions {
+  readonly #options: SuspicionsOptions;
+  #hashes: ReadonlySet<string>;
+  /** What was hashed for the sake of the list alone. */
+  #compared = new WeakSet<Image>();
+  readonly #underWay = new Set<Promise<void>>();
+
+  constructor(options: SuspicionsOptions) {
+    this.#options = options;
+    this.#hashes = options.hashes;
+  }
+
+  /** SHA-256 of miners, from now on. */
+  set hashes(hashes: ReadonlySet<string>) {
+    this.#hashes = hashes;
+    this.#compared = new WeakSet();
+  }
+
+  /** Without findings it is about the hash alone, which is compared once for every program of a container. */
+  add(signal: Omit<Signal, 'sha256'>): void {
+    const { image, container } = signal.process;
+    const isToCompare = container !== HOST && this.#hashes.size > 0 && !this.#compared.has(image);
+    if (signal.findings.length === 0 && !isToCompare) return;
+    this.#compared.add(image);
+    const work = this.#settle(signal);
+    this.#underWay.add(work);
+    void work.finally(() => this.#underWay.delete(work));
+  }
+
+  /** Waits for what is still being hashed. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#underWay);
+  }
+
+  async #settle(signal: Omit<Signal, 'sha256'>): Promise<void> {
+    const { process } = signal;
+    const hash = this.#options.binaries.sha256(placeOf(process));
+    // Once killed, the binary cannot be read any more: it is hashed first, within bounds.
+    const sha256 = await Promise.race([hash, timeout(HASH_MS)]);
+    if (sha256 !== undefined) {
+      this.#act({ ...signal, findings: [...signal.findings, ...this.#compare(sha256)], sha256 });
+      return;
+    }
+    this.#act(signal);
+    const late = await hash;
+    if (late === null) return;
+    this.#options.correlator.identify(process, late, Date.now());
+    this.#act({ ...signal, findings: this.#compare(late), action: 'none', evidence: {}, sha256: late });
+  }
+
+  #act(signal: Signal): void {
+    const { enforcer, correlator } = this.#options;
+    const { process, findings } = signal;
+    const isAlive = signal.action !== 'killed';
+    const action: Action =
+      isAlive && enforcer.mustDie(process, findings) && enforcer.kill(process) ? 'killed' : signal.action;
+    correlator.add({ ...signal, action });
+  }
+
+  #compare(sha256: string | null): Finding[] {
+    if (sha256 === null || !this.#hashes.has(sha256)) return [];
+    return [finding('miner-hash', 'sha256', 'Its binary is that of a known miner.', sha256)];
+  }
+}
+
+/** Whoever started a process may see its file at the same path, also from outside the container. */
+function placeOf(process: Process) {
+  const { exe, inode, device } = process.image;
+  const neighbours: number[] = [];
+  for (let next = process.parent; next && neighbours.length < NEIGHBOURS; next = next.parent) {
+    neighbours.push(next.pid);
+  }
+  return { pid: process.pid, start: ticksOf(process.start), exe, inode, device, neighbours };
+}
+
+function timeout(ms: number): Promise<undefined> {
+  return new Promise((resolve) => setTimeout(resolve, ms, undefined).unref());
+}
