@@ -146,6 +146,9 @@ function shareMaps(maps: Map<SharedMap, BpfMap>, file: string, ringBytes: number
   for (const name of SHARED) maps.set(name, object.map(name));
 }
 
+/** How often a load is repeated that a signal interrupted (the verifier then says EAGAIN). */
+const INTERRUPTIONS = 20;
+
 /**
  * Loads as much of a family as the kernel takes. libbpf loads an object whole or not at all and says in its log which
  * program failed, so that each try leaves that one out.
@@ -157,7 +160,7 @@ function loadFamily(
   state: FamilyState,
 ): BpfObject | undefined {
   const refused = new Set<string>();
-  for (;;) {
+  for (let interruptions = 0; ; ) {
     const object = BpfObject.open(file);
     const wanted = [...object.programs.values()].filter(({ name }) => !refused.has(name));
     try {
@@ -173,6 +176,7 @@ function loadFamily(
     } catch (error) {
       object.close();
       if (!(error instanceof BpfError)) throw error;
+      if (error.code === 'EAGAIN' && interruptions++ < INTERRUPTIONS) continue;
       const culprit = wanted.find(({ name }) => error.log.includes(`prog '${name}'`))?.name;
       const failing = culprit ? [culprit] : wanted.map(({ name }) => name);
       for (const program of failing) {
