@@ -3,10 +3,8 @@ import { SYSTEM_NAMESPACE } from '../api/names.ts';
 import { loadIndicators } from '../detection/load.ts';
 import { connectCluster } from '../kube/http/connect.ts';
 import { certificateFromFolder, certificateFromSecret } from './certificate-sources.ts';
-import type { ServingCertificate } from './certificates.ts';
 import { stdoutLog } from './log.ts';
 import { parseWebhookArguments, WEBHOOK_HELP, type WebhookArguments } from './options.ts';
-import { publishCa } from './published-ca.ts';
 import { startWebhook } from './start.ts';
 
 /** `kubesentry webhook`. Resolves to the exit code; `argv` is what stands behind `webhook`. */
@@ -45,15 +43,8 @@ async function run(args: WebhookArguments): Promise<number> {
     register: args.register ? addressOf(args) : undefined,
     timeouts: { drain: args.drainSeconds * 1000 },
   });
-  const publish = ({ caBundle }: ServingCertificate) =>
-    publishCa(cluster, caBundle).catch((error: unknown) => {
-      log.error({ err: error }, 'the CA could not be published to the agents');
-    });
-  await publish(certificates.current);
-  const unlisten = certificates.onChange(publish);
   const signal = await asked;
   log.info({ signal }, 'drains and stops');
-  unlisten();
   await webhook.close();
   certificates.close();
   return 0;

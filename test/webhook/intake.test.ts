@@ -1,0 +1,156 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { KubesentryError } from '../../api/errors.ts';
+import type { KubeObject } from '../../api/object.ts';
+import { KIND } from '../../kube/kind.ts';
+import { MemoryCluster } from '../../kube/memory/cluster.ts';
+import { detectionIn, idOf, report } from './detections.ts';
+import { agentToken, openScene, podOf, post, type Scene } from './harness.ts';
+
+let scene: Scene;
+let pod: KubeObject;
+beforeEach(async () => {
+  scene = await openScene();
+  pod = await scene.as('alice').create(KIND.Pod, {
+    ...podOf('web', 'shop'),
+    metadata: {
+      name: 'web',
+      namespace: 'shop',
+      labels: { 'pod-template-hash': 'abc12' },
+      ownerReferences: [
+        { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web-abc12', uid: 'u', controller: true },
+      ],
+    },
+    spec: { nodeName: 'node-1', containers: [{ name: 'main', image: 'registry.example.com/web:1' }] },
+  });
+});
+afterEach(() => scene[Symbol.asyncDispose]());
+
+const incidents = async () => (await scene.cluster.list(KIND.Incident)).items;
+
+describe('a detection', () => {
+  it('is kept with what the cluster knows of its pod before it is acknowledged', async () => {
+    const detection = detectionIn(pod, { confidence: 0.6 });
+    const { json } = await report(scene, 'node-1', [detection]);
+    expect(json).toEqual({ acknowledged: [detection.id], rejected: [] });
+    const [incident] = await incidents();
+    expect(incident?.spec).toEqual({ namespace: 'shop', workload: { kind: 'Deployment', name: 'web' } });
+    expect(incident?.status).toMatchObject({
+      phase: 'Detected',
+      confidence: 0.6,
+      nodes: ['node-1'],
+      pods: ['shop/web'],
+    });
+    expect(incident?.status?.detections[0]?.container).toMatchObject({
+      namespace: 'shop',
+      pod: 'web',
+      name: 'main',
+      image: 'registry.example.com/web:1',
+      workload: { kind: 'Deployment', name: 'web' },
+    });
+  });
+
+  it('that comes twice changes nothing', async () => {
+    const detection = detectionIn(pod, { confidence: 0.6 });
+    await report(scene, 'node-1', [detection]);
+    const [before] = await incidents();
+    const { json } = await report(scene, 'node-1', [detection, detection]);
+    expect(json.acknowledged).toEqual([detection.id]);
+    expect(await incidents()).toEqual([before]);
+  });
+
+  it('of a pod on another node is refused for good', async () => {
+    const detection = detectionIn(pod);
+    const { status, json } = await report(scene, 'node-2', [detection]);
+    expect(status).toBe(200);
+    expect(json.rejected).toMatchObject([{ id: detection.id, code: 'NOT_YOUR_NODE' }]);
+    expect(await incidents()).toEqual([]);
+  });
+
+  it('that is malformed does not cost the others', async () => {
+    const good = detectionIn(pod, { confidence: 0.5 });
+    const bad = { ...good, id: idOf('bad'), confidence: 'very' };
+    const { json } = await report(scene, 'node-1', [bad, good, 7, null]);
+    expect(json.acknowledged).toEqual([good.id]);
+    expect(json.rejected).toMatchObject([
+      { id: bad.id, code: 'BODY_INVALID', message: expect.stringContaining('confidence') },
+      { id: '', code: 'BODY_INVALID' },
+      { id: '', code: 'BODY_INVALID' },
+    ]);
+  });
+
+  it('of a process of the node itself is about the node', async () => {
+    await report(scene, 'node-1', [detectionIn(undefined, { id: idOf('host') })]);
+    const [incident] = await incidents();
+    expect(incident?.spec).toEqual({ namespace: '', workload: { kind: 'Node', name: 'node-1' } });
+    expect((await scene.cluster.list(KIND.Quarantine)).items).toEqual([]);
+  });
+
+  it('is not acknowledged while the API server does not take it, and is asked for again', async () => {
+    await using broken = await openScene();
+    const target = await broken.cluster.create(KIND.Pod, { ...podOf('web', 'shop'), spec: pod.spec });
+    const original = MemoryCluster.prototype.create;
+    MemoryCluster.prototype.create = async function (kind, ...rest) {
+      if (kind.kind === 'Incident') throw new KubesentryError('KUBE_UNREACHABLE', 'etcd is away');
+      return original.call(this, kind, ...rest) as never;
+    };
+    try {
+      const { status, json, headers } = await report(broken, 'node-1', [detectionIn(target)]);
+      expect([status, json.code, headers['retry-after']]).toEqual([503, 'KUBE_UNREACHABLE', '2']);
+    } finally {
+      MemoryCluster.prototype.create = original;
+    }
+    const { json } = await report(broken, 'node-1', [detectionIn(target)]);
+    expect(json.acknowledged).toHaveLength(1);
+  });
+});
+
+describe('a report', () => {
+  it.each([
+    ['is not JSON', 'x', 400, 'BODY_NOT_JSON'],
+    [
+      'has another kind',
+      { apiVersion: 'kubesentry.io/v1alpha1', kind: 'X', node: 'node-1', detections: [] },
+      422,
+      'BODY_INVALID',
+    ],
+    [
+      'holds too many',
+      {
+        apiVersion: 'kubesentry.io/v1alpha1',
+        kind: 'DetectionReport',
+        node: 'node-1',
+        detections: Array(501).fill({}),
+      },
+      422,
+      'BODY_INVALID',
+    ],
+    ['is too large', Buffer.alloc(9 * 1024 * 1024, ' '), 413, 'BODY_TOO_LARGE'],
+    ['nests too deep', '['.repeat(1000), 400, 'BODY_TOO_DEEP'],
+  ])('that %s is refused with the reason', async (_, body, status, code) => {
+    const headers = { authorization: `Bearer ${await agentToken(scene.cluster, 'node-1')}` };
+    const answer = await post(scene.webhook, '/v1/detections', body, { headers });
+    expect([answer.status, answer.json.code]).toEqual([status, code]);
+  });
+
+  it('that comes with many others at once is taken or answered with 429 and when to come again, and nothing is lost', async () => {
+    const token = `Bearer ${await agentToken(scene.cluster, 'node-1')}`;
+    const all = Array.from({ length: 120 }, (_, index) =>
+      detectionIn(pod, {
+        id: idOf(`${index}`),
+        confidence: 0.5,
+        process: { ...detectionIn(pod).process, pid: index },
+      }),
+    );
+    const answers = await Promise.all(all.map((detection) => report(scene, 'node-1', [detection], token)));
+    const turnedAway = answers.filter(({ status }) => status === 429);
+    for (const { headers, json } of turnedAway) {
+      expect([headers['retry-after'], json.code]).toEqual(['2', 'OVERLOADED']);
+    }
+    expect(turnedAway.length).toBeGreaterThan(0);
+    const acknowledged = answers.flatMap(({ json }) => json.acknowledged ?? []);
+    const [incident] = await incidents();
+    const { detections = [], omitted } = incident?.status ?? {};
+    expect(detections.length + (omitted?.detections ?? 0)).toBe(acknowledged.length);
+    expect(acknowledged.length + turnedAway.length).toBe(all.length);
+  });
+});
