@@ -72,20 +72,20 @@ export class DaemonSetController {
       await this.#cluster.create(KIND.Pod, podOf(set, node));
       this.#failures.delete(slot);
       // The store hears of the new pod in a moment; until then the slot counts as busy.
-      this.#later(RETRY_MS.first, () => this.#busy.delete(slot));
+      this.#later(RETRY_MS.first, () => this.#look(set, node, slot));
     } catch (error) {
       await this.#report(set, error);
       const failures = (this.#failures.get(slot) ?? 0) + 1;
       this.#failures.set(slot, failures);
-      this.#later(Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** failures), () => {
-        this.#busy.delete(slot);
-        const current = this.#sets.store.get({
-          name: set.metadata.name as string,
-          namespace: set.metadata.namespace,
-        });
-        if (current) void this.#ensurePod(current as DaemonSet, node);
-      });
+      this.#later(Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** failures), () => this.#look(set, node, slot));
     }
+  }
+
+  /** Again: the pod may have been refused, or have gone while the slot was busy. */
+  #look({ metadata }: DaemonSet, node: string, slot: string): void {
+    this.#busy.delete(slot);
+    const current = this.#sets.store.get({ name: metadata.name as string, namespace: metadata.namespace });
+    if (current) void this.#ensurePod(current as DaemonSet, node);
   }
 
   async #report(set: DaemonSet, error: unknown): Promise<void> {
