@@ -29,7 +29,7 @@ export class Scope {
 
   has(event: EventView): boolean {
     if (this.path === undefined || this.path === '/') return true;
-    const id = event.cgroupId;
+    const id = this.#tree?.hierarchy.id === 0 ? event.cgroupId : event.cgroupV1Id;
     const known = this.#known.get(id);
     if (known !== undefined) return known;
     const path = this.#tree?.path(id);

@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { Value } from 'typebox/value';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Detection } from '../../api/detection.ts';
+import { findHierarchies } from '../../runtime/cgroup-tree.ts';
+import { readCpu } from '../../runtime/cpu-accounting.ts';
 import { Arena, whyNoKernel } from './arena.ts';
 
 const reason = whyNoKernel();
@@ -148,6 +150,15 @@ describe.skipIf(reason)(`detection on this kernel${reason ? ` (${reason})` : ''}
       destinations: [{ address: '127.0.0.1', port }],
     });
     expect(JSON.stringify(arena.detections)).not.toContain('chatty');
+  });
+
+  it('accounts CPU time to a cgroup', async () => {
+    const { cpu } = findHierarchies('/proc');
+    const before = readCpu(cpu, arena.path, 0);
+    await arena.run(['/bin/bash', '-c', 'for ((i = 0; i < 200000; i++)); do :; done']);
+    const after = readCpu(cpu, arena.path, 0);
+    expect((after?.usage ?? 0) - (before?.usage ?? 0)).toBeGreaterThan(50_000);
+    expect(after?.allowed).toBeGreaterThan(0);
   });
 
   it('says nothing about ordinary work', async () => {
