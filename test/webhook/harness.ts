@@ -208,12 +208,12 @@ export const MINER = {
   command: ['xmrig', '-o', 'stratum+tcp://pool.supportxmr.com:3333', '--coin', 'monero'],
 };
 
-/** The message of whoever refused; fails when it was admitted. */
+/** The message of whoever refused, in one line; fails when it was admitted. */
 export async function refusal(act: Promise<unknown>): Promise<string> {
   try {
     await act;
   } catch (error) {
-    return (error as Error).message;
+    return (error as Error).message.replace(/\s+/g, ' ');
   }
   throw new Error('it was admitted');
 }

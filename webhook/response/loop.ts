@@ -1,4 +1,5 @@
 import type { Incident } from '../../api/incident.ts';
+import { Limiter } from '../limiter.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ClusterView } from '../view.ts';
@@ -23,6 +24,8 @@ export class ResponseLoop {
   readonly #options: ResponseLoopOptions;
   readonly #unlisten: () => void;
   readonly #timer: NodeJS.Timeout;
+  /** What is done at once and what the loop does must not get into each other's way. */
+  readonly #turn = new Limiter(1);
   #leads = false;
   #wanted = false;
   #running: Promise<void> | undefined;
@@ -91,7 +94,7 @@ export class ResponseLoop {
     const { log, metrics } = this.#options;
     const about = describe(step);
     try {
-      await perform(step, this.#options);
+      await this.#turn.run(() => perform(step, this.#options));
       log.info(about, 'response');
     } catch (error) {
       metrics.responseFailures.inc();

@@ -1,0 +1,115 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../api/object.ts';
+import { KIND } from '../../kube/kind.ts';
+import type { DaemonSetController } from '../../kube/memory/daemon-set-controller.ts';
+import { COLLECTOR, mineIn, runDaemonSet } from './attack.ts';
+import { detectionIn, report } from './detections.ts';
+import { eventually, openScene, podOf, refusal, type Scene, userOf, workloadOf } from './harness.ts';
+
+let scene: Scene;
+let pod: KubeObject;
+let controller: DaemonSetController;
+beforeEach(async () => {
+  scene = await openScene();
+  ({ pod, controller } = await runDaemonSet(scene));
+});
+afterEach(async () => {
+  await controller.stop();
+  await scene[Symbol.asyncDispose]();
+});
+
+const facets = (bans: readonly { facet: string }[]) => bans.map(({ facet }) => facet).sort();
+
+describe('the bans of an incident', () => {
+  it('refuse the same containers under another kind, name and namespace', async () => {
+    const quarantine = await mineIn(scene, pod);
+    expect(facets(quarantine.spec.bans)).toEqual(['binary', 'owner', 'pool', 'template']);
+    const copy = workloadOf('Deployment', 'ledger-sync', 'billing', { ...COLLECTOR, name: 'other' });
+    const message = await refusal(scene.as('alice').create(KIND.Deployment, copy));
+    expect(message).toContain('Deployment billing/ledger-sync is refused: its image, command and arguments');
+    expect(message).toContain(quarantine.metadata.name);
+    await scene.as('breakGlass').create(KIND.Deployment, copy);
+  });
+
+  it('refuse the pool of the attack in anything', async () => {
+    await mineIn(scene, pod);
+    const other = podOf('x', 'billing', { image: 'tool:1', args: ['-o', '203.0.113.9:3333', '--quiet'] });
+    const named = podOf('y', 'billing', { args: ['stratum+tcp://203.0.113.9:3333'] });
+    expect(await refusal(scene.as('alice').create(KIND.Pod, named))).toContain('ban-pool');
+    void other;
+  });
+
+  it('do not name a template or an image that another workload uses', async () => {
+    await scene.as('alice').create(KIND.Pod, podOf('same', 'billing', COLLECTOR));
+    const quarantine = await mineIn(scene, pod);
+    expect(facets(quarantine.spec.bans)).not.toContain('template');
+    await scene.as('alice').create(KIND.Pod, podOf('same-again', 'billing', COLLECTOR));
+  });
+
+  it('do not name an image without command and arguments, which says nothing about an attack', async () => {
+    const plain = await scene.cluster.create(KIND.Pod, {
+      ...podOf('redis', 'billing'),
+      spec: { nodeName: 'node-1', containers: [{ name: 'redis', image: 'redis:7' }] },
+    });
+    const quarantine = await mineIn(scene, plain);
+    expect(facets(quarantine.spec.bans)).toEqual(['binary', 'owner', 'pool']);
+    await scene.as('alice').create(KIND.Pod, podOf('redis', 'shop', { image: 'redis:7' }));
+  });
+
+  it('name the binary only when the attacker brought it along', async () => {
+    const evidence = { findings: [{ rule: 'pool-protocol' }] };
+    await report(scene, 'node-1', [detectionIn(pod, { evidence })]);
+    const quarantine = await eventually(
+      async () => (await scene.cluster.list(KIND.Quarantine)).items[0],
+      'a quarantine',
+    );
+    expect(facets(quarantine.spec.bans)).toEqual(['owner', 'template']);
+  });
+
+  it('grow with what is learned later', async () => {
+    const quarantine = await mineIn(scene, pod);
+    const destinations = [{ address: '203.0.113.10', port: 14444 }];
+    await report(scene, 'node-1', [
+      detectionIn(pod, { id: 'f'.repeat(32), evidence: { protocol: 'stratum', destinations } }),
+    ]);
+    await eventually(async () => {
+      const grown = await scene.cluster.get(KIND.Quarantine, { name: quarantine.metadata.name as string });
+      return grown?.spec.bans.find(({ value }) => value === '203.0.113.10:14444');
+    }, 'the new pool');
+  });
+});
+
+describe('a workload in a namespace that the cluster lives on', () => {
+  it('is contained alone', async () => {
+    await controller.stop();
+    ({ pod, controller } = await runDaemonSet(scene, 'kube-system'));
+    const quarantine = await mineIn(scene, pod);
+    expect(quarantine.spec.workload).toEqual({ kind: 'DaemonSet', name: 'collector' });
+    const namespace = await scene.cluster.get(KIND.Namespace, { name: 'kube-system' });
+    expect(namespace?.metadata.labels).not.toHaveProperty(['kubesentry.io/quarantine']);
+    const key = { name: pod.metadata.name as string, namespace: 'kube-system' };
+    expect(await refusal(scene.as('alice').connect(key, 'exec', { command: ['sh'] }))).toContain(
+      'DaemonSet kube-system/collector is in quarantine',
+    );
+    await scene.cluster.as(userOf('alice')).create(KIND.Pod, podOf('dns', 'kube-system'));
+  });
+});
+
+describe('a detection that only a node vouches for', () => {
+  it('contains nothing: one broken node must not have every namespace contained', async () => {
+    const detection = detectionIn(pod);
+    const claimed = { ...detection.container, podUid: 'unknown', namespace: 'billing', pod: 'ledger' };
+    const { json } = await report(scene, 'node-2', [{ ...detection, container: claimed }]);
+    expect(json.acknowledged).toHaveLength(1);
+    const incident = await eventually(
+      async () => (await scene.cluster.list(KIND.Incident)).items[0],
+      'an incident',
+    );
+    expect(incident.status?.phase).toBe('Confirmed');
+    // Whatever would contain it has run when this is contained.
+    await mineIn(scene, pod);
+    expect((await scene.cluster.list(KIND.Quarantine)).items.map(({ spec }) => spec.namespace)).toEqual([
+      'shop',
+    ]);
+  });
+});
