@@ -5,11 +5,14 @@ import { CONTAINED } from './resources.ts';
 
 const NAME = 'kubesentry-quarantine';
 
+/** Absent, not empty, for the object itself. */
+const SUBRESOURCE = "request.?subResource.orValue('')";
+
 /** As runs-code.ts decides: tokens for the kubelet, scaling down, and updates that leave what runs as it is. */
 const IS_HARMLESS = [
-  "(request.subResource == 'token' && 'system:nodes' in request.userInfo.groups)",
-  "(request.subResource == 'scale' && object.spec.replicas <= oldObject.spec.replicas)",
-  "(request.operation == 'UPDATE' && request.subResource == '' && object.spec == oldObject.spec" +
+  `(${SUBRESOURCE} == 'token' && 'system:nodes' in request.userInfo.groups)`,
+  `(${SUBRESOURCE} == 'scale' && object.spec.replicas <= oldObject.spec.replicas)`,
+  `(request.operation == 'UPDATE' && ${SUBRESOURCE} == '' && object.spec == oldObject.spec` +
     ' && object.metadata.?labels.orValue({}) == oldObject.metadata.?labels.orValue({})' +
     ' && object.metadata.?annotations.orValue({}) == oldObject.metadata.?annotations.orValue({}))',
 ].join(' || ');

@@ -1,6 +1,7 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { ensurePackages } from '../../build/debian-packages.mjs';
 import { type AuditBackend, auditFlags } from './audit.ts';
 import {
@@ -76,7 +77,7 @@ export interface RunningCluster {
   readonly kubeconfig: string;
   /** Words before a command that is to reach pods, services and the API server; none without a node. */
   readonly enter: readonly string[];
-  kubectl(args: string[], input?: string): KubectlResult;
+  kubectl(args: string[], input?: string): Promise<KubectlResult>;
   /** Loads a docker-archive or OCI archive into the node. */
   loadImage(file: string): void;
   stop(): Promise<void>;
@@ -224,14 +225,26 @@ export async function stopCluster(name: string): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
 }
 
-function kubectl(words: string[], kubeconfig: string, args: string[], input?: string): KubectlResult {
-  const [command, ...first] = words as [string, ...string[]];
-  const { status, stdout, stderr } = spawnSync(command, [...first, '--kubeconfig', kubeconfig, ...args], {
-    input,
-    encoding: 'utf8',
-    maxBuffer: 64 * 1024 * 1024,
-  });
-  return { status: status ?? 1, stdout, stderr };
+/** Not synchronous: the API server may be asking a webhook in this very process. */
+async function kubectl(
+  words: string[],
+  kubeconfig: string,
+  args: string[],
+  input: string | undefined,
+): Promise<KubectlResult> {
+  const [command = '', ...first] = words;
+  const child = spawn(command, [...first, '--kubeconfig', kubeconfig, ...args]);
+  child.stdin.on('error', () => {}); // it may end without reading all of its input; the status tells
+  child.stdin.end(input);
+  const [stdout, stderr, status] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    new Promise<number>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', (code) => resolve(code ?? 1));
+    }),
+  ]);
+  return { status, stdout, stderr };
 }
 
 /** The command line that runs kubectl as the administrator of a cluster that is up. */

@@ -10,8 +10,8 @@ describe.skipIf(clusterTests.skip)('a control plane of our own', () => {
   });
   afterAll(() => cluster?.stop());
 
-  test('kubectl reaches it as administrator', () => {
-    const { status, stdout } = cluster.kubectl([
+  test('kubectl reaches it as administrator', async () => {
+    const { status, stdout } = await cluster.kubectl([
       'auth',
       'whoami',
       '-o',
@@ -22,9 +22,9 @@ describe.skipIf(clusterTests.skip)('a control plane of our own', () => {
   });
 
   test('its controllers work: a Deployment becomes a ReplicaSet becomes a Pod', async () => {
-    expect(cluster.kubectl(['create', 'deployment', 'web', '--image=nginx']).status).toBe(0);
+    expect((await cluster.kubectl(['create', 'deployment', 'web', '--image=nginx'])).status).toBe(0);
     await expect
-      .poll(() => cluster.kubectl(['get', 'pods', '-l', 'app=web', '-o', 'name']).stdout, {
+      .poll(async () => (await cluster.kubectl(['get', 'pods', '-l', 'app=web', '-o', 'name'])).stdout, {
         timeout: 15_000,
         interval: 100,
       })
@@ -41,6 +41,6 @@ describe.skipIf(clusterTests.skip)('a control plane of our own', () => {
     await cluster.stop();
     await cluster.stop();
     expect(clusterAvailable()).toEqual({ available: true });
-    expect(cluster.kubectl(['get', '--raw', '/readyz']).status).not.toBe(0);
+    expect((await cluster.kubectl(['get', '--raw', '/readyz'])).status).not.toBe(0);
   });
 });

@@ -50,32 +50,33 @@ describe.skipIf(clusterTests.skipWithNode)('a cluster with a real node', () => {
   });
   afterAll(() => stopCluster(NAME));
 
-  function apply(...objects: object[]): void {
+  async function apply(...objects: object[]): Promise<void> {
     const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
-    expect(cluster.kubectl(['apply', '-f', '-'], list)).toMatchObject({ status: 0, stderr: '' });
+    expect(await cluster.kubectl(['apply', '-f', '-'], list)).toMatchObject({ status: 0, stderr: '' });
   }
 
   test('pods run, log, take exec, and reach each other by service name', async () => {
     const serve = 'mkdir /www && echo found > /www/index.html && echo serving && httpd -f -p 8080 -h /www';
-    apply(pod('server', ['sh', '-c', serve], { app: 'server' }), pod('client', ['sleep', '1000']), {
+    await apply(pod('server', ['sh', '-c', serve], { app: 'server' }), pod('client', ['sleep', '1000']), {
       apiVersion: 'v1',
       kind: 'Service',
       metadata: { name: 'pages' },
       spec: { selector: { app: 'server' }, ports: [{ port: 80, targetPort: 8080 }] },
     });
     expect(
-      cluster.kubectl(['wait', '--for=condition=Ready', '--timeout=30s', 'pod/server', 'pod/client']).status,
+      (await cluster.kubectl(['wait', '--for=condition=Ready', '--timeout=30s', 'pod/server', 'pod/client']))
+        .status,
     ).toBe(0);
-    expect(cluster.kubectl(['logs', 'server']).stdout).toBe('serving\n');
+    expect((await cluster.kubectl(['logs', 'server'])).stdout).toBe('serving\n');
     // Ready says that the container runs; rules for the service and the server's socket follow in a moment.
     const fetch = ['exec', 'client', '--', 'wget', '-q', '-T', '5', '-O', '-', 'http://pages/'];
     await expect
-      .poll(() => cluster.kubectl(fetch).stdout, { timeout: 15_000, interval: 200 })
+      .poll(async () => (await cluster.kubectl(fetch)).stdout, { timeout: 15_000, interval: 200 })
       .toBe('found\n');
   });
 
-  test('a pod has its cgroup in the v2 hierarchy too, under a path that names it', () => {
-    const uid = cluster.kubectl(['get', 'pod', 'client', '-o', 'jsonpath={.metadata.uid}']).stdout;
+  test('a pod has its cgroup in the v2 hierarchy too, under a path that names it', async () => {
+    const uid = (await cluster.kubectl(['get', 'pod', 'client', '-o', 'jsonpath={.metadata.uid}'])).stdout;
     const mount = readFileSync('/proc/self/mountinfo', 'utf8')
       .split('\n')
       .find((line) => line.includes(' - cgroup2 '))

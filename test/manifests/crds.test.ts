@@ -39,15 +39,20 @@ describe.skipIf(clusterTests.skip)('on a real API server', () => {
 
   beforeAll(async () => {
     cluster = await startCluster({ name: 'crds-test' });
-    const { status, stderr } = cluster.kubectl(['apply', '--server-side', '-f', join(MANIFESTS, 'crds')]);
+    const { status, stderr } = await cluster.kubectl([
+      'apply',
+      '--server-side',
+      '-f',
+      join(MANIFESTS, 'crds'),
+    ]);
     expect(stderr).toBe('');
     expect(status).toBe(0);
   });
   afterAll(() => cluster?.stop());
 
-  test('all kinds are established', () => {
+  test('all kinds are established', async () => {
     const names = customResourceDefinitions().map(({ metadata }) => `crd/${metadata.name}`);
-    const { status, stderr } = cluster.kubectl([
+    const { status, stderr } = await cluster.kubectl([
       'wait',
       '--for=condition=Established',
       '--timeout=15s',
@@ -57,25 +62,25 @@ describe.skipIf(clusterTests.skip)('on a real API server', () => {
     expect(status).toBe(0);
   });
 
-  test('kubectl explain reads like documentation', () => {
-    const { stdout } = cluster.kubectl(['explain', 'denials.spec.findings']);
+  test('kubectl explain reads like documentation', async () => {
+    const { stdout } = await cluster.kubectl(['explain', 'denials.spec.findings']);
     expect(stdout).toContain('Weight of this evidence: 100 is conclusive alone');
   });
 
-  test('short names and columns work before there is any object', () => {
+  test('short names and columns work before there is any object', async () => {
     for (const name of ['den', 'inc', 'quar', 'sp']) {
-      expect(cluster.kubectl(['get', name, '-A']).stderr).toContain('No resources found');
+      expect((await cluster.kubectl(['get', name, '-A'])).stderr).toContain('No resources found');
     }
   });
 
-  test('a policy with a mode that does not exist is refused with the allowed ones', () => {
+  test('a policy with a mode that does not exist is refused with the allowed ones', async () => {
     const policy = {
       apiVersion: 'kubesentry.io/v1alpha1',
       kind: 'SentryPolicy',
       metadata: { name: 'p', namespace: 'default' },
       spec: { admission: { mode: 'block' } },
     };
-    const { status, stderr } = cluster.kubectl(['apply', '-f', '-'], JSON.stringify(policy));
+    const { status, stderr } = await cluster.kubectl(['apply', '-f', '-'], JSON.stringify(policy));
     expect(status).not.toBe(0);
     expect(stderr).toContain('supported values: "enforce", "warn", "audit", "off"');
   });

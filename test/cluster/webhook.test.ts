@@ -1,0 +1,258 @@
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { Agent, request } from 'undici';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { DetectionReportAnswer } from '../../api/detection.ts';
+import { SYSTEM_NAMESPACE, TOKEN_AUDIENCE } from '../../api/names.ts';
+import { loadIndicators } from '../../detection/load.ts';
+import type { HttpCluster } from '../../kube/http/cluster.ts';
+import { connectCluster } from '../../kube/http/connect.ts';
+import { KIND } from '../../kube/kind.ts';
+import { ephemeralCertificate } from '../../webhook/certificate-sources.ts';
+import { CONFIGURATION_NAME } from '../../webhook/configuration.ts';
+import { quarantinePolicy } from '../../webhook/quarantine-policy.ts';
+import { type RunningWebhook, startWebhook } from '../../webhook/start.ts';
+import { type RunningCluster, startCluster } from './cluster.ts';
+import { writeKubeconfig } from './credentials.ts';
+import { clusterTests } from './requirement.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const XMRIG = join(ROOT, 'test', 'fixtures', 'xmrig-daemonset.yaml');
+const NGINX = join(ROOT, 'test', 'fixtures', 'nginx-deployment.yaml');
+
+/** No kubelet stands behind it; the scheduler has to believe it all the same. */
+const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n1' } };
+const nodeStatus = {
+  allocatable: { cpu: '4', memory: '8Gi', pods: '110' },
+  capacity: { cpu: '4', memory: '8Gi', pods: '110' },
+  conditions: [{ type: 'Ready', status: 'True' }],
+};
+const namespace = (name: string) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+
+/** An innocent DaemonSet; `name` and nothing else differs between copies. */
+const daemonSet = (namespace: string, name: string) => ({
+  apiVersion: 'apps/v1',
+  kind: 'DaemonSet',
+  metadata: { namespace, name },
+  spec: {
+    selector: { matchLabels: { app: name } },
+    template: {
+      metadata: { labels: { app: name } },
+      spec: { containers: [{ name: 'main', image: 'registry.example.com/metrics:1', command: ['collect'] }] },
+    },
+  },
+});
+
+describe.skipIf(clusterTests.skip)('the webhook on a real control plane', () => {
+  let server: RunningCluster;
+  let admin: HttpCluster;
+  let ours: HttpCluster;
+  let webhook: RunningWebhook;
+
+  function apply(...objects: object[]) {
+    return server.kubectl(
+      ['apply', '-f', '-'],
+      JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }),
+    );
+  }
+
+  const read = async (...args: string[]) => (await server.kubectl(['get', ...args])).stdout;
+
+  beforeAll(async () => {
+    server = await startCluster({ name: 'webhook-test' });
+    admin = await connectCluster({ kubeconfig: server.kubeconfig });
+    for (const file of ['base/namespace.yaml', 'crds', 'base/webhook-rbac.yaml', 'base/agent-rbac.yaml']) {
+      expect(
+        await server.kubectl(['apply', '--server-side', '-f', join(ROOT, 'manifests', file)]),
+      ).toMatchObject({
+        status: 0,
+      });
+    }
+    expect(await apply(...quarantinePolicy(), node, namespace('shop'), namespace('billing'))).toMatchObject({
+      status: 0,
+    });
+    await admin.patch(KIND.Node, { name: 'n1' }, { status: nodeStatus }, { subresource: 'status' });
+    await server.kubectl(['wait', '--for=condition=Established', '--timeout=15s', 'crd', '--all']);
+
+    // With the rights of its manifest and no others.
+    const account = { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-webhook' };
+    const token = await admin.createToken(account, {
+      audience: 'https://kubernetes.default.svc',
+      expirationSeconds: 3600,
+    });
+    const kubeconfig = join(server.kubeconfig, '..', 'webhook.kubeconfig');
+    writeKubeconfig({
+      file: kubeconfig,
+      server: server.url,
+      caFile: join(server.kubeconfig, '..', 'apiserver', 'apiserver.crt'),
+      token,
+    });
+    ours = await connectCluster({ kubeconfig });
+    // In a cluster the manifest has made the configuration; the webhook's rights are to change this one only.
+    await admin.create(KIND.ValidatingWebhookConfiguration, {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingWebhookConfiguration',
+      metadata: { name: CONFIGURATION_NAME },
+    });
+    webhook = await startWebhook({
+      cluster: ours,
+      indicators: await loadIndicators(),
+      certificates: await ephemeralCertificate(['127.0.0.1']),
+      register: 'here',
+      log: pino({ level: 'warn' }),
+      timeouts: { drain: 0 },
+    });
+    await webhook.ready;
+    // The API server takes a moment to ask a newly registered webhook.
+    await vi.waitFor(
+      async () =>
+        expect((await server.kubectl(['apply', '--dry-run=server', '-f', XMRIG])).stderr).toContain('denied'),
+      { timeout: 15_000, interval: 200 },
+    );
+  });
+  afterAll(async () => {
+    await webhook?.close();
+    await Promise.all([admin, ours].map((cluster) => cluster?.close()));
+    await server?.stop();
+  });
+
+  test('kubectl apply of an xmrig DaemonSet is refused with reasons and the id of a record', async () => {
+    const { status, stderr } = await server.kubectl(['apply', '-f', XMRIG]);
+    expect(status).not.toBe(0);
+    expect(stderr).toMatch(/it looks like a cryptominer/);
+    const id = /Record (d-[0-9a-f]+)/.exec(stderr)?.[1] as string;
+    await webhook.denialsKept();
+    expect(await read('denials', '-A', '--no-headers')).toContain(id);
+    expect((await server.kubectl(['describe', 'denial', id, '-n', 'default'])).stdout).toContain(
+      'stratum-url',
+    );
+  });
+
+  test('nginx goes through', async () => {
+    expect(await server.kubectl(['apply', '-f', NGINX])).toMatchObject({ status: 0 });
+  });
+
+  test('a detection of sufficient confidence contains the namespace, and the real controller cannot respawn', async () => {
+    expect(await apply(daemonSet('shop', 'metrics'))).toMatchObject({ status: 0 });
+    const bound = async () =>
+      (
+        await admin.list(KIND.Pod, {
+          namespace: 'shop',
+          labelSelector: 'app=metrics',
+          fieldSelector: 'spec.nodeName=n1',
+        })
+      ).items[0];
+    await expect.poll(bound, { timeout: 15_000 }).toBeDefined();
+    const { name = '', uid = '' } = (await bound())?.metadata ?? {};
+
+    const reported = performance.now();
+    const answer = await report(uid, name);
+    expect(answer.rejected).toEqual([]);
+    expect(answer.acknowledged).toHaveLength(1);
+    await expect
+      .poll(async () => (await apply(daemonSet('shop', 'another'))).stderr, { timeout: 5_000, interval: 20 })
+      .toContain('quarantine');
+    console.log(`report to refusal through kubectl: ${Math.round(performance.now() - reported)} ms`);
+
+    await expect
+      .poll(() => read('quarantine', '-o', 'jsonpath={.items[*].status.phase}'), { timeout: 5_000 })
+      .toBe('Active');
+    expect(await read('incidents', '--no-headers')).toMatch(/Contained.*shop.*DaemonSet.*metrics/);
+    expect(await read('namespace', 'shop', '-o', 'jsonpath={.metadata.labels}')).toContain(
+      'kubesentry.io/quarantine',
+    );
+
+    expect(
+      (await server.kubectl(['delete', 'pod', '-n', 'shop', name, '--grace-period=0', '--force'])).status,
+    ).toBe(0);
+    await expect
+      .poll(async () => (await server.kubectl(['describe', 'ds', 'metrics', '-n', 'shop'])).stdout, {
+        timeout: 20_000,
+        interval: 200,
+      })
+      .toMatch(/FailedCreate.*is in quarantine/s);
+    expect(await bound()).toBeUndefined();
+
+    const copy = await apply(daemonSet('billing', 'other-name'));
+    expect(copy.stderr).toContain('those of a running incident');
+  });
+
+  test('with the webhook dead the API server itself still refuses, and other namespaces still deploy', async () => {
+    await webhook.close();
+    const inside = await apply(daemonSet('shop', 'third'));
+    expect(inside.status).not.toBe(0);
+    expect(inside.stderr).toMatch(/is in quarantine/);
+    const outside = { ...daemonSet('billing', 'innocent') };
+    outside.spec.template.spec.containers = [
+      { name: 'x', image: 'registry.example.com/other:2', command: ['serve'] },
+    ];
+    expect(await apply(outside)).toMatchObject({ status: 0 });
+  });
+
+  /** As the agent on node n1, with a token that the real API server made for its pod. */
+  async function report(podUid: string, podName: string): Promise<DetectionReportAnswer> {
+    const agentPod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-agent-n1' },
+      spec: {
+        nodeName: 'n1',
+        serviceAccountName: 'kubesentry-agent',
+        containers: [{ name: 'agent', image: 'kubesentry-agent' }],
+      },
+    };
+    const { metadata } = await admin.create(KIND.Pod, agentPod);
+    const token = await admin.createToken(
+      { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-agent' },
+      {
+        audience: TOKEN_AUDIENCE,
+        expirationSeconds: 600,
+        pod: { name: metadata.name as string, uid: metadata.uid as string },
+      },
+    );
+    const agent = new Agent({ connect: { ca: webhook.caBundle } });
+    const { body } = await request(`${webhook.url}/v1/detections`, {
+      method: 'POST',
+      dispatcher: agent,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        apiVersion: 'kubesentry.io/v1alpha1',
+        kind: 'DetectionReport',
+        node: 'n1',
+        detections: [
+          {
+            id: '0123456789abcdef0123456789abcdef',
+            time: new Date().toISOString(),
+            rule: 'pool-protocol',
+            severity: 'critical',
+            confidence: 1,
+            action: 'none',
+            process: {
+              pid: 4242,
+              exe: '/tmp/kworker',
+              argv: ['./kworker'],
+              uid: 0,
+              sha256: null,
+              ancestors: [],
+            },
+            container: {
+              id: null,
+              cgroup: `/kubepods/besteffort/pod${podUid}/x`,
+              podUid,
+              name: null,
+              namespace: 'shop',
+              pod: podName,
+              workload: null,
+              image: null,
+            },
+            evidence: {},
+            repeats: 0,
+          },
+        ],
+      }),
+    });
+    const answer = (await body.json()) as DetectionReportAnswer;
+    await agent.close();
+    return answer;
+  }
+});
