@@ -69,10 +69,12 @@ describe('a detection', () => {
   it('that is malformed does not cost the others', async () => {
     const good = detectionIn(pod, { confidence: 0.5 });
     const bad = { ...good, id: idOf('bad'), confidence: 'very' };
-    const { json } = await report(scene, 'node-1', [bad, good, 7, null]);
+    const leap = { ...good, id: idOf('leap'), time: '2026-06-30T23:59:60Z' };
+    const { json } = await report(scene, 'node-1', [bad, good, leap, 7, null]);
     expect(json.acknowledged).toEqual([good.id]);
     expect(json.rejected).toMatchObject([
       { id: bad.id, code: 'BODY_INVALID', message: expect.stringContaining('confidence') },
+      { id: leap.id, code: 'BODY_INVALID', message: expect.stringContaining('time') },
       { id: '', code: 'BODY_INVALID' },
       { id: '', code: 'BODY_INVALID' },
     ]);

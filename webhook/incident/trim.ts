@@ -1,15 +1,16 @@
 import type { Ancestor, Detection } from '../../api/detection.ts';
 
-/** So many detections fit into one Incident beside everything else; etcd takes 1.5 MiB. */
-const EVIDENCE_BYTES = 8 * 1024;
-const WORDS = 32;
-const WORD = 256;
-const ANCESTORS = 8;
+/** Thirty-two detections and everything else of an Incident stay well below the 1.5 MiB that etcd takes. */
+const DETECTION_BYTES = 24 * 1024;
+const EVIDENCE_BYTES = 6 * 1024;
+const ARGUMENTS = 16;
+const ANCESTORS = 6;
+const TEXT = 256;
 
 /** A detection in the size in which an Incident keeps it. Trimming what is trimmed changes nothing. */
 export function trim(detection: Detection): Detection {
   const { process } = detection;
-  return {
+  const trimmed: Detection = {
     ...detection,
     // Times are compared as text.
     time: new Date(detection.time).toISOString(),
@@ -20,24 +21,37 @@ export function trim(detection: Detection): Detection {
     },
     evidence: trimEvidence(detection.evidence),
   };
+  return bytesOf(trimmed) <= DETECTION_BYTES ? trimmed : bare(trimmed);
 }
 
 function short({ pid, exe, argv }: Ancestor): Ancestor {
-  return { pid, exe: exe.slice(0, WORD), argv: argv.slice(0, WORDS).map((word) => word.slice(0, WORD)) };
+  return { pid, exe: cut(exe), argv: argv.slice(0, ARGUMENTS).map(cut) };
 }
 
-/** By name, as much as fits; a value that does not fit is left out whole and named. */
+/** By name, as much as fits; a value that does not fit is left out whole. */
 function trimEvidence(evidence: Detection['evidence']): Detection['evidence'] {
   const kept: Detection['evidence'] = {};
   let left = EVIDENCE_BYTES;
   for (const name of Object.keys(evidence).sort()) {
-    const text = JSON.stringify(evidence[name]) ?? '';
-    const size = name.length + text.length;
-    if (size > left) kept[name] = 'left out: too large';
-    else {
-      kept[name] = evidence[name];
-      left -= size;
-    }
+    const size = bytesOf({ [name]: evidence[name] });
+    if (size > left) continue;
+    kept[name] = evidence[name];
+    left -= size;
   }
   return kept;
+}
+
+/** Letters outside of ASCII and control characters take up to six bytes each. */
+function bare(detection: Detection): Detection {
+  const { process } = detection;
+  const argv = process.argv.slice(0, 4);
+  return { ...detection, process: { ...process, argv, ancestors: [] }, evidence: {} };
+}
+
+function bytesOf(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value));
+}
+
+function cut(text: string): string {
+  return text.slice(0, TEXT);
 }

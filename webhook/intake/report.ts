@@ -38,7 +38,11 @@ export function readReport({ bytes, end }: Body): Static<typeof Envelope> {
 
 /** The detection, or what is wrong with it in one sentence. */
 export function readDetection(value: unknown): { detection: Detection } | { id: string; problem: string } {
-  if (detection.Check(value)) return { detection: value };
+  if (detection.Check(value)) {
+    // The format allows leap seconds, which no Date can hold.
+    if (!Number.isNaN(Date.parse(value.time))) return { detection: value };
+    return { id: value.id, problem: 'time is not a time that can be read.' };
+  }
   const id = (value as { id?: unknown } | null)?.id;
   return {
     id: typeof id === 'string' ? id.slice(0, 64) : '',

@@ -1,0 +1,177 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Detection } from '../../api/detection.ts';
+import { INCIDENT_BOUNDS, type Incident, type TimelineEntry } from '../../api/incident.ts';
+import { confidenceOf } from '../../webhook/incident/confidence.ts';
+import { addTimeline, correlate } from '../../webhook/incident/correlate.ts';
+import { incidentName } from '../../webhook/incident/subject.ts';
+import { trim } from '../../webhook/incident/trim.ts';
+import { detectionIn, idOf } from './detections.ts';
+import { podOf } from './harness.ts';
+
+const SUBJECT = { namespace: 'shop', workload: { kind: 'DaemonSet', name: 'collector' } };
+
+interface Fact {
+  detection: Detection;
+  node: string;
+}
+
+function add(incident: Incident | undefined, { detection, node }: Fact): Incident {
+  const traits = [{ facet: 'wallet' as const, value: `wallet-${detection.process.pid % 80}` }];
+  return correlate(incident, detection, { name: 'x', subject: SUBJECT, node, traits, confirmFrom: 0.9 });
+}
+
+const all = (facts: readonly Fact[]) => facts.reduce<Incident | undefined>(add, undefined) as Incident;
+
+/** Few ids, so that versions of the same detection meet; many pods, so that bounds are passed. */
+const fact = fc
+  .record({
+    id: fc.integer({ min: 0, max: 60 }),
+    pod: fc.integer({ min: 0, max: 400 }),
+    confidence: fc.integer({ min: 0, max: 100 }),
+    repeats: fc.integer({ min: 0, max: 3 }),
+    minute: fc.integer({ min: 0, max: 59 }),
+    node: fc.integer({ min: 0, max: 300 }),
+    rule: fc.constantFrom('pool-protocol', 'miner-name', 'randomx-rounding'),
+    action: fc.constantFrom('none' as const, 'killed' as const),
+    sha: fc.boolean(),
+  })
+  .map(({ id, pod, confidence, repeats, minute, node, rule, action, sha }): Fact => {
+    const base = detectionIn(podOf('x', 'shop'));
+    const container = base.container && { ...base.container, namespace: 'shop', pod: `collector-${pod}` };
+    return {
+      node: `node-${node}`,
+      detection: {
+        ...base,
+        id: idOf(`${id}`),
+        rule,
+        confidence: confidence / 100,
+        repeats,
+        action,
+        time: `2026-06-01T12:${String(minute).padStart(2, '0')}:00.000Z`,
+        process: { ...base.process, pid: pod, sha256: sha ? base.process.sha256 : null },
+        container,
+      },
+    };
+  });
+
+describe('an incident', () => {
+  it('is the same whatever the order of its detections', () => {
+    const shuffled = fc
+      .array(fact, { minLength: 1, maxLength: 120 })
+      .chain((facts) =>
+        fc.tuple(fc.constant(facts), fc.shuffledSubarray(facts, { minLength: facts.length })),
+      );
+    fc.assert(
+      fc.property(shuffled, ([facts, other]) => {
+        expect(all(other)).toEqual(all(facts));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('is the same however often a detection comes', () => {
+    fc.assert(
+      fc.property(fc.array(fact, { minLength: 1, maxLength: 80 }), (facts) => {
+        const once = all(facts);
+        expect([...facts].reverse().reduce(add, once)).toEqual(once);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('stays within its bounds and counts what it left out', () => {
+    const facts = Array.from({ length: 700 }, (_, index): Fact => {
+      const base = detectionIn(podOf('x', 'shop'), { id: idOf(`${index}`), confidence: (index % 100) / 100 });
+      const container = base.container && { ...base.container, namespace: 'shop', pod: `p-${index}` };
+      return { node: 'node-1', detection: { ...base, container } };
+    });
+    const { status } = all(facts);
+    expect(status?.detections).toHaveLength(INCIDENT_BOUNDS.detections);
+    expect(status?.pods).toHaveLength(INCIDENT_BOUNDS.pods);
+    expect(status?.omitted).toMatchObject({ detections: 700 - 32, pods: 700 - 256 });
+    expect(status?.detections.every(({ confidence }) => confidence >= 0.95)).toBe(true);
+  });
+
+  it('fits into etcd however large the detections are', () => {
+    const word = '\u0001'.repeat(4096);
+    const facts = Array.from({ length: 40 }, (_, index): Fact => {
+      const base = detectionIn(podOf('x', 'shop'), { id: idOf(`${index}`) });
+      const ancestor = { pid: 1, exe: word, argv: Array(256).fill(word) };
+      const process = { ...base.process, argv: Array(256).fill(word), ancestors: Array(32).fill(ancestor) };
+      return {
+        node: 'node-1',
+        detection: { ...base, process, evidence: { a: word, b: word, c: 'y'.repeat(100_000) } },
+      };
+    });
+    expect(Buffer.byteLength(JSON.stringify(all(facts)))).toBeLessThan(1024 * 1024);
+  });
+
+  it('is confirmed by sure evidence, and keeps the phase that the response gave it', () => {
+    const sure = { node: 'node-1', detection: detectionIn(podOf('x', 'shop'), { confidence: 0.95 }) };
+    const confirmed = all([sure]);
+    expect(confirmed.status?.phase).toBe('Confirmed');
+    const status = { ...(confirmed.status as NonNullable<Incident['status']>), phase: 'Contained' as const };
+    expect(add({ ...confirmed, status }, sure).status?.phase).toBe('Contained');
+  });
+
+  it('keeps the oldest and the newest lines that no detection stands for, once each, in any order', () => {
+    const { status } = all([{ node: 'node-1', detection: detectionIn(podOf('x', 'shop')) }]);
+    if (!status) throw new Error('no status');
+    const line = (minute: number): TimelineEntry => ({
+      time: new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString(),
+      source: 'admission',
+      reference: `d-${minute}`,
+      message: `line ${minute}`,
+    });
+    const lines = Array.from({ length: 200 }, (_, minute) => line(minute));
+    const forward = lines.reduce((known, each) => addTimeline(known, [each]), status);
+    const backward = addTimeline(addTimeline(status, lines.toReversed()), lines);
+    expect(backward).toEqual(forward);
+    expect(forward.timeline).toHaveLength(97);
+    expect(forward.timeline[0]?.message).toBe('line 0');
+    expect(forward.timeline.some(({ message }) => message === 'line 199')).toBe(true);
+    expect(forward.omitted.timeline).toBe(200 - 96);
+  });
+});
+
+describe('the confidence', () => {
+  const of = (rule: string, confidence: number) => ({ ...detectionIn(podOf('x', 'shop')), rule, confidence });
+
+  it('of one detection is its own, however often it repeats', () => {
+    expect(confidenceOf([of('a', 0.4)]).confidence).toBe(0.4);
+    expect(confidenceOf(Array(50).fill(of('a', 0.4))).confidence).toBe(0.4);
+  });
+
+  it('grows with other rules, and never beyond certainty', () => {
+    const { confidence, reasons } = confidenceOf([of('a', 0.6), of('b', 0.6)]);
+    expect(confidence).toBe(0.72);
+    expect(reasons[0]).toContain('a: /tmp/kworker');
+    expect(confidenceOf([of('a', 1), of('b', 1)]).confidence).toBe(1);
+    expect(confidenceOf([]).confidence).toBe(0);
+  });
+});
+
+describe('trimming', () => {
+  it('a trimmed detection changes nothing', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.string({ maxLength: 9000 })), (evidence) => {
+        const once = trim({ ...detectionIn(podOf('x', 'shop')), evidence });
+        expect(trim(once)).toEqual(once);
+      }),
+    );
+  });
+});
+
+describe('the name of an incident', () => {
+  it('is a label value, whatever the workload is called, and differs by kind', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.string(), fc.integer({ min: 1, max: 99 }), (namespace, name, round) => {
+        const value = incidentName({ namespace, workload: { kind: 'Pod', name } }, round);
+        expect(value).toMatch(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
+      }),
+    );
+    const named = (kind: string) => incidentName({ namespace: 'shop', workload: { kind, name: 'web' } }, 1);
+    expect(named('DaemonSet')).not.toBe(named('Deployment'));
+  });
+});
