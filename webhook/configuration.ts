@@ -87,7 +87,8 @@ export function webhookConfiguration(address: Address, caBundle?: string): KubeO
             operations: ['CREATE', 'UPDATE'],
             apiGroups: [''],
             apiVersions: ['v1'],
-            resources: ['namespaces'],
+            // Labels can be written through these subresources as well.
+            resources: ['namespaces', 'namespaces/status', 'namespaces/finalize'],
             scope: 'Cluster',
           },
         ],

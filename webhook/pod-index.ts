@@ -8,6 +8,8 @@ import { topOwner } from './top-owner.ts';
 /** A container of a pod and by what it would be known again. */
 export interface KnownContainer {
   name: string;
+  /** As the node knows it; undefined until it was started. */
+  id: string | undefined;
   image: string;
   /** The template facet; undefined when the image alone decides what runs, which says nothing about an attack. */
   template: string | undefined;
@@ -27,7 +29,7 @@ export interface KnownPod {
   /** Who created it, when this replica saw that. */
   creator: string | undefined;
   containers: readonly KnownContainer[];
-  /** False once it is deleted. */
+  /** True between the watch showing it and its deletion: what was admitted here may be refused by others. */
   exists: boolean;
 }
 
@@ -56,7 +58,8 @@ export class PodIndex {
     if (!known) return;
     const before = this.#pods.get(known.uid);
     const kept = before && { creator: known.creator ?? before.creator, node: known.node ?? before.node };
-    this.#pods.set(known.uid, { ...known, ...kept });
+    const exists = creator === undefined || before?.exists === true;
+    this.#pods.set(known.uid, { ...known, ...kept, exists });
     this.#uids.set(`${known.namespace}/${known.name}`, known.uid);
   }
 
@@ -80,7 +83,7 @@ export class PodIndex {
   }
 }
 
-function describe(pod: KubeObject, creator: string | undefined): KnownPod | undefined {
+function describe(pod: KubeObject, creator: string | undefined): Omit<KnownPod, 'exists'> | undefined {
   const { uid, name, namespace } = pod.metadata ?? {};
   if (typeof uid !== 'string' || typeof name !== 'string' || name === '' || typeof namespace !== 'string') {
     return undefined;
@@ -95,7 +98,6 @@ function describe(pod: KubeObject, creator: string | undefined): KnownPod | unde
     serviceAccount: spec.serviceAccountName ?? 'default',
     creator,
     containers: containersOf(pod),
-    exists: true,
   };
 }
 
@@ -103,18 +105,30 @@ interface ContainerStatus {
   name?: string;
   /** `registry/path@sha256:...` once the kubelet has pulled it. */
   imageID?: string;
+  /** `containerd://...` once it was started. */
+  containerID?: string;
 }
 
+type StatusLists = Partial<
+  Record<'containerStatuses' | 'initContainerStatuses' | 'ephemeralContainerStatuses', ContainerStatus[]>
+>;
+
 function containersOf(pod: KubeObject): KnownContainer[] {
-  const { containerStatuses } = (pod.status ?? {}) as { containerStatuses?: ContainerStatus[] };
-  const pulled = new Map(containerStatuses?.map(({ name, imageID }) => [name, imageID]));
+  const status = (pod.status ?? {}) as StatusLists;
+  const started = new Map(
+    [status.containerStatuses, status.initContainerStatuses, status.ephemeralContainerStatuses]
+      .flatMap((list) => list ?? [])
+      .map((each) => [each.name, each]),
+  );
   return (workloadView(pod)?.containers ?? []).map(({ name, image, command, args }) => {
     const facets = (reference: string) =>
       fingerprintObject({ kind: 'Pod', spec: { containers: [{ name, image: reference, command, args }] } });
     const distinctive = command.length + args.length > 0;
-    const reference = image.includes('@') ? image : (pulled.get(name) ?? image);
+    const { imageID, containerID } = started.get(name) ?? {};
+    const reference = image.includes('@') ? image : imageID || image;
     return {
       name,
+      id: containerID?.replace(/^[^:]*:\/\//, ''),
       image,
       template: distinctive ? facets(image).find(({ facet }) => facet === 'template')?.value : undefined,
       imageDigest: facets(reference).find(({ facet }) => facet === 'image')?.value,

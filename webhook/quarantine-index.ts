@@ -31,6 +31,11 @@ export class QuarantineIndex {
     return this.#byName.values();
   }
 
+  /** Whether there is any ban, in force or not: mostly there is none, and no trait has to be worked out. */
+  get hasBans(): boolean {
+    return this.#byTrait.size > 0;
+  }
+
   /** Those in force, whole namespaces first, then by name. */
   inNamespace(namespace: string, now: Date): Quarantine[] {
     const all = [...(this.#byNamespace.get(namespace)?.values() ?? [])];

@@ -111,6 +111,7 @@ export class ClusterView {
       indicators: this.#extended,
       policy: this.#policy,
       quarantinesOf: (namespace) => this.quarantines.inNamespace(namespace, now),
+      hasBans: this.quarantines.hasBans,
       banOf: (facet, value) => this.quarantines.banOf(facet, value, now),
       namespaceLabels: (name) => this.#reflectors.namespaces.store.get({ name })?.metadata.labels,
       podNamed: (namespace, name) => this.pods.named(namespace, name),
@@ -144,7 +145,11 @@ function essentials(pod: KubeObject): KubeObject {
       containers: spec.containers,
       ephemeralContainers: spec.ephemeralContainers,
     },
-    status: { containerStatuses: status.containerStatuses },
+    status: {
+      containerStatuses: status.containerStatuses,
+      initContainerStatuses: status.initContainerStatuses,
+      ephemeralContainerStatuses: status.ephemeralContainerStatuses,
+    },
   };
 }
 

@@ -33,10 +33,8 @@ describe('the bans of an incident', () => {
 
   it('refuse the pool of the attack in anything', async () => {
     await mineIn(scene, pod);
-    const other = podOf('x', 'billing', { image: 'tool:1', args: ['-o', '203.0.113.9:3333', '--quiet'] });
     const named = podOf('y', 'billing', { args: ['stratum+tcp://203.0.113.9:3333'] });
     expect(await refusal(scene.as('alice').create(KIND.Pod, named))).toContain('ban-pool');
-    void other;
   });
 
   it('do not name a template or an image that another workload uses', async () => {
@@ -54,6 +52,25 @@ describe('the bans of an incident', () => {
     const quarantine = await mineIn(scene, plain);
     expect(facets(quarantine.spec.bans)).toEqual(['binary', 'owner', 'pool']);
     await scene.as('alice').create(KIND.Pod, podOf('redis', 'shop', { image: 'redis:7' }));
+  });
+
+  it('name the template of the container that mined, not that of a sidecar beside it', async () => {
+    const sidecar = { name: 'proxy', image: 'mesh/proxy:1', args: ['sidecar'] };
+    const meshed = await scene.cluster.create(KIND.Pod, {
+      ...podOf('meshed', 'billing'),
+      spec: { nodeName: 'node-1', containers: [{ name: 'app', image: 'app:1', args: ['serve'] }, sidecar] },
+    });
+    const containerStatuses = ['app', 'proxy'].map((name, index) => ({
+      name,
+      containerID: `containerd://${(index ? 'd' : 'c').repeat(64)}`,
+    }));
+    const key = { name: 'meshed', namespace: 'billing' };
+    await scene.cluster.patch(KIND.Pod, key, { status: { containerStatuses } }, { subresource: 'status' });
+    const quarantine = await mineIn(scene, meshed);
+    expect(quarantine.spec.bans.filter(({ facet }) => facet === 'template')).toHaveLength(1);
+    await scene.as('alice').create(KIND.Pod, podOf('other', 'shop', sidecar));
+    const copy = podOf('copy', 'shop', { image: 'app:1', args: ['serve'] });
+    expect(await refusal(scene.as('alice').create(KIND.Pod, copy))).toContain('ban-template');
   });
 
   it('name the binary only when the attacker brought it along', async () => {

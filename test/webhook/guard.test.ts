@@ -33,6 +33,19 @@ describe('the quarantine label', () => {
     }, 'the label');
     expect(await refusal(set('other'))).toContain('changes the label');
     expect(await refusal(set(null))).toContain('removes the label');
+    const { json } = await post(
+      scene.webhook,
+      '/validate',
+      review(
+        { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } },
+        {
+          operation: 'UPDATE',
+          subResource: 'status',
+          oldObject: { metadata: { name: 'default', labels: { [LABEL]: 'drill' } } },
+        },
+      ),
+    );
+    expect(json.response.allowed).toBe(false);
     // Anything else about the namespace may change.
     await alice.patch(KIND.Namespace, { name: 'default' }, { metadata: { labels: { team: 'a' } } });
     await scene.as('breakGlass').delete(KIND.Quarantine, { name: 'drill' });

@@ -9,7 +9,7 @@ import { workloadsOf } from './workloads-of.ts';
 
 /** What is known from a running incident is refused in every namespace, under whatever name it returns. */
 export const ban: Gate = (request, facts) => {
-  if (mayOverrule(request.userInfo) || !runsCode(request)) return undefined;
+  if (!facts.hasBans || mayOverrule(request.userInfo) || !runsCode(request)) return undefined;
   for (const { facet, value } of traitsOf(request)) {
     const found = facts.banOf(facet, value);
     if (found) return ruling(found, facet, value);

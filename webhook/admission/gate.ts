@@ -15,6 +15,8 @@ export interface Facts {
   policy: Policy;
   /** Quarantines of a namespace that are in force, those of the whole namespace first. */
   quarantinesOf(namespace: string): readonly Quarantine[];
+  /** False when no trait is banned at all. */
+  hasBans: boolean;
   /** The ban on a trait, with the quarantine that it belongs to. */
   banOf(facet: Ban['facet'], value: string): { ban: Ban; quarantine: Quarantine } | undefined;
   /** Labels of a namespace; undefined when it is not known (yet). */

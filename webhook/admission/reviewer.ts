@@ -69,7 +69,8 @@ export class Reviewer {
       // The pods of one owner differ in name; the record and the Event are about all of them.
       const any = { ...request, name: request.object?.metadata?.generateName ? '' : request.name };
       const message = refusalMessage(any, ruling, id);
-      this.#options.recorder.record({ denial, owner: controllerOf(request), message });
+      const owner = ruling.verdict === 'deny' ? controllerOf(request) : undefined;
+      this.#options.recorder.record({ denial, owner, message });
     }
     if (ruling) this.#write(request, ruling, id);
     if (decision.verdict !== 'deny') this.#notePod(request);

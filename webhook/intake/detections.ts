@@ -100,13 +100,16 @@ export class Intake {
 /** What the webhook knows goes before what the node says: it comes from the API server. */
 function complete(container: DetectedContainer, pod: KnownPod): DetectedContainer {
   const [only] = pod.containers.length === 1 ? pod.containers : [];
-  const named = pod.containers.find(({ name }) => name === container.name) ?? only;
+  const named =
+    pod.containers.find(
+      ({ id, name }) => (id !== undefined && id === container.id) || name === container.name,
+    ) ?? only;
   return {
     ...container,
     namespace: pod.namespace,
     pod: pod.name,
     workload: pod.workload,
-    name: container.name ?? named?.name ?? null,
-    image: container.image ?? named?.image ?? null,
+    name: named?.name ?? container.name,
+    image: named?.image ?? container.image,
   };
 }
