@@ -29,6 +29,9 @@ export const LABEL = {
   incident: `${GROUP}/incident`,
 } as const;
 
+/** Annotation on a contained namespace: since when and why, in words; what the API server's own refusal shows. */
+export const QUARANTINE_NOTE = `${GROUP}/quarantine-note`;
+
 /** Namespaces that a cluster cannot live without: judged and reported, never blocked or contained as a whole. */
 export const PROTECTED_NAMESPACES: readonly string[] = [
   'kube-system',

@@ -1,4 +1,4 @@
-import { LABEL } from '../api/names.ts';
+import { LABEL, QUARANTINE_NOTE } from '../api/names.ts';
 import type { KubeObject } from '../api/object.ts';
 import { MAY_NOT_OVERRULE } from './configuration.ts';
 import { CONTAINED } from './resources.ts';
@@ -11,17 +11,19 @@ const SUBRESOURCE = "request.?subResource.orValue('')";
 /** As runs-code.ts decides: tokens for the kubelet, scaling down, and updates that leave what runs as it is. */
 const IS_HARMLESS = [
   `(${SUBRESOURCE} == 'token' && 'system:nodes' in request.userInfo.groups)`,
-  `(${SUBRESOURCE} == 'scale' && object.spec.replicas <= oldObject.spec.replicas)`,
+  `(${SUBRESOURCE} == 'scale' && object.spec.?replicas.orValue(0) <= oldObject.spec.?replicas.orValue(0))`,
   `(request.operation == 'UPDATE' && ${SUBRESOURCE} == '' && object.spec == oldObject.spec` +
     ' && object.metadata.?labels.orValue({}) == oldObject.metadata.?labels.orValue({})' +
     ' && object.metadata.?annotations.orValue({}) == oldObject.metadata.?annotations.orValue({}))',
 ].join(' || ');
 
+const NAME_OF_IT = `namespaceObject.metadata.labels['${LABEL.quarantine}']`;
+
+/** This policy has the word before any webhook, so the namespace itself has to say why. */
 const MESSAGE =
-  `'namespace ' + namespaceObject.metadata.name + ' is in quarantine ' + ` +
-  `namespaceObject.metadata.labels['${LABEL.quarantine}'] + '. To do: kubectl kubesentry release ' + ` +
-  `namespaceObject.metadata.labels['${LABEL.quarantine}'] + ' ends it; kubectl get quarantine ' + ` +
-  `namespaceObject.metadata.labels['${LABEL.quarantine}'] + ' -o yaml says why.'`;
+  `'namespace ' + namespaceObject.metadata.name + ' is in quarantine ' + ${NAME_OF_IT} + ` +
+  `namespaceObject.metadata.?annotations[?'${QUARANTINE_NOTE}'].orValue('.') + ` +
+  `' To do: kubectl kubesentry release ' + ${NAME_OF_IT} + ' ends the quarantine.'`;
 
 /**
  * Quarantine inside the API server: it holds when no replica of the webhook is alive, and when somebody deletes the

@@ -44,6 +44,10 @@ describe('the containment', () => {
   it('labels the namespace, and says in conditions what is in force', async () => {
     const namespace = await scene.cluster.get(KIND.Namespace, { name: 'shop' });
     expect(namespace?.metadata.labels?.['kubesentry.io/quarantine']).toBe(quarantine.metadata.name);
+    const note = namespace?.metadata.annotations?.['kubesentry.io/quarantine-note'];
+    expect(note).toMatch(
+      /^ since .*: DaemonSet shop\/collector mines: pool-protocol.* Incident shop-collector-[0-9a-f]{6}\.$/,
+    );
     const conditions = quarantine.status?.conditions?.map(({ type, status }) => `${type}=${status}`);
     expect(conditions).toEqual(['BansInForce=True', 'NamespaceLabeled=True']);
     expect(quarantine.status?.since).toBeDefined();

@@ -55,7 +55,8 @@ export function subjectOf({
   object,
 }: AdmissionRequest): string {
   const called = name || `${object?.metadata?.generateName ?? ''}*`;
-  const place = namespace === '' ? called : `${namespace}/${called}`;
+  // A Namespace is said to be in itself.
+  const place = namespace === '' || kind.kind === 'Namespace' ? called : `${namespace}/${called}`;
   if (resource.resource === 'pods' && subResource !== '') {
     const act: Record<string, string> = {
       exec: 'exec into Pod',

@@ -12,7 +12,7 @@ import { missingBans, quarantineFor } from './contain.ts';
 export type Step =
   | { do: 'quarantine'; quarantine: Quarantine }
   | { do: 'ban'; quarantine: Quarantine; bans: Ban[] }
-  | { do: 'label'; namespace: string; from: string | undefined; to: string | undefined }
+  | { do: 'label'; namespace: string; from: string | undefined; to: Quarantine | undefined }
   | { do: 'activate'; quarantine: Quarantine }
   | { do: 'contain'; incident: string; quarantine: Quarantine }
   | { do: 'eradicate'; incident: string }
@@ -53,13 +53,10 @@ function planLabel({ metadata }: KubeObject, { quarantines, now }: PlanFacts): S
   const from = metadata.labels?.[LABEL.quarantine];
   const wanted = PROTECTED_NAMESPACES.includes(namespace)
     ? []
-    : quarantines
-        .inNamespace(namespace, now)
-        .filter(({ spec }) => !spec.workload)
-        .map(({ metadata: { name } }) => name ?? '');
+    : quarantines.inNamespace(namespace, now).filter(({ spec }) => !spec.workload);
   // Of several, the one that it carries already is as good as another.
-  const to = from !== undefined && wanted.includes(from) ? from : wanted[0];
-  return from === to ? [] : [{ do: 'label', namespace, from, to }];
+  const to = wanted.find(({ metadata: { name } }) => name === from) ?? wanted[0];
+  return from === to?.metadata.name ? [] : [{ do: 'label', namespace, from, to }];
 }
 
 function planIncident(incident: Incident, facts: PlanFacts): Step[] {

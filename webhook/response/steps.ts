@@ -1,7 +1,7 @@
 import { KubesentryError } from '../../api/errors.ts';
 import type { Ban } from '../../api/fingerprint.ts';
 import type { TimelineEntry } from '../../api/incident.ts';
-import { LABEL } from '../../api/names.ts';
+import { LABEL, QUARANTINE_NOTE } from '../../api/names.ts';
 import { setCondition } from '../../api/object.ts';
 import type { Quarantine } from '../../api/quarantine.ts';
 import type { Cluster } from '../../kube/cluster.ts';
@@ -35,7 +35,7 @@ export async function perform(step: Step, tools: StepTools): Promise<void> {
       return ban(step.quarantine, step.bans, tools);
     case 'label':
       if (step.from !== undefined && (await isWanted(step.from, step.namespace, tools))) return;
-      return label(step.namespace, step.to ?? null, cluster);
+      return label(step.namespace, step.to, cluster);
     case 'activate':
       return activate(step.quarantine, tools);
     case 'contain':
@@ -83,19 +83,30 @@ async function contain(wanted: Quarantine, tools: StepTools): Promise<void> {
     return existing;
   });
   tools.noteQuarantine(quarantine);
-  if (!quarantine.spec.workload) await label(quarantine.spec.namespace, key.name, cluster);
+  if (!quarantine.spec.workload) await label(quarantine.spec.namespace, quarantine, cluster);
   await activate(quarantine, tools);
   await incidents.amend(quarantine.spec.incident ?? key.name, (status) =>
     contained(status, quarantine, clock()),
   );
 }
 
-async function label(namespace: string, value: string | null, cluster: Cluster): Promise<void> {
-  const patch = { metadata: { labels: { [LABEL.quarantine]: value } } };
-  await cluster.patch(KIND.Namespace, { name: namespace }, patch).catch((error: unknown) => {
+/** Labels the namespace and says why, or takes both away. */
+async function label(namespace: string, quarantine: Quarantine | undefined, cluster: Cluster): Promise<void> {
+  const metadata = {
+    labels: { [LABEL.quarantine]: quarantine?.metadata.name ?? null },
+    annotations: { [QUARANTINE_NOTE]: quarantine ? noteOf(quarantine) : null },
+  };
+  await cluster.patch(KIND.Namespace, { name: namespace }, { metadata }).catch((error: unknown) => {
     // It is gone, and with it what was to be contained.
     if (!(error instanceof KubesentryError && error.code === 'KUBE_NOT_FOUND')) throw error;
   });
+}
+
+/** Goes on from the name of the quarantine. One line: CEL takes no message with line breaks. */
+function noteOf({ metadata, spec }: Quarantine): string {
+  const since = metadata.creationTimestamp ? ` since ${metadata.creationTimestamp}` : '';
+  const incident = spec.incident ? ` Incident ${spec.incident}.` : '';
+  return `${since}: ${spec.reason.replace(/\s+/g, ' ')}${incident}`;
 }
 
 async function activate({ metadata, spec, status }: Quarantine, tools: StepTools): Promise<void> {
