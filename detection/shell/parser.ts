@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { Language, Parser, type Tree } from 'web-tree-sitter';
 
 /** Turns shell text into a syntax tree. The caller deletes the tree: wasm memory is not collected. */
@@ -10,6 +11,9 @@ export interface ShellParser {
  * It reads broken scripts as well: what it cannot place stands in the tree as ERROR.
  */
 export async function startShellParser(runtime: Uint8Array, grammar: Uint8Array): Promise<ShellParser> {
+  // V8's optimizing compiler takes over 500 MB for a moment when the grammar's lexer becomes hot, which ends a container
+  // that has a limit; and what it makes of it parses no faster.
+  setFlagsFromString('--liftoff-only');
   await Parser.init({ wasmBinary: runtime });
   const parser = new Parser();
   parser.setLanguage(await Language.load(grammar));
