@@ -36,7 +36,8 @@ export async function ensurePackages(names, { log }) {
   const install = ['apt-get', 'install', '--yes', '--no-install-recommends', ...needed];
   const byHand = `sudo apt-get update && sudo ${install.join(' ')}`;
   const prefix = privilege();
-  if (!prefix) throw new Error(`Debian packages are missing and there is no right to install them. Run:\n  ${byHand}`);
+  if (!prefix)
+    throw new Error(`Debian packages are missing and there is no right to install them. Run:\n  ${byHand}`);
 
   log(`Installing Debian packages: ${needed.join(' ')} ...`);
   const apt = (...words) => {

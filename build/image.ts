@@ -3,7 +3,7 @@
  * them as docker-archive files into dist/image/.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { VERSION } from '../api/names.ts';
 import { bundle } from './bundle.ts';
@@ -82,6 +82,7 @@ export async function buildImages(log: (line: string) => void): Promise<void> {
   await ensurePackages(docker ? ['mmdebstrap'] : ['mmdebstrap', 'buildah'], { log });
   makeRoot();
   for (const target of TARGETS) {
+    rmSync(imageFile(target), { force: true }); // neither tool writes over an archive
     if (docker) buildWithDocker(target);
     else buildWithBuildah(target);
     log(

@@ -15,13 +15,19 @@ another one is caught at run time by eBPF, its namespace is quarantined, its res
 
   --json      print one JSON document instead of the story
   --cluster   on a real Kubernetes (npm run cluster -- up) instead of the embedded one
+  --name NAME   which one, when several are up
   --help      this text
 
 Exit code 0 only if every step happened.
 `;
 
 const { values } = parseArgs({
-  options: { json: { type: 'boolean' }, cluster: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+  options: {
+    json: { type: 'boolean' },
+    cluster: { type: 'boolean' },
+    name: { type: 'string', default: 'default' },
+    help: { type: 'boolean', short: 'h' },
+  },
 });
 
 if (values.help) {
@@ -39,13 +45,21 @@ const cast: Cast = {
   copycat: manifest('copycat'),
 };
 
+/** Loaded when it is wanted: the real stage needs what builds images, the embedded one what loads eBPF programs. */
 async function openStage(): Promise<Stage> {
-  if (values.cluster) throw new Error('--cluster is not there yet');
+  const log = (line: string) => process.stderr.write(`${line}\n`);
+  if (values.cluster) {
+    const { openRealStage } = await import('./real/stage.ts');
+    return openRealStage(values.name, log);
+  }
   const { openEmbeddedStage } = await import('./embedded/stage.ts');
-  return openEmbeddedStage((line) => process.stderr.write(`${line}\n`));
+  return openEmbeddedStage(log);
 }
 
-const stage = await openStage();
+const stage = await openStage().catch((error: unknown) => {
+  process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});
 const interrupted = () => void stage.stop().then(() => process.exit(130));
 process.once('SIGINT', interrupted);
 process.once('SIGTERM', interrupted);

@@ -38,6 +38,6 @@ export interface Stage {
   quarantine(namespace: string): Promise<Quarantine>;
   namespaceLabels(namespace: string): Promise<Record<string, string>>;
   release(quarantine: Quarantine): Promise<void>;
-  traffic(): Traffic;
+  traffic(): Promise<Traffic>;
   stop(): Promise<void>;
 }

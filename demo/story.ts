@@ -139,9 +139,9 @@ export async function tell(stage: Stage, cast: Cast, narrator: Narrator): Promis
   async function silence(): Promise<Traffic> {
     const deadline = performance.now() + 10_000;
     for (;;) {
-      const before = stage.traffic();
+      const before = await stage.traffic();
       await pause(SILENCE_MS);
-      const after = stage.traffic();
+      const after = await stage.traffic();
       const passed = { pool: after.pool - before.pool, neighbour: after.neighbour - before.neighbour };
       if (passed.neighbour === 0) throw new Error('the innocent neighbour was cut off as well');
       if (passed.pool === 0 && before.pool > 0) return passed;

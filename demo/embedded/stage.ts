@@ -19,8 +19,10 @@ import { startAgent } from '../../runtime/start.ts';
 import { ephemeralCertificate } from '../../webhook/certificate-sources.ts';
 import { startWebhook } from '../../webhook/start.ts';
 import type { Answer, Stage } from '../stage.ts';
-import { openDepot } from './attacker.ts';
+import { attackFrom } from '../stand-in/miner.ts';
+import { until } from '../until.ts';
 import { cgroup2Mount } from './cgroup.ts';
+import { openDepot } from './depot.ts';
 import { Kubelet } from './kubelet.ts';
 import { openSink } from './sink.ts';
 
@@ -31,9 +33,6 @@ const DEVELOPER = { username: 'dana', groups: ['developers', 'system:authenticat
 const ON_CALL = { username: 'oncall', groups: [BREAK_GLASS_GROUP, 'system:authenticated'] };
 const WEBHOOK = serviceAccountUser(WEBHOOK_USER);
 const AGENT = serviceAccountUser(AGENT_USER);
-
-/** How long the story waits for anything, milliseconds. */
-const PATIENCE_MS = 20_000;
 
 /**
  * The stage that needs no Kubernetes: objects in memory, the real webhook behind real TLS, the real agent on this
@@ -67,7 +66,7 @@ export async function openEmbeddedStage(log: (line: string) => void): Promise<St
     closers.push(() => pool.close());
     const service = await openSink();
     closers.push(() => service.close());
-    const depot = await openDepot(pool.port, folder);
+    const depot = await openDepot(pool.port);
     closers.push(() => depot.close());
 
     const webhook = await startWebhook({
@@ -122,9 +121,10 @@ export async function openEmbeddedStage(log: (line: string) => void): Promise<St
     kubelet.start();
 
     const developer = admin.as(DEVELOPER);
-    const runningPods = async (namespace: string, owner: string) => {
+    const runningPod = async (namespace: string, owner: string) => {
       const { items } = await admin.list(KIND.Pod, { namespace, fieldSelector: 'status.phase=Running' });
-      return items.filter(({ metadata }) => metadata.ownerReferences?.some(({ name }) => name === owner));
+      return items.find(({ metadata }) => metadata.ownerReferences?.some(({ name }) => name === owner))
+        ?.metadata.name;
     };
 
     return {
@@ -134,17 +134,11 @@ export async function openEmbeddedStage(log: (line: string) => void): Promise<St
       create: (object) => answer(developer.create(kindOf(object), object)),
       exec: (namespace, name, command) =>
         answer(developer.connect({ namespace, name }, 'exec', { command, stdin: true, tty: true })),
-      async runningPod(namespace, daemonSet) {
-        const pods = await until(
-          `a pod of ${namespace}/${daemonSet}`,
-          () => runningPods(namespace, daemonSet),
-          (found) => found.length > 0,
-        );
-        return pods[0]?.metadata.name as string;
-      },
+      runningPod: (namespace, daemonSet) =>
+        until(`pod of ${namespace}/${daemonSet}`, () => runningPod(namespace, daemonSet)),
       async attack(namespace, name) {
         const pod = await admin.get(KIND.Pod, { namespace, name });
-        kubelet.run(pod?.metadata.uid as string, depot.command);
+        kubelet.run(pod?.metadata.uid as string, attackFrom(depot.url, folder));
       },
       deletePod: (namespace, name) => developer.delete(KIND.Pod, { namespace, name }),
       async respawnRefusal(namespace, daemonSet, notBefore) {
@@ -153,40 +147,34 @@ export async function openEmbeddedStage(log: (line: string) => void): Promise<St
           (event.regarding as { name?: string }).name === daemonSet &&
           Date.parse(event.eventTime as string) >= notBefore.getTime();
         const find = async () => (await admin.list(KIND.Event, { namespace })).items.find(isIt);
-        const event = await until('an event of the controller', find, Boolean);
-        return event?.note as string;
+        return (await until('event of the controller', find)).note as string;
       },
-      async incident(namespace) {
-        const find = async () =>
-          (await admin.list(KIND.Incident)).items.find(({ spec }) => spec.namespace === namespace);
-        const isComplete = (incident: Awaited<ReturnType<typeof find>>) =>
-          (incident?.status?.detections.length ?? 0) > 0;
-        return (await until('an incident', find, isComplete)) as NonNullable<
-          Awaited<ReturnType<typeof find>>
-        >;
-      },
-      async quarantine(namespace) {
-        const find = async () =>
-          (await admin.list(KIND.Quarantine)).items.find(({ spec }) => spec.namespace === namespace);
-        const found = await until(
-          'an active quarantine',
-          find,
-          (quarantine) => quarantine?.status?.phase === 'Active',
-        );
-        return found as NonNullable<typeof found>;
-      },
+      incident: (namespace) =>
+        until(
+          'incident with a detection',
+          async () =>
+            (await admin.list(KIND.Incident)).items.find(({ spec }) => spec.namespace === namespace),
+          ({ status }) => (status?.detections.length ?? 0) > 0,
+        ),
+      quarantine: (namespace) =>
+        until(
+          'active quarantine',
+          async () =>
+            (await admin.list(KIND.Quarantine)).items.find(({ spec }) => spec.namespace === namespace),
+          ({ status }) => status?.phase === 'Active',
+        ),
       async namespaceLabels(namespace) {
         return (await admin.get(KIND.Namespace, { name: namespace }))?.metadata.labels ?? {};
       },
       async release({ metadata, spec }) {
         await admin.as(ON_CALL).delete(KIND.Quarantine, { name: metadata.name as string });
         await until(
-          'the end of the quarantine',
+          'end of the quarantine',
           () => admin.get(KIND.Namespace, { name: spec.namespace }),
-          (namespace) => !namespace?.metadata.labels?.['kubesentry.io/quarantine'],
+          (namespace) => !namespace.metadata.labels?.['kubesentry.io/quarantine'],
         );
       },
-      traffic: () => ({ pool: pool.received(), neighbour: service.received() }),
+      traffic: async () => ({ pool: pool.received(), neighbour: service.received() }),
     };
   }
 }
@@ -232,15 +220,5 @@ async function answer(request: Promise<unknown>): Promise<Answer> {
     if (error instanceof KubesentryError && error.code === 'KUBE_REFUSED')
       return { admitted: false, message: error.message };
     throw error;
-  }
-}
-
-async function until<T>(what: string, read: () => Promise<T>, isRight: (value: T) => boolean): Promise<T> {
-  const deadline = performance.now() + PATIENCE_MS;
-  for (;;) {
-    const value = await read();
-    if (isRight(value)) return value;
-    if (performance.now() > deadline) throw new Error(`no ${what} within ${PATIENCE_MS / 1000} s`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -5,7 +5,6 @@ import { text } from 'node:stream/consumers';
 import { ensurePackages } from '../../build/debian-packages.mjs';
 import { type AuditBackend, auditFlags } from './audit.ts';
 import {
-  type Binaries,
   ensureBinaries,
   ensureCoreDns,
   ensureNodeBinaries,
@@ -15,7 +14,7 @@ import {
 import { CACHE } from './cache.ts';
 import { removeCgroups } from './cgroups.ts';
 import { importImage } from './containerd.ts';
-import { type ControlPlane, freePorts, type Ports, startControlPlane } from './control-plane.ts';
+import { freePorts, type Ports, startControlPlane } from './control-plane.ts';
 import { daemons, isAlive, stopDaemon } from './daemon.ts';
 import { startDns } from './dns.ts';
 import {
@@ -68,6 +67,8 @@ export interface KubectlResult {
 /** A Kubernetes that is up. */
 export interface RunningCluster {
   readonly name: string;
+  /** Where its state and logs are. */
+  readonly folder: string;
   readonly url: string;
   /** CA of the API server, PEM. */
   readonly ca: string;
@@ -121,38 +122,46 @@ export async function startCluster(options: StartOptions): Promise<RunningCluste
   const start = node ? startWithNode : startControlPlaneOnly;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   try {
-    const { binaries, plane, enter } = await start(options, folder, log);
-    const kubeconfig = plane.kubeconfig('admin');
-    return {
-      name,
-      url: plane.url,
-      ca: readFileSync(plane.caFile, 'utf8'),
-      adminToken: plane.credentials.token('admin'),
-      kubeconfig,
-      enter,
-      kubectl: (args, input) => kubectl([...enter, ...binaries.kubectl], kubeconfig, args, input),
-      loadImage: (file) => importImage(folder, file),
-      stop: () => stopCluster(name),
-    };
+    await start(options, folder, log);
+    return runningCluster(name);
   } catch (error) {
     await stopCluster(name);
     throw error;
   }
 }
 
-interface Started {
-  binaries: Binaries;
-  plane: ControlPlane;
-  enter: string[];
+/** A cluster that is up already. Throws an Error that says how to start one. */
+export function runningCluster(name: string): RunningCluster {
+  const folder = clusterFolder(name);
+  const file = (path: string) => readFileSync(join(folder, path), 'utf8');
+  const kubeconfig = join(folder, 'admin.kubeconfig');
+  const { clusters, users } = JSON.parse(file('admin.kubeconfig')) as Kubeconfig;
+  return {
+    name,
+    folder,
+    url: clusters[0].cluster.server,
+    ca: file('apiserver/apiserver.crt'),
+    adminToken: users[0].user.token,
+    kubeconfig,
+    enter: hasNetworkNamespace(name) ? enterNetworkNamespace(name) : [],
+    kubectl: (args, input) => kubectl(kubectlCommand(name), args, input),
+    loadImage: (image) => importImage(folder, image),
+    stop: () => stopCluster(name),
+  };
+}
+
+interface Kubeconfig {
+  clusters: [{ cluster: { server: string } }];
+  users: [{ user: { token: string } }];
 }
 
 async function startControlPlaneOnly(
   { audit }: StartOptions,
   folder: string,
   log: (line: string) => void,
-): Promise<Started> {
+): Promise<void> {
   const binaries = await ensureBinaries(log);
-  const plane = await startControlPlane({
+  await startControlPlane({
     folder,
     binaries,
     address: '127.0.0.1',
@@ -162,14 +171,13 @@ async function startControlPlaneOnly(
     enter: [],
     auditFlags: auditFlags(folder, audit),
   });
-  return { binaries, plane, enter: [] };
 }
 
 async function startWithNode(
   { name, audit }: StartOptions,
   folder: string,
   log: (line: string) => void,
-): Promise<Started> {
+): Promise<void> {
   await ensurePackages(NODE_PACKAGES, { log });
   const binaries = await ensureNodeBinaries(log);
   const coreDns = await ensureCoreDns(log);
@@ -198,7 +206,6 @@ async function startWithNode(
     podCidr: POD_CIDR,
     dnsAddress: DNS_ADDRESS,
   });
-  return { binaries, plane, enter };
 }
 
 /**
@@ -226,14 +233,9 @@ export async function stopCluster(name: string): Promise<void> {
 }
 
 /** Not synchronous: the API server may be asking a webhook in this very process. */
-async function kubectl(
-  words: string[],
-  kubeconfig: string,
-  args: string[],
-  input: string | undefined,
-): Promise<KubectlResult> {
+async function kubectl(words: string[], args: string[], input: string | undefined): Promise<KubectlResult> {
   const [command = '', ...first] = words;
-  const child = spawn(command, [...first, '--kubeconfig', kubeconfig, ...args]);
+  const child = spawn(command, [...first, ...args]);
   child.stdin.on('error', () => {}); // it may end without reading all of its input; the status tells
   child.stdin.end(input);
   const [stdout, stderr, status] = await Promise.all([

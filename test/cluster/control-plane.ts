@@ -99,7 +99,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     `--service-account-signing-key-file=${credentials.serviceAccountKey}`,
     '--enable-aggregator-routing=true',
     '--kubelet-preferred-address-types=InternalIP',
-    '--endpoint-reconciler-type=none',
+    // The service `kubernetes` takes no loopback address for an endpoint; without a node nobody asks for it.
+    ...(address === '127.0.0.1' ? ['--endpoint-reconciler-type=none'] : []),
     ...(binaries.controllerManager ? [] : ['--disable-admission-plugins=ServiceAccount']),
     ...options.auditFlags,
   ]);
@@ -145,6 +146,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       `--cert-dir=${path('scheduler')}`,
     ]);
   }
+  kubeconfig('admin');
   return { url, caFile, credentials, kubeconfig };
 }
 

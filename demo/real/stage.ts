@@ -1,0 +1,167 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import type { Incident } from '../../api/incident.ts';
+import { BREAK_GLASS_GROUP } from '../../api/names.ts';
+import type { KubeObject } from '../../api/object.ts';
+import type { Quarantine } from '../../api/quarantine.ts';
+import { buildImages, imageFile } from '../../build/image.ts';
+import { type RunningCluster, runningCluster } from '../../test/cluster/cluster.ts';
+import { ctr } from '../../test/cluster/containerd.ts';
+import type { Answer, Stage } from '../stage.ts';
+import { attackFrom } from '../stand-in/miner.ts';
+import { until } from '../until.ts';
+import { COUNT, DEPOT, loadImages, OUTSIDE, scenery } from './props.ts';
+
+const INSTALL = join(import.meta.dirname, '..', '..', 'manifests', 'install.yaml');
+
+/**
+ * The stage that is a real Kubernetes: Kubesentry installed from its images and manifest as a user does it, pods run
+ * by containerd. The cluster has to be up; afterwards it is as it was before.
+ */
+export async function openRealStage(name: string, log: (line: string) => void): Promise<Stage> {
+  const cluster = runningCluster(name);
+  log('Building the images ...');
+  await buildImages(log);
+  for (const target of ['webhook', 'agent'] as const) cluster.loadImage(imageFile(target));
+  loadImages((file) => cluster.loadImage(file));
+  const kubectl = kubectlOf(cluster);
+  const stop = async () => {
+    // What is contained is released with its Quarantine; then nothing of ours holds on to anything.
+    const asOnCall = ['--as=oncall', `--as-group=${BREAK_GLASS_GROUP}`, '--as-group=system:masters'];
+    await cluster.kubectl(['delete', 'quarantines', '--all', ...asOnCall]);
+    await cluster.kubectl(['delete', '-f', INSTALL, '--ignore-not-found']);
+    await cluster.kubectl(['delete', 'namespace', 'shop', 'billing', OUTSIDE, '--ignore-not-found']);
+  };
+  try {
+    log('Installing Kubesentry: kubectl apply -f manifests/install.yaml ...');
+    await kubectl(['apply', '--server-side', '-f', INSTALL]);
+    await kubectl([
+      'rollout',
+      'status',
+      '-n',
+      'kubesentry-system',
+      'deployment/kubesentry-webhook',
+      '--timeout=60s',
+    ]);
+    await kubectl([
+      'rollout',
+      'status',
+      '-n',
+      'kubesentry-system',
+      'daemonset/kubesentry-agent',
+      '--timeout=60s',
+    ]);
+    await kubectl(['apply', '-f', '-'], list(scenery()));
+    await kubectl(['wait', '--for=condition=Ready', 'pod', '--all', '-n', OUTSIDE, '--timeout=60s']);
+    await kubectl(['wait', '--for=condition=Ready', 'pod', '--all', '-n', 'billing', '--timeout=60s']);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return stageOn(cluster, stop);
+}
+
+function stageOn(cluster: RunningCluster, stop: () => Promise<void>): Stage {
+  const kubectl = kubectlOf(cluster);
+  const get = async <T>(...args: string[]) => JSON.parse(await kubectl(['get', ...args, '-o', 'json'])) as T;
+  const items = async <T>(...args: string[]) => (await get<{ items: T[] }>(...args)).items;
+  const received = async (namespace: string, pod: string) =>
+    Number(await kubectl(['exec', '-n', namespace, pod, '--', ...COUNT]));
+
+  const runningPod = async (namespace: string, daemonSet: string) => {
+    const pods = await items<KubeObject>('pods', '-n', namespace, '--field-selector', 'status.phase=Running');
+    return pods.find(
+      ({ metadata }) =>
+        !metadata.deletionTimestamp && metadata.ownerReferences?.some((owner) => owner.name === daemonSet),
+    )?.metadata.name;
+  };
+
+  return {
+    cluster: 'real',
+    sensor: 'ebpf',
+    stop,
+    create: (object) => answer(cluster, ['apply', '-f', '-'], JSON.stringify(object)),
+    exec: (namespace, pod, command) => answer(cluster, ['exec', '-n', namespace, pod, '--', ...command]),
+    runningPod: (namespace, daemonSet) =>
+      until(`pod of ${namespace}/${daemonSet}`, () => runningPod(namespace, daemonSet)),
+    async attack(namespace, name) {
+      // Straight into the container, as through a hole in its application: no API server sees it.
+      const pod = await get<{ status: { containerStatuses: { containerID: string }[] } }>(
+        'pod',
+        '-n',
+        namespace,
+        name,
+      );
+      const id = pod.status.containerStatuses[0]?.containerID.replace('containerd://', '') as string;
+      const [command, ...args] = ctr(cluster.folder);
+      const exec = ['tasks', 'exec', '--detach', '--exec-id', 'attack', id, ...attackFrom(DEPOT, '/tmp')];
+      execFileSync(command, [...args, ...exec], { stdio: ['ignore', 'ignore', 'inherit'] });
+    },
+    async deletePod(namespace, pod) {
+      await kubectl(['delete', 'pod', '-n', namespace, pod, '--grace-period=0', '--force', '--wait=false']);
+    },
+    async respawnRefusal(namespace, daemonSet, notBefore) {
+      const selector = `reason=FailedCreate,involvedObject.name=${daemonSet}`;
+      const find = async () =>
+        (
+          await items<{ message: string; lastTimestamp: string }>(
+            'events',
+            '-n',
+            namespace,
+            '--field-selector',
+            selector,
+          )
+        ).find(
+          // Times of events have no milliseconds.
+          ({ lastTimestamp }) => Date.parse(lastTimestamp) >= notBefore.getTime() - 1_000,
+        );
+      return (await until('event of the controller', find)).message;
+    },
+    incident: (namespace) =>
+      until(
+        'incident with a detection',
+        async () => (await items<Incident>('incidents')).find(({ spec }) => spec.namespace === namespace),
+        ({ status }) => (status?.detections.length ?? 0) > 0,
+      ),
+    quarantine: (namespace) =>
+      until(
+        'active quarantine',
+        async () => (await items<Quarantine>('quarantines')).find(({ spec }) => spec.namespace === namespace),
+        ({ status }) => status?.phase === 'Active',
+      ),
+    async namespaceLabels(namespace) {
+      return (await get<KubeObject>('namespace', namespace)).metadata.labels ?? {};
+    },
+    async release({ metadata, spec }) {
+      const asOnCall = ['--as=oncall', `--as-group=${BREAK_GLASS_GROUP}`, '--as-group=system:masters'];
+      await kubectl(['delete', 'quarantine', metadata.name as string, ...asOnCall]);
+      await until(
+        'end of the quarantine',
+        () => get<KubeObject>('namespace', spec.namespace),
+        (namespace) => !namespace.metadata.labels?.['kubesentry.io/quarantine'],
+      );
+    },
+    async traffic() {
+      const [pool, neighbour] = await Promise.all([received(OUTSIDE, 'pool'), received('billing', 'ledger')]);
+      return { pool, neighbour };
+    },
+  };
+}
+
+/** kubectl as the administrator; throws what it said when it failed. */
+function kubectlOf(cluster: RunningCluster): (args: string[], input?: string) => Promise<string> {
+  return async (args, input) => {
+    const { status, stdout, stderr } = await cluster.kubectl(args, input);
+    if (status !== 0) throw new Error(`kubectl ${args.slice(0, 3).join(' ')} ...: ${stderr.trim()}`);
+    return stdout;
+  };
+}
+
+async function answer(cluster: RunningCluster, args: string[], input?: string): Promise<Answer> {
+  const { status, stderr } = await cluster.kubectl(args, input);
+  if (status === 0) return { admitted: true };
+  if (stderr.includes('denied')) return { admitted: false, message: stderr.trim() };
+  throw new Error(stderr.trim());
+}
+
+const list = (items: object[]) => JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
