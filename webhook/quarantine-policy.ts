@@ -8,13 +8,21 @@ const NAME = 'kubesentry-quarantine';
 /** Absent, not empty, for the object itself. */
 const SUBRESOURCE = "request.?subResource.orValue('')";
 
-/** As runs-code.ts decides: tokens for the kubelet, scaling down, and updates that leave what runs as it is. */
+const SCALABLE = "['deployments', 'replicasets', 'statefulsets', 'replicationcontrollers']";
+
+const same = (field: string) =>
+  `object.metadata.?${field}.orValue({}) == oldObject.metadata.?${field}.orValue({})`;
+const fewer = (absent: number) =>
+  `object.spec.?replicas.orValue(${absent}) <= oldObject.spec.?replicas.orValue(${absent})`;
+
+/** As runs-code.ts decides: tokens for the kubelet, scaling down, and updates that start nothing. */
 const IS_HARMLESS = [
   `(${SUBRESOURCE} == 'token' && 'system:nodes' in request.userInfo.groups)`,
-  `(${SUBRESOURCE} == 'scale' && object.spec.?replicas.orValue(0) <= oldObject.spec.?replicas.orValue(0))`,
+  `(${SUBRESOURCE} == 'scale' && ${fewer(0)})`,
   `(request.operation == 'UPDATE' && ${SUBRESOURCE} == '' && object.spec == oldObject.spec` +
-    ' && object.metadata.?labels.orValue({}) == oldObject.metadata.?labels.orValue({})' +
-    ' && object.metadata.?annotations.orValue({}) == oldObject.metadata.?annotations.orValue({}))',
+    ` && (request.resource.resource != 'pods' || (${same('labels')} && ${same('annotations')})))`,
+  `(request.operation == 'UPDATE' && ${SUBRESOURCE} == '' && request.resource.resource in ${SCALABLE}` +
+    ` && object.spec.template == oldObject.spec.template && ${fewer(1)})`,
 ].join(' || ');
 
 const NAME_OF_IT = `namespaceObject.metadata.labels['${LABEL.quarantine}']`;

@@ -1,4 +1,3 @@
-import { connect as connectHttp2 } from 'node:http2';
 import { Agent, request } from 'node:https';
 import type { Denial } from '../../api/denial.ts';
 import { AGENT_USER, SYSTEM_NAMESPACE, TOKEN_AUDIENCE, WEBHOOK_USER } from '../../api/names.ts';
@@ -150,8 +149,6 @@ function parse(text: string): unknown {
   }
 }
 
-export { connectHttp2 };
-
 export function review(object: KubeObject | undefined, request: Record<string, unknown> = {}): object {
   const [group, version] = object?.apiVersion.includes('/') ? object.apiVersion.split('/') : ['', 'v1'];
   const kind = object?.kind ?? 'Pod';
@@ -218,7 +215,7 @@ export async function refusal(act: Promise<unknown>): Promise<string> {
   throw new Error('it was admitted');
 }
 
-/** Waits for something that others bring about, by looking at every change of nothing in particular. */
+/** Looks again and again until others have brought about what is waited for. */
 export async function eventually<T>(
   look: () => Promise<T | undefined> | T | undefined,
   what: string,

@@ -122,9 +122,9 @@ describe('in a quarantined namespace', () => {
     object.metadata = { ...object.metadata, finalizers: [], resourceVersion: '7', ownerReferences: [] };
     object.status = { replicas: 1 };
     expect((await answer(object, { ...update, oldObject: web })).allowed).toBe(true);
-    const annotated = structuredClone(web);
+    const annotated = podOf('web', 'shop');
     annotated.metadata.annotations = { command: 'read by the downward API' };
-    expect((await answer(annotated, { ...update, oldObject: web })).allowed).toBe(false);
+    expect((await answer(annotated, { ...update, oldObject: podOf('web', 'shop') })).allowed).toBe(false);
   });
 
   it('workloads scale down, not up', async () => {
@@ -142,6 +142,19 @@ describe('in a quarantined namespace', () => {
     };
     expect((await answer(scale(0), { ...request, oldObject: scale(2) })).allowed).toBe(true);
     expect((await answer(scale(3), { ...request, oldObject: scale(2) })).allowed).toBe(false);
+    // As the Deployment controller does it to a ReplicaSet.
+    const resource = { group: 'apps', version: 'v1', resource: 'replicasets' };
+    const replicaSet = (replicas: number, image = 'app:1') => {
+      const object = workloadOf('ReplicaSet', 'web-1', 'shop', { image });
+      object.spec = { ...(object.spec as object), replicas };
+      object.metadata.annotations = { 'deployment.kubernetes.io/desired-replicas': `${replicas}` };
+      return object;
+    };
+    const ask = async (object: KubeObject) =>
+      (await answer(object, { ...update, resource, oldObject: replicaSet(2) })).allowed;
+    expect(await ask(replicaSet(0))).toBe(true);
+    expect(await ask(replicaSet(3))).toBe(false);
+    expect(await ask(replicaSet(0, 'evil:1'))).toBe(false);
   });
 
   it('nobody debugs, binds, resizes, or gets a token, but the kubelet renews its own', async () => {

@@ -5,7 +5,18 @@ import { ephemeralCertificate } from '../../webhook/certificate-sources.ts';
 import { type RunningWebhook, startWebhook } from '../../webhook/start.ts';
 import { activeQuarantine } from './attack.ts';
 import { detectionIn, idOf, report } from './detections.ts';
-import { eventually, indicators, log, MINER, openScene, podOf, post, review, type Scene } from './harness.ts';
+import {
+  agentToken,
+  eventually,
+  indicators,
+  log,
+  MINER,
+  openScene,
+  podOf,
+  post,
+  review,
+  type Scene,
+} from './harness.ts';
 
 let scene: Scene;
 let second: RunningWebhook;
@@ -51,6 +62,7 @@ describe('two replicas', () => {
       Array.from({ length: 10 }, (_, index) =>
         detectionIn(pods[node], { id: idOf(`${node}/${index}`), confidence: 0.5 }),
       );
+    for (const node of ['node-1', 'node-2']) await agentToken(scene.cluster, node);
     const answers = await Promise.all([
       report(scene, 'node-1', detections(0)),
       report(viaSecond(), 'node-2', detections(1)),

@@ -9,8 +9,8 @@ import type { AdmissionRequest } from './review.ts';
 const GUARDED: ReadonlySet<string> = new Set(['Quarantine', 'Incident', 'Denial']);
 
 const AS_BREAK_GLASS =
-  'Members of the group may: kubectl --as=YOU --as-group=' +
-  `${BREAK_GLASS_GROUP} ... To end a quarantine: kubectl kubesentry release NAME.`;
+  `Act as a member of the group: kubectl --as=YOU --as-group=${BREAK_GLASS_GROUP} ... ` +
+  '(to end a quarantine: kubectl kubesentry release NAME).';
 
 /** Nobody but Kubesentry and the break-glass group changes the quarantine label or our records. */
 export const guard: Gate = (request) => {

@@ -73,7 +73,8 @@ export function subjectOf({
 }
 
 function findingText({ rule, path, message }: Finding): string {
-  return `${rule}${path === '' ? '' : ` at ${path}`}: ${cut(message, 320)}`;
+  const text = `${rule}${path === '' ? '' : ` at ${path}`}: ${cut(message, 320)}`;
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 function cut(text: string, length: number): string {

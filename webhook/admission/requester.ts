@@ -1,4 +1,4 @@
-import { AGENT_USER, BREAK_GLASS_GROUP, WEBHOOK_USER } from '../../api/names.ts';
+import { BREAK_GLASS_GROUP, WEBHOOK_USER } from '../../api/names.ts';
 import type { AdmissionRequest } from './review.ts';
 
 /** Users of Kubernetes itself that must be able to finish a deletion (kube-controller-manager). */
@@ -12,10 +12,6 @@ type UserInfo = AdmissionRequest['userInfo'];
 /** Kubesentry itself, or somebody whom the cluster's owner lets overrule it. */
 export function mayOverrule({ username, groups }: UserInfo): boolean {
   return username === WEBHOOK_USER || groups.includes(BREAK_GLASS_GROUP);
-}
-
-export function isOurs({ username }: UserInfo): boolean {
-  return username === WEBHOOK_USER || username === AGENT_USER;
 }
 
 /** Deletes what belonged to something deleted before. */

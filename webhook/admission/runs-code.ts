@@ -14,34 +14,59 @@ const POD_SUBRESOURCES: ReadonlySet<string> = new Set([
   'resize',
 ]);
 
+/** Their controllers scale them down by plain updates. */
+const SCALABLE: ReadonlySet<string> = new Set([
+  'deployments',
+  'replicasets',
+  'statefulsets',
+  'replicationcontrollers',
+]);
+
 /**
  * Whether a request makes something run, or lets somebody in. Deletions never do, nor does an update that leaves
- * what runs as it is: controllers must be able to take finalizers off and to report, or deletions would hang.
+ * what runs as it is or makes it less: controllers must be able to take finalizers off and to scale down, or
+ * deletions would hang. quarantine-policy.ts says the same in CEL.
  */
 export function runsCode(request: AdmissionRequest): boolean {
   const { operation, resource, subResource, object, oldObject } = request;
   if (operation === 'DELETE') return false;
   if (resource.resource === 'pods' && subResource !== '') return POD_SUBRESOURCES.has(subResource);
-  if (subResource === 'scale') return replicas(object) > replicas(oldObject);
+  if (subResource === 'scale') return replicasOf(object, 0) > replicasOf(oldObject, 0);
   // The kubelet renews the tokens of pods that run already; it asks for no others.
   if (subResource === 'token') return !isNode(request.userInfo);
   if (subResource !== '') return false;
   if (resource.resource === 'bindings') return true;
-  if (operation === 'UPDATE' && leavesAsItIs(object, oldObject)) return false;
+  if (operation === 'UPDATE' && object && oldObject && startsNothing(resource.resource, object, oldObject)) {
+    return false;
+  }
   return workloadView(object) !== undefined;
 }
 
-/** A pod can read its own annotations and labels into a command line (downward API), so these count as well. */
-function leavesAsItIs(object: KubeObject | undefined, oldObject: KubeObject | undefined): boolean {
-  if (!object || !oldObject) return false;
-  return isDeepStrictEqual(substance(object), substance(oldObject));
+function startsNothing(resource: string, object: KubeObject, before: KubeObject): boolean {
+  // A pod can read its own labels and annotations into a command line (downward API).
+  if (resource === 'pods') return isDeepStrictEqual(substanceOf(object), substanceOf(before));
+  if (isDeepStrictEqual(withoutMetadata(object), withoutMetadata(before))) return true;
+  if (!SCALABLE.has(resource)) return false;
+  const [next, last] = [specOf(object), specOf(before)];
+  const isSame = next.template !== undefined && isDeepStrictEqual(next.template, last.template);
+  return isSame && replicasOf(object, 1) <= replicasOf(before, 1);
 }
 
-function substance({ metadata, status: _, ...rest }: KubeObject): object {
-  return { ...rest, labels: metadata?.labels ?? {}, annotations: metadata?.annotations ?? {} };
+function substanceOf(object: KubeObject): object {
+  const { labels = {}, annotations = {} } = object.metadata ?? {};
+  return { ...withoutMetadata(object), labels, annotations };
 }
 
-function replicas(scale: KubeObject | undefined): number {
-  const spec = scale?.spec as { replicas?: unknown } | undefined;
-  return typeof spec?.replicas === 'number' ? spec.replicas : 0;
+function withoutMetadata({ metadata: _, status: __, ...rest }: KubeObject): object {
+  return rest;
+}
+
+function specOf(object: KubeObject | undefined): Record<string, unknown> {
+  const spec = object?.spec;
+  return typeof spec === 'object' && spec !== null ? (spec as Record<string, unknown>) : {};
+}
+
+function replicasOf(object: KubeObject | undefined, absent: number): number {
+  const { replicas } = specOf(object);
+  return typeof replicas === 'number' ? replicas : absent;
 }

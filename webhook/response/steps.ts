@@ -106,7 +106,8 @@ async function label(namespace: string, quarantine: Quarantine | undefined, clus
 function noteOf({ metadata, spec }: Quarantine): string {
   const since = metadata.creationTimestamp ? ` since ${metadata.creationTimestamp}` : '';
   const incident = spec.incident ? ` Incident ${spec.incident}.` : '';
-  return `${since}: ${spec.reason.replace(/\s+/g, ' ')}${incident}`;
+  const reason = spec.reason.replace(/\s+/g, ' ').replace(/\.?$/, '.');
+  return `${since}: ${reason}${incident}`;
 }
 
 async function activate({ metadata, spec, status }: Quarantine, tools: StepTools): Promise<void> {
