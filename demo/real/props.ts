@@ -54,7 +54,9 @@ export function loadImages(load: (file: string) => void): void {
 }
 
 function server(namespace: string, name: string, command: string, service: object): object[] {
-  const metadata = { namespace, name, labels: { app: name } };
+  // A label of its own: a DaemonSet of the same name would take the pod for one too many of its own.
+  const app = `${name}-server`;
+  const metadata = { namespace, name, labels: { app } };
   return [
     {
       apiVersion: 'v1',
@@ -65,7 +67,7 @@ function server(namespace: string, name: string, command: string, service: objec
         containers: [{ name, image: PROPS, command: ['sh', '-c', command] }],
       },
     },
-    { apiVersion: 'v1', kind: 'Service', metadata, spec: { selector: { app: name }, ...service } },
+    { apiVersion: 'v1', kind: 'Service', metadata, spec: { selector: { app }, ...service } },
   ];
 }
 

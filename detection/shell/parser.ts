@@ -13,7 +13,8 @@ export interface ShellParser {
 export async function startShellParser(runtime: Uint8Array, grammar: Uint8Array): Promise<ShellParser> {
   // V8's optimizing compiler takes over 500 MB for a moment when the grammar's lexer becomes hot, which ends a container
   // that has a limit; and what it makes of it parses no faster.
-  setFlagsFromString('--liftoff-only');
+  setFlagsFromString('--no-wasm-dynamic-tiering');
+  setFlagsFromString('--no-wasm-tier-up');
   await Parser.init({ wasmBinary: runtime });
   const parser = new Parser();
   parser.setLanguage(await Language.load(grammar));
