@@ -6,6 +6,7 @@ import { KubesentryError } from '../api/errors.ts';
 import { type Body, BodyBudget, readBody } from './body.ts';
 import type { ServingCertificate } from './certificates.ts';
 import type { Log } from './log.ts';
+import { send, sendError } from './reply.ts';
 
 export interface Timeouts {
   /**
@@ -144,35 +145,4 @@ function sessionsOf(server: Http2SecureServer): Set<Session> {
     session.once('close', () => sessions.delete(session));
   });
   return sessions;
-}
-
-/** The part of a reply that is the same over both protocols. */
-interface Reply {
-  code(status: number): this;
-  header(name: string, value: string | number): this;
-  send(payload: string): this;
-}
-
-function send<R extends Reply>(reply: R, status: number, body: object): R {
-  return reply.code(status).header('content-type', 'application/json').send(JSON.stringify(body));
-}
-
-/** Seconds after which a client may try again. */
-const RETRY_AFTER = 2;
-
-function sendError<R extends Reply>(reply: R, error: unknown, log: Log): R {
-  const known = error instanceof KubesentryError ? error : internal(error);
-  if (known.fault === 'internal') log.error({ err: known.cause }, known.message);
-  if (known.status === 429 || known.status === 503) reply.header('retry-after', RETRY_AFTER);
-  const { code, message, remedy } = known;
-  return send(reply, known.status, { code, message, remedy });
-}
-
-/** What Fastify itself refuses carries a 4xx; anything else is a mistake of ours. */
-function internal(cause: unknown): KubesentryError {
-  const status = (cause as { statusCode?: unknown }).statusCode;
-  if (typeof status === 'number' && status >= 400 && status < 500) {
-    return new KubesentryError('BODY_INVALID', cause instanceof Error ? cause.message : String(cause));
-  }
-  return new KubesentryError('INTERNAL', 'The request could not be handled.', { cause });
 }

@@ -1,10 +1,11 @@
 import type { Action, Detection } from '../../api/detection.ts';
 import type { Ban, Fingerprint } from '../../api/fingerprint.ts';
-import { INCIDENT_BOUNDS, type Incident, type TimelineEntry } from '../../api/incident.ts';
+import { INCIDENT_BOUNDS, type Incident } from '../../api/incident.ts';
 import { API_VERSION } from '../../api/names.ts';
 import { leaveOut } from './bounded.ts';
 import { confidenceOf } from './confidence.ts';
 import type { Subject } from './subject.ts';
+import { NO_MARKS, withDetections } from './timeline.ts';
 import { trim } from './trim.ts';
 
 /** What is known beside the detection itself. */
@@ -23,10 +24,6 @@ type Status = NonNullable<Incident['status']>;
 
 const NODES = 256;
 const TRAITS = 64;
-
-/** Lines beside those of the detections; the oldest half and the newest half are kept. */
-const LINES = INCIDENT_BOUNDS.timeline - INCIDENT_BOUNDS.detections;
-const NO_MARKS = { detections: '', pods: '', timeline: '' };
 
 /**
  * Adds one detection to an incident, or begins one with it. Pure, commutative and idempotent: the same detections in
@@ -60,7 +57,7 @@ export function correlate(
     pods,
     nodes: smallest([...(before?.nodes ?? []), facts.node], NODES),
     fingerprint: keepTraits(before?.fingerprint ?? [], facts),
-    timeline: [...othersOf(before?.timeline ?? []), ...detections.map(lineOf)].sort(compareLines),
+    timeline: withDetections(before?.timeline ?? [], detections),
     omitted: {
       detections: leftOut.detections.count,
       pods: leftOut.pods.count,
@@ -73,28 +70,6 @@ export function correlate(
     },
   };
   return incident ? { ...incident, status } : begin(facts, status);
-}
-
-/** Adds lines that no detection stands for: what the response did, what admission refused. A known line changes nothing. */
-export function addTimeline(status: Status, entries: readonly TimelineEntry[]): Status {
-  const all = new Map<string, TimelineEntry>();
-  for (const entry of [...othersOf(status.timeline), ...entries]) {
-    const before = all.get(lineKey(entry));
-    if (!before || compareLines(entry, before) < 0) all.set(lineKey(entry), entry);
-  }
-  const sorted = [...all.values()].sort(compareLines);
-  const kept = sorted.length <= LINES ? sorted : [...sorted.slice(0, LINES / 2), ...sorted.slice(-LINES / 2)];
-  const marks = status.omitted.marks ?? NO_MARKS;
-  const leftOut = leaveOut(marks.timeline, all.keys(), kept.map(lineKey));
-  return {
-    ...status,
-    timeline: [...kept, ...status.detections.map(lineOf)].sort(compareLines),
-    omitted: {
-      ...status.omitted,
-      timeline: leftOut.count,
-      marks: { ...marks, timeline: leftOut.marks },
-    },
-  };
 }
 
 function begin({ name, subject }: CorrelationFacts, status: Status): Incident {
@@ -124,30 +99,6 @@ export function compareVersions(a: Detection, b: Detection): number {
     text(a).length - text(b).length ||
     (text(a) < text(b) ? -1 : text(a) > text(b) ? 1 : 0)
   );
-}
-
-/** Lines of detections are made anew from the detections that are kept. */
-function othersOf(timeline: readonly TimelineEntry[]): TimelineEntry[] {
-  return timeline.filter(({ source }) => source !== 'runtime');
-}
-
-function lineOf({ id, time, rule, process, container, action }: Detection): TimelineEntry {
-  const where = container?.pod ? ` in pod ${container.pod}` : '';
-  const done = action === 'none' ? '' : `; ${action} by the node`;
-  const message = `${rule}: ${process.exe.slice(0, 256)} (pid ${process.pid})${where}${done}.`;
-  return { time, source: 'runtime', reference: id, message };
-}
-
-function lineKey({ time, source, reference, message }: TimelineEntry): string {
-  // A reference stands for its line: the same Denial or step is told once, by whichever replica.
-  return reference === undefined ? `${time} ${source} ${message}` : `${source} ${reference}`;
-}
-
-function compareLines(a: TimelineEntry, b: TimelineEntry): number {
-  const [left, right] = [a, b].map(({ time, source, reference, message }) =>
-    JSON.stringify([time, source, reference, message]),
-  ) as [string, string];
-  return left < right ? -1 : left > right ? 1 : 0;
 }
 
 function keepTraits(before: readonly Ban[], { subject, traits }: CorrelationFacts): Ban[] {

@@ -1,7 +1,7 @@
 import type { Denial } from '../../api/denial.ts';
 import type { Log } from '../log.ts';
-import { addTimeline } from './correlate.ts';
 import type { IncidentStore } from './store.ts';
+import { addTimeline } from './timeline.ts';
 
 /** Tells the incident that admission refused something because of it. Never rejects. */
 export async function noteDenial(

@@ -1,15 +1,13 @@
 import { KubesentryError } from '../../api/errors.ts';
 import type { Ban } from '../../api/fingerprint.ts';
-import type { TimelineEntry } from '../../api/incident.ts';
 import { LABEL, QUARANTINE_NOTE } from '../../api/names.ts';
 import { setCondition } from '../../api/object.ts';
 import type { Quarantine } from '../../api/quarantine.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
-import { CLOSED } from '../incident/belongs.ts';
-import { addTimeline } from '../incident/correlate.ts';
-import type { IncidentStatus, IncidentStore } from '../incident/store.ts';
+import type { IncidentStore } from '../incident/store.ts';
 import { isInForce } from '../quarantine-index.ts';
+import { closed, contained, eradicated } from './phases.ts';
 import type { Step } from './plan.ts';
 
 export interface StepTools {
@@ -129,49 +127,4 @@ async function activate({ metadata, spec, status }: Quarantine, tools: StepTools
     { subresource: 'status' },
   );
   tools.noteQuarantine(active);
-}
-
-function contained(status: IncidentStatus, { metadata, spec }: Quarantine, now: Date): IncidentStatus {
-  if (status.phase !== 'Detected' && status.phase !== 'Confirmed') return status;
-  const name = metadata.name ?? '';
-  const what = spec.workload ? `${spec.workload.kind} ${spec.workload.name}` : 'the namespace';
-  const message = `Quarantine ${name} contains ${what}; ${spec.bans.length} traits are banned.`;
-  const next: IncidentStatus = {
-    ...status,
-    phase: 'Contained',
-    quarantine: name,
-    conditions: setCondition(
-      status.conditions ?? [],
-      { type: 'Contained', status: 'True', reason: 'Quarantined', message },
-      now.toISOString(),
-    ),
-  };
-  return addTimeline(next, [line('response', `contained/${name}`, message, now)]);
-}
-
-function eradicated(status: IncidentStatus, now: Date): IncidentStatus {
-  if (status.phase !== 'Contained') return status;
-  const message = 'None of the affected pods exists any more.';
-  return addTimeline({ ...status, phase: 'Eradicated' }, [line('response', 'eradicated', message, now)]);
-}
-
-function closed(status: IncidentStatus, quarantine: string, now: Date): IncidentStatus {
-  if (status.phase !== 'Contained' && status.phase !== 'Eradicated') return status;
-  const message = `Quarantine ${quarantine} ended: its label and its bans are gone.`;
-  const time = now.toISOString();
-  const conditions = setCondition(
-    setCondition(
-      status.conditions ?? [],
-      { type: CLOSED, status: 'True', reason: 'Released', message },
-      time,
-    ),
-    { type: 'Contained', status: 'False', reason: 'Released', message },
-    time,
-  );
-  const next: IncidentStatus = { ...status, phase: 'Closed', conditions };
-  return addTimeline(next, [line('operator', `released/${quarantine}`, message, now)]);
-}
-
-function line(source: TimelineEntry['source'], reference: string, message: string, now: Date): TimelineEntry {
-  return { time: now.toISOString(), source, reference, message };
 }
