@@ -1,26 +1,53 @@
 import { KubesentryError } from '../api/errors.ts';
 
-type Requirement = (labels: Readonly<Record<string, string>>) => boolean;
+/** metav1.LabelSelector, as webhook configurations and workloads have it. */
+export interface LabelSelector {
+  matchLabels?: Readonly<Record<string, string>>;
+  matchExpressions?: readonly LabelRequirement[];
+}
 
-/** Tells whether labels match. */
-export type LabelMatcher = (labels: Readonly<Record<string, string>> | undefined) => boolean;
+export interface LabelRequirement {
+  key: string;
+  operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+  values?: readonly string[];
+}
 
-const KEY = '[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?';
-const SET = new RegExp(String.raw`^(${KEY})\s+(in|notin)\s+\(([^()]*)\)$`);
+/** An absent or empty selector matches everything. */
+export function matchesSelector(
+  selector: LabelSelector | undefined,
+  labels: Readonly<Record<string, string>> = {},
+): boolean {
+  const { matchLabels = {}, matchExpressions = [] } = selector ?? {};
+  // A label may be called "constructor": only own properties are labels.
+  const labelOf = (key: string) => (Object.hasOwn(labels, key) ? labels[key] : undefined);
+  return (
+    Object.entries(matchLabels).every(([key, value]) => labelOf(key) === value) &&
+    matchExpressions.every(({ key, operator, values = [] }) => {
+      const value = labelOf(key);
+      if (operator === 'Exists') return value !== undefined;
+      if (operator === 'DoesNotExist') return value === undefined;
+      if (operator === 'In') return value !== undefined && values.includes(value);
+      return value === undefined || !values.includes(value);
+    })
+  );
+}
+
+const KEY = '[A-Za-z0-9](?:[A-Za-z0-9._/-]*[A-Za-z0-9])?';
+const SET = new RegExp(String.raw`^(${KEY})\s+(in|notin)\s*\(([A-Za-z0-9._,\s-]*)\)$`);
 const EQUALITY = new RegExp(String.raw`^(${KEY})\s*(==|=|!=)\s*([A-Za-z0-9._-]*)$`);
 const EXISTENCE = new RegExp(String.raw`^(!?)\s*(${KEY})$`);
 
 /**
  * Parses label selector syntax (apimachinery pkg/labels/selector.go): comma-separated `k`, `!k`, `k=v`, `k==v`,
- * `k!=v`, `k in (a,b)`, `k notin (a,b)`. Raises USAGE for anything else.
+ * `k!=v`, `k in (a,b)`, `k notin (a,b)`. Raises KUBE_REFUSED for anything else.
  */
-export function parseLabelSelector(selector: string | undefined): LabelMatcher {
-  const requirements = splitTerms(selector ?? '').map(parseRequirement);
-  return (labels = {}) => requirements.every((matches) => matches(labels));
+export function parseLabelSelector(selector: string | undefined): LabelSelector {
+  return { matchExpressions: splitTerms(selector ?? '').map(parseRequirement) };
 }
 
 /** Commas inside parentheses belong to a set. */
 function splitTerms(selector: string): string[] {
+  if (selector.trim() === '') return [];
   const terms: string[] = [];
   let depth = 0;
   let start = 0;
@@ -33,66 +60,45 @@ function splitTerms(selector: string): string[] {
       start = i + 1;
     }
   }
-  return terms.filter(Boolean);
+  return terms;
 }
 
-function parseRequirement(term: string): Requirement {
+function parseRequirement(term: string): LabelRequirement {
   const set = SET.exec(term);
   if (set) {
-    const [, key = '', , operator, list = ''] = set;
-    const values = new Set(list.split(',').map((value) => value.trim()));
-    return operator === 'in'
-      ? (labels) => labels[key] !== undefined && values.has(labels[key])
-      : (labels) => labels[key] === undefined || !values.has(labels[key]);
+    const [, key = '', operator, list = ''] = set;
+    const values = list.split(',').map((value) => value.trim());
+    return { key, operator: operator === 'in' ? 'In' : 'NotIn', values };
   }
   const equality = EQUALITY.exec(term);
   if (equality) {
-    const [, key = '', , operator, value] = equality;
-    return operator === '!=' ? (labels) => labels[key] !== value : (labels) => labels[key] === value;
+    const [, key = '', operator, value = ''] = equality;
+    return { key, operator: operator === '!=' ? 'NotIn' : 'In', values: [value] };
   }
   const existence = EXISTENCE.exec(term);
   if (existence) {
     const [, not, key = ''] = existence;
-    return not ? (labels) => labels[key] === undefined : (labels) => labels[key] !== undefined;
+    return { key, operator: not ? 'DoesNotExist' : 'Exists' };
   }
-  throw new KubesentryError('USAGE', `"${term}" is no label selector.`);
+  throw new KubesentryError('KUBE_REFUSED', `"${term}" is no label selector.`);
 }
 
-/** metav1.LabelSelector, as webhook configurations and workloads have it. */
-export interface LabelSelector {
-  matchLabels?: Record<string, string>;
-  matchExpressions?: {
-    key: string;
-    operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
-    values?: string[];
-  }[];
-}
-
-/** An absent or empty selector matches everything. */
-export function matchesSelector(
-  selector: LabelSelector | undefined,
-  labels: Record<string, string> = {},
-): boolean {
-  const { matchLabels = {}, matchExpressions = [] } = selector ?? {};
-  return (
-    Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
-    matchExpressions.every(({ key, operator, values = [] }) => {
-      const value = labels[key];
-      if (operator === 'Exists') return value !== undefined;
-      if (operator === 'DoesNotExist') return value === undefined;
-      if (operator === 'In') return value !== undefined && values.includes(value);
-      return value === undefined || !values.includes(value);
-    })
-  );
-}
-
-/** Parses `a=b,c!=d` over fields given as dotted paths. */
-export function parseFieldSelector(selector: string | undefined): (object: object) => boolean {
+/**
+ * Parses `a=b,c!=d` over dotted paths. Raises KUBE_REFUSED for anything else, and for a path that is not among
+ * `fields`: an API server selects by a few fields only.
+ */
+export function parseFieldSelector(
+  selector: string | undefined,
+  fields: readonly string[],
+): (object: object) => boolean {
   const terms = (selector ?? '').split(',').filter(Boolean);
   const requirements = terms.map((term) => {
     const match = /^([A-Za-z.]+)(!=|==|=)(.*)$/.exec(term.trim());
-    if (!match) throw new KubesentryError('USAGE', `"${term}" is no field selector.`);
+    if (!match) throw new KubesentryError('KUBE_REFUSED', `"${term}" is no field selector.`);
     const [, path = '', operator, value] = match;
+    if (!fields.includes(path)) {
+      throw new KubesentryError('KUBE_REFUSED', `field label not supported: ${path}`);
+    }
     return (object: object) => (fieldAt(object, path) === value) === (operator !== '!=');
   });
   return (object) => requirements.every((matches) => matches(object));

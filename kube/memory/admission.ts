@@ -1,10 +1,9 @@
-import { randomUUID } from 'node:crypto';
-import { request } from 'node:https';
 import { KubesentryError } from '../../api/errors.ts';
 import type { ObjectKey } from '../cluster.ts';
 import type { ResourceName } from '../kind.ts';
 import { type LabelSelector, matchesSelector } from '../selector.ts';
 import type { AnyObject } from './storage.ts';
+import { callWebhook, groupVersion, type WebhookAnswer } from './webhook-call.ts';
 
 export interface User {
   username: string;
@@ -27,7 +26,7 @@ export interface AdmissionRequest {
   namespaceLabels: Record<string, string> | undefined;
 }
 
-interface Webhook {
+export interface Webhook {
   name: string;
   clientConfig: { url?: string; caBundle?: string };
   rules?: {
@@ -43,27 +42,44 @@ interface Webhook {
   timeoutSeconds?: number;
 }
 
-interface AdmissionResponse {
-  uid: string;
-  allowed: boolean;
-  status?: { message?: string; code?: number };
-  warnings?: string[];
+export interface AdmissionListener {
+  onWarning(warning: string): void;
+  /** The webhook could not be asked, and the request went on without it. */
+  onFailedOpen(webhook: string, reason: string): void;
 }
 
 /**
- * Asks every matching webhook of the stored ValidatingWebhookConfigurations over HTTPS, as an API server does
- * (apiserver pkg/admission/plugin/webhook/validating). Answers the warnings; raises KUBE_REFUSED with the API
- * server's wording when one says no, or cannot be asked and is registered to fail. matchConditions are not evaluated.
+ * Asks every matching webhook of the stored ValidatingWebhookConfigurations at the same time, as an API server does
+ * (apiserver pkg/admission/plugin/webhook/validating). Raises KUBE_REFUSED with the API server's wording when one says
+ * no, or cannot be asked and is registered to fail. matchConditions are not evaluated; matchPolicy has nothing to
+ * decide, because every kind has one version here.
  */
 export async function admit(
   configurations: readonly AnyObject[],
   request: AdmissionRequest,
-): Promise<string[]> {
+  listener: AdmissionListener,
+): Promise<void> {
   const webhooks = configurations
     .flatMap(({ webhooks = [] }) => webhooks as Webhook[])
     .filter((webhook) => applies(webhook, request));
-  const answers = await Promise.all(webhooks.map((webhook) => ask(webhook, request)));
-  return answers.flat();
+  await Promise.all(webhooks.map((webhook) => ask(webhook, request, listener)));
+}
+
+async function ask(webhook: Webhook, request: AdmissionRequest, listener: AdmissionListener): Promise<void> {
+  let answer: WebhookAnswer;
+  try {
+    answer = await callWebhook(webhook, request);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    if (webhook.failurePolicy === 'Ignore') return listener.onFailedOpen(webhook.name, reason);
+    throw new KubesentryError('KUBE_REFUSED', `failed calling webhook "${webhook.name}": ${reason}`, {
+      cause,
+    });
+  }
+  for (const warning of answer.warnings ?? []) listener.onWarning(warning);
+  if (answer.allowed) return;
+  const why = answer.status?.message ? `: ${answer.status.message}` : ' without explanation';
+  throw new KubesentryError('KUBE_REFUSED', `admission webhook "${webhook.name}" denied the request${why}`);
 }
 
 function applies(
@@ -71,7 +87,7 @@ function applies(
   request: AdmissionRequest,
 ): boolean {
   const { kind, subresource, operation, namespaceLabels, object, oldObject } = request;
-  const [group, version] = kind.apiVersion.includes('/') ? kind.apiVersion.split('/') : ['', kind.apiVersion];
+  const { group, version } = groupVersion(kind);
   const resource = subresource ? `${kind.plural}/${subresource}` : kind.plural;
   const has = (list: string[], value: string) => list.includes('*') || list.includes(value);
   const matchesResource = (pattern: string) =>
@@ -83,8 +99,8 @@ function applies(
   const inRules = rules.some(
     (rule) =>
       has(rule.operations, operation) &&
-      has(rule.apiGroups, group ?? '') &&
-      has(rule.apiVersions, version ?? '') &&
+      has(rule.apiGroups, group) &&
+      has(rule.apiVersions, version) &&
       rule.resources.some(matchesResource) &&
       (!rule.scope || rule.scope === '*' || (rule.scope === 'Namespaced') === kind.namespaced),
   );
@@ -95,95 +111,4 @@ function applies(
   return [object, oldObject].some(
     (each) => each && matchesSelector(objectSelector, (each as AnyObject).metadata?.labels),
   );
-}
-
-async function ask(webhook: Webhook, request: AdmissionRequest): Promise<string[]> {
-  const review = toReview(request);
-  let response: AdmissionResponse;
-  try {
-    response = await post(webhook, review);
-    if (response?.uid !== review.request.uid) throw new Error('the answer has another uid');
-  } catch (error) {
-    if (webhook.failurePolicy === 'Ignore') return [];
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new KubesentryError('KUBE_REFUSED', `failed calling webhook "${webhook.name}": ${reason}`, {
-      cause: error,
-    });
-  }
-  if (!response.allowed) {
-    const message = response.status?.message ?? 'without explanation';
-    throw new KubesentryError(
-      'KUBE_REFUSED',
-      `admission webhook "${webhook.name}" denied the request: ${message}`,
-    );
-  }
-  return response.warnings ?? [];
-}
-
-function toReview({ kind, operation, key, subresource, object, oldObject, user, dryRun }: AdmissionRequest) {
-  const [group, version] = kind.apiVersion.includes('/') ? kind.apiVersion.split('/') : ['', kind.apiVersion];
-  const gvk = { group, version, kind: kind.kind };
-  const gvr = { group, version, resource: kind.plural };
-  const body =
-    operation === 'CONNECT'
-      ? { apiVersion: 'v1', kind: `Pod${capital(subresource ?? '')}Options`, ...object }
-      : object;
-  return {
-    apiVersion: 'admission.k8s.io/v1',
-    kind: 'AdmissionReview',
-    request: {
-      uid: randomUUID(),
-      kind:
-        operation === 'CONNECT' ? { group: '', version: 'v1', kind: (body as { kind: string }).kind } : gvk,
-      resource: gvr,
-      requestKind: gvk,
-      requestResource: gvr,
-      ...(subresource && { subResource: subresource, requestSubResource: subresource }),
-      ...(key.name && { name: key.name }),
-      ...(key.namespace && { namespace: key.namespace }),
-      operation,
-      userInfo: user,
-      object: body ?? null,
-      oldObject: oldObject ?? null,
-      dryRun,
-      options: null,
-    },
-  };
-}
-
-const capital = (word: string) => word.charAt(0).toUpperCase() + word.slice(1);
-
-function post(webhook: Webhook, review: object): Promise<AdmissionResponse> {
-  const { clientConfig, timeoutSeconds = 10 } = webhook;
-  if (!clientConfig.url) throw new Error('the in-memory cluster reaches webhooks by clientConfig.url only');
-  const body = JSON.stringify(review);
-  return new Promise((resolve, reject) => {
-    const req = request(
-      clientConfig.url as string,
-      {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
-        timeout: timeoutSeconds * 1000,
-        ...(clientConfig.caBundle && { ca: Buffer.from(clientConfig.caBundle, 'base64') }),
-      },
-      (res) => {
-        const chunks: Buffer[] = [];
-        res.on('data', (chunk: Buffer) => chunks.push(chunk));
-        res.on('error', reject);
-        res.on('end', () => {
-          try {
-            if (res.statusCode !== 200) throw new Error(`status ${res.statusCode}`);
-            resolve(
-              (JSON.parse(Buffer.concat(chunks).toString()) as { response: AdmissionResponse }).response,
-            );
-          } catch (error) {
-            reject(error);
-          }
-        });
-      },
-    );
-    req.on('timeout', () => req.destroy(new Error('context deadline exceeded')));
-    req.on('error', reject);
-    req.end(body);
-  });
 }

@@ -1,8 +1,9 @@
-import { EventEmitter, on } from 'node:events';
+import { EventEmitter } from 'node:events';
 import { KubesentryError } from '../../api/errors.ts';
 import type { ObjectMeta } from '../../api/object.ts';
 import type { ObjectKey, Stored, WatchEvent } from '../cluster.ts';
 import type { ResourceName } from '../kind.ts';
+import type { FieldOwners } from './field-owners.ts';
 
 /** A stored object; every field may be anything, as in etcd. */
 export interface AnyObject extends Stored {
@@ -18,15 +19,35 @@ interface Change {
   before: AnyObject | undefined;
 }
 
+interface Collection {
+  kind: ResourceName;
+  objects: Map<string, AnyObject>;
+}
+
+export interface WatchRequest {
+  /** Changes after this version. */
+  version: string;
+  matches: (object: AnyObject) => boolean;
+  /** The watch ends after this many milliseconds; never when absent. */
+  timeoutMs?: number | undefined;
+  signal: AbortSignal;
+}
+
 /** How many changes a watch can go back. */
 const HISTORY = 10_000;
+
+/** How often a quiet watch says which version it is at; as a real API server does (apiserver pkg/storage/cacher). */
+const BOOKMARK_MS = 60_000;
 
 const kindKey = ({ apiVersion, kind }: ResourceName): string => `${apiVersion}/${kind}`;
 const objectKey = ({ namespace = '', name }: ObjectKey): string => `${namespace}/${name}`;
 
 /** Objects, one version counter, and the changes of late: what etcd is to an API server. Objects are frozen copies. */
 export class Storage {
-  readonly #objects = new Map<string, Map<string, AnyObject>>();
+  readonly #collections = new Map<string, Collection>();
+  readonly #uids = new Set<string | undefined>();
+  readonly #owners = new WeakMap<AnyObject, FieldOwners>();
+  /** Without gaps: the version of each change is one more than that of the change before. */
   readonly #history: Change[] = [];
   readonly #changes = new EventEmitter().setMaxListeners(0);
   #version = 0;
@@ -36,65 +57,103 @@ export class Storage {
   }
 
   get(kind: ResourceName, key: ObjectKey): AnyObject | undefined {
-    return this.#objects.get(kindKey(kind))?.get(objectKey(key));
+    return this.#collections.get(kindKey(kind))?.objects.get(objectKey(key));
+  }
+
+  hasUid(uid: string): boolean {
+    return this.#uids.has(uid);
   }
 
   /** Sorted by namespace and name. */
   list(kind: ResourceName): AnyObject[] {
-    const objects = this.#objects.get(kindKey(kind)) ?? new Map<string, AnyObject>();
+    const objects = this.#collections.get(kindKey(kind))?.objects ?? new Map<string, AnyObject>();
     return [...objects].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
   }
 
-  /** Everything of every kind. */
-  *all(): Iterable<AnyObject> {
-    for (const objects of this.#objects.values()) yield* objects.values();
+  /** Everything of every kind, as it is now. */
+  all(): { kind: ResourceName; object: AnyObject }[] {
+    return [...this.#collections.values()].flatMap(({ kind, objects }) =>
+      [...objects.values()].map((object) => ({ kind, object })),
+    );
   }
 
-  put(kind: ResourceName, object: AnyObject): AnyObject {
+  ownersOf(object: AnyObject): FieldOwners {
+    return this.#owners.get(object) ?? new Map();
+  }
+
+  /** Field owners stay as they are unless they are given. */
+  put(kind: ResourceName, object: AnyObject, owners?: FieldOwners): AnyObject {
     const before = this.get(kind, object.metadata as ObjectKey);
     const stored = this.#stamp(object);
-    const objects = this.#objects.get(kindKey(kind)) ?? new Map<string, AnyObject>();
-    this.#objects.set(kindKey(kind), objects);
-    objects.set(objectKey(object.metadata as ObjectKey), stored);
+    const collection = this.#collections.get(kindKey(kind)) ?? { kind, objects: new Map() };
+    this.#collections.set(kindKey(kind), collection);
+    collection.objects.set(objectKey(object.metadata as ObjectKey), stored);
+    this.#uids.add(stored.metadata.uid);
+    this.own(stored, owners ?? (before ? this.ownersOf(before) : new Map()));
     this.#record({ type: before ? 'MODIFIED' : 'ADDED', kind: kindKey(kind), object: stored, before });
     return stored;
   }
 
-  remove(kind: ResourceName, object: AnyObject): AnyObject {
+  /** Who owns what may change without the object: two managers apply the same. */
+  own(stored: AnyObject, owners: FieldOwners): void {
+    this.#owners.set(stored, owners);
+  }
+
+  remove(kind: ResourceName, object: AnyObject): void {
     const last = this.#stamp(object);
-    this.#objects.get(kindKey(kind))?.delete(objectKey(object.metadata as ObjectKey));
+    this.#collections.get(kindKey(kind))?.objects.delete(objectKey(object.metadata as ObjectKey));
+    this.#uids.delete(object.metadata.uid);
     this.#record({ type: 'DELETED', kind: kindKey(kind), object: last, before: object });
-    return last;
   }
 
   /**
-   * Changes of one kind after `version`, as a watch with a selector sees them: an object that begins to match is
-   * ADDED, one that no longer does is DELETED. Raises KUBE_CONFLICT when the history does not go back that far.
+   * Changes of one kind, as a watch with a selector sees them: an object that begins to match is ADDED, one that no
+   * longer does is DELETED. Bookmarks tell a quiet watch, and one that ends, where it is. Raises KUBE_CONFLICT when the
+   * history does not go back as far as the watch is, be it at its start or because it was read too slowly.
    */
   async *watch(
     kind: ResourceName,
-    version: string,
-    matches: (object: AnyObject) => boolean,
-    signal: AbortSignal,
+    { version, matches, timeoutMs = Number.POSITIVE_INFINITY, signal }: WatchRequest,
   ): AsyncGenerator<WatchEvent<AnyObject>> {
-    const from = Number(version);
-    const oldest = this.#history[0]?.version ?? this.#version + 1;
-    if (!(from >= oldest - 1)) {
-      throw new KubesentryError('KUBE_CONFLICT', `Version ${version} is too old to watch from (410 Gone).`);
-    }
-    const live = on(this.#changes, 'change', { signal });
-    const past = this.#history.filter((change) => change.version > from);
-    try {
-      for (const change of past) yield* seen(change, kindKey(kind), matches);
-      const last = past.at(-1)?.version ?? from;
-      for await (const [change] of live as AsyncIterable<[Change]>) {
-        if (change.version > last) yield* seen(change, kindKey(kind), matches);
+    const end = performance.now() + timeoutMs;
+    let at = Number(version);
+    while (!signal.aborted) {
+      const oldest = this.#history[0]?.version ?? this.#version + 1;
+      if (!(at >= oldest - 1)) {
+        throw new KubesentryError(
+          'KUBE_CONFLICT',
+          `Version ${version} is too old to watch from (410 Gone): list again.`,
+        );
       }
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    } finally {
-      await live.return?.();
+      const change = this.#history[at + 1 - oldest];
+      if (change) {
+        at = change.version;
+        yield* seen(change, kindKey(kind), matches);
+        continue;
+      }
+      const left = end - performance.now();
+      if (left <= 0) return;
+      if (await this.#isQuiet(Math.min(BOOKMARK_MS, left), signal)) {
+        yield { type: 'BOOKMARK', resourceVersion: String(at) };
+      }
     }
+  }
+
+  /** Waits for the next change; true when `ms` milliseconds pass first. */
+  #isQuiet(ms: number, signal: AbortSignal): Promise<boolean> {
+    return new Promise((resolve) => {
+      const settle = (isQuiet: boolean) => () => {
+        clearTimeout(timer);
+        this.#changes.off('change', changed);
+        signal.removeEventListener('abort', changed);
+        resolve(isQuiet);
+      };
+      const changed = settle(false);
+      const timer = setTimeout(settle(true), ms);
+      timer.unref();
+      this.#changes.on('change', changed);
+      signal.addEventListener('abort', changed);
+    });
   }
 
   #stamp(object: AnyObject): AnyObject {
@@ -105,10 +164,9 @@ export class Storage {
   }
 
   #record(change: Omit<Change, 'version'>): void {
-    const recorded = { ...change, version: this.#version };
-    this.#history.push(recorded);
+    this.#history.push({ ...change, version: this.#version });
     if (this.#history.length > HISTORY) this.#history.shift();
-    this.#changes.emit('change', recorded);
+    this.#changes.emit('change');
   }
 }
 

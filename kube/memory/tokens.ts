@@ -3,6 +3,9 @@ import { type CryptoKey, exportJWK, generateKeyPair, type JSONWebKeySet, SignJWT
 
 export const ISSUER = 'https://kubernetes.default.svc.cluster.local';
 
+/** The shortest life of a token that a TokenRequest may ask for, seconds (apis/authentication/validation). */
+export const SHORTEST_TOKEN_S = 600;
+
 export interface TokenSubject {
   namespace: string;
   serviceAccount: { name: string; uid: string };
