@@ -11,6 +11,7 @@ import { judgePosture } from './posture.ts';
 import { isInert } from './program.ts';
 import { judgeScriptText } from './script-text.ts';
 import { isRecord } from './shape.ts';
+import { VALUE_LIMIT } from './shell/data.ts';
 import { Machine } from './shell/machine.ts';
 import { type Judgement, judgementOf } from './verdict.ts';
 import { type ContainerView, workloadView } from './workload.ts';
@@ -56,13 +57,14 @@ function judgeContainer(container: ContainerView, machine: Machine): void {
   const { path, image, env } = container;
   judgeImage(image, `${path}.image`, machine.docket);
   judgeEnvironment(env, machine.docket);
-  const variables = expandVariables(env);
+  const room = { left: VALUE_LIMIT };
+  const variables = expandVariables(env, room);
   // What an init container writes, another may run: the files stay, the variables do not.
   machine.scope = machine.scope.withVariables(variables);
   const words = [
     ...wordsOf(container.command, `${path}.command`),
     ...wordsOf(container.args, `${path}.args`),
-  ].map((word) => ({ ...word, text: expandReferences(word.text, variables) }));
+  ].map((word) => ({ ...word, text: expandReferences(word.text, variables, room) }));
   judgeCommand(words, machine);
   // Without a command the first argument may be one of the image's entrypoint.
   const entrypoint = container.command.length === 0 && !isInert(container.args[0] ?? '');
@@ -88,17 +90,25 @@ function wordsOf(texts: readonly string[], path: string): Word[] {
   return texts.map((text, index) => ({ text, path: `${path}[${index}]` }));
 }
 
+/** What expansion may add to one container: variables that name each other twice double with every one of them. */
+interface Room {
+  left: number;
+}
+
 /** `$(NAME)` in command, args and the value of a variable (the kubelet's expansion). `$$` escapes. */
-function expandReferences(text: string, variables: ReadonlyMap<string, string>): string {
+function expandReferences(text: string, variables: ReadonlyMap<string, string>, room: Room): string {
   if (!text.includes('$(')) return text;
-  return text.replace(/\$\$|\$\(([A-Za-z_][\w.-]*)\)/g, (whole, name?: string) =>
-    name === undefined ? whole : (variables.get(name) ?? whole),
-  );
+  return text.replace(/\$\$|\$\(([A-Za-z_][\w.-]*)\)/g, (whole, name?: string) => {
+    const value = name === undefined ? undefined : variables.get(name);
+    if (value === undefined || value.length > room.left) return whole;
+    room.left -= value.length;
+    return value;
+  });
 }
 
 /** In order: a variable may refer to those before it. */
-function expandVariables(env: ContainerView['env']): Map<string, string> {
+function expandVariables(env: ContainerView['env'], room: Room): Map<string, string> {
   const variables = new Map<string, string>();
-  for (const { name, value } of env) variables.set(name, expandReferences(value, variables));
+  for (const { name, value } of env) variables.set(name, expandReferences(value, variables, room));
   return variables;
 }

@@ -1,15 +1,17 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { Reviewer } from '../../webhook/admission/reviewer.ts';
+import type { Facts } from '../../webhook/admission/gate.ts';
+import { Policy } from '../../webhook/admission/policy.ts';
+import { DEADLINE_MS, Reviewer } from '../../webhook/admission/reviewer.ts';
 import { BodyBudget, readBody } from '../../webhook/body.ts';
 import { Metrics } from '../../webhook/metrics.ts';
 import { PodIndex } from '../../webhook/pod-index.ts';
-import { log, podOf, review } from './harness.ts';
+import { indicators, log, podOf, review } from './harness.ts';
 
 const bodyOf = (object: object) => ({ bytes: Buffer.from(JSON.stringify(object)), end: 'complete' as const });
 
 function reviewer(
-  facts: () => never = () => {
+  facts: () => Facts = () => {
     throw new Error('must not be asked');
   },
 ) {
@@ -42,6 +44,30 @@ describe('a mistake of ours', () => {
     const { response } = reviewer().review(bodyOf(review(podOf('x', 'shop'))), performance.now());
     expect(response).toMatchObject({ allowed: false, status: { code: 500, reason: 'InternalError' } });
     expect(response.status?.message).not.toContain('must not be asked');
+  });
+});
+
+describe('variables that name each other', () => {
+  it('do not grow without end', () => {
+    const env = Array.from({ length: 2000 }, (_, index) => ({
+      name: `E${index}`,
+      value: index === 0 ? 'laugh' : `$(E${index - 1})$(E${index - 1})`,
+    }));
+    const pod = podOf('bomb', 'shop', { env, args: ['$(E1999)'.repeat(1000)] });
+    const facts = () => ({
+      now: new Date(),
+      indicators,
+      policy: new Policy([]),
+      quarantinesOf: () => [],
+      hasBans: false,
+      banOf: () => undefined,
+      namespaceLabels: () => undefined,
+      podNamed: () => undefined,
+    });
+    const started = performance.now();
+    const { response } = reviewer(facts).review(bodyOf(review(pod)), started);
+    expect(response.status?.code).not.toBe(500);
+    expect(performance.now() - started).toBeLessThan(DEADLINE_MS);
   });
 });
 
