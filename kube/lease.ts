@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { KubesentryError } from '../api/errors.ts';
 import type { KubeObject } from '../api/object.ts';
 import type { Cluster } from './cluster.ts';
@@ -11,11 +12,13 @@ export interface LeaseOptions {
   identity: string;
   /** Called when this candidate becomes the leader and when it no longer is. */
   onChange: (isLeader: boolean) => void;
+  /** Hears of failed requests, and of what onChange throws. */
   onError?: ((error: unknown) => void) | undefined;
   /** Milliseconds: how long a lease holds, when a leader gives up renewing, how often all try. */
   durationMs?: number;
   renewDeadlineMs?: number;
   retryMs?: number;
+  /** Milliseconds of a clock that only goes forward: one that jumps would end leases too early. */
   now?: () => number;
 }
 
@@ -30,14 +33,15 @@ interface LeaseSpec {
 /**
  * Elects one leader among equal candidates by a coordination.k8s.io Lease, changed only against the resourceVersion
  * that was read. As in client-go tools/leaderelection, a foreign lease counts from when this candidate saw it renewed,
- * so that clocks need not agree; a leader that cannot renew steps down before the lease runs out.
+ * so that clocks need not agree; a leader that cannot renew steps down before the lease runs out, also while the API
+ * server keeps it waiting.
  */
 export class LeaseElection {
   readonly #options: Required<Omit<LeaseOptions, 'onError'>> & Pick<LeaseOptions, 'onError'>;
   readonly #stopping = new AbortController();
   readonly #loop: Promise<void>;
   #isLeader = false;
-  #renewedAt = 0;
+  #stepDown: NodeJS.Timeout | undefined;
   #observed: { renewTime: string | undefined; holder: string | undefined; at: number } | undefined;
 
   constructor(options: LeaseOptions) {
@@ -45,7 +49,7 @@ export class LeaseElection {
       durationMs: 15_000,
       renewDeadlineMs: 10_000,
       retryMs: 2_000,
-      now: Date.now,
+      now: () => performance.now(),
       ...options,
     };
     this.#loop = this.#run();
@@ -60,42 +64,46 @@ export class LeaseElection {
     this.#stopping.abort();
     await this.#loop;
     if (!this.#isLeader) return;
-    this.#become(false);
+    this.#follow();
     await this.#release().catch((error) => this.#options.onError?.(error));
   }
 
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
-    const { retryMs, renewDeadlineMs, now, onError } = this.#options;
+    const { retryMs, now, onError } = this.#options;
     while (!signal.aborted) {
+      // Others count from when they see the renewal, which is not before it was sent.
+      const sentAt = now();
       try {
-        const isHeld = await this.#acquireOrRenew();
-        if (isHeld) this.#renewedAt = now();
-        this.#become(isHeld);
+        if (await this.#acquireOrRenew()) this.#lead(sentAt);
+        else this.#follow();
       } catch (error) {
         // Someone else was faster; that is how it is meant.
         if (!(error instanceof KubesentryError && error.code === 'KUBE_CONFLICT')) onError?.(error);
-        if (this.#isLeader && now() - this.#renewedAt > renewDeadlineMs) this.#become(false);
       }
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, retryMs * (0.8 + Math.random() * 0.4));
-        signal.addEventListener(
-          'abort',
-          () => {
-            clearTimeout(timer);
-            resolve();
-          },
-          { once: true },
-        );
-      });
+      await sleep(retryMs * (0.8 + Math.random() * 0.4), undefined, { signal }).catch(() => {});
     }
+  }
+
+  /** Until the renewal that was sent then is too old, unless a newer one comes. */
+  #lead(sentAt: number): void {
+    const { renewDeadlineMs, now } = this.#options;
+    const left = sentAt + renewDeadlineMs - now();
+    clearTimeout(this.#stepDown);
+    if (left > 0) this.#stepDown = setTimeout(() => this.#follow(), left);
+    this.#become(left > 0);
+  }
+
+  #follow(): void {
+    clearTimeout(this.#stepDown);
+    this.#become(false);
   }
 
   /** Whether this candidate holds the lease now. */
   async #acquireOrRenew(): Promise<boolean> {
-    const { cluster, namespace, name, identity, durationMs, now } = this.#options;
+    const { cluster, namespace, name, identity, durationMs } = this.#options;
     const lease = await cluster.get(KIND.Lease, { namespace, name });
-    const time = microTime(now());
+    const time = microTime(new Date());
     const held = { holderIdentity: identity, leaseDurationSeconds: durationMs / 1000, renewTime: time };
     if (!lease) {
       await cluster.create(KIND.Lease, {
@@ -138,11 +146,15 @@ export class LeaseElection {
   #become(isLeader: boolean): void {
     if (isLeader === this.#isLeader) return;
     this.#isLeader = isLeader;
-    this.#options.onChange(isLeader);
+    try {
+      this.#options.onChange(isLeader);
+    } catch (error) {
+      this.#options.onError?.(error);
+    }
   }
 }
 
 /** metav1.MicroTime. */
-function microTime(ms: number): string {
-  return new Date(ms).toISOString().replace('Z', '000Z');
+function microTime(time: Date): string {
+  return time.toISOString().replace('Z', '000Z');
 }

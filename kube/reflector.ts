@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { KubesentryError } from '../api/errors.ts';
 import type { Cluster, Stored } from './cluster.ts';
 import type { Kind } from './kind.ts';
@@ -6,6 +7,9 @@ import { Store } from './store.ts';
 const PAGE = 500;
 const BACKOFF_MS = { first: 200, most: 30_000 } as const;
 
+/** A watch that ends sooner than this, without having told anything, counts as failed. */
+const SHORT_WATCH_MS = 1_000;
+
 export interface ReflectorOptions<T extends Stored> {
   cluster: Cluster;
   kind: Kind<T>;
@@ -13,14 +17,16 @@ export interface ReflectorOptions<T extends Stored> {
   fieldSelector?: string | undefined;
   /** Keeps less of every object; managedFields are always dropped. */
   transform?: ((object: T) => T) | undefined;
-  /** Hears of failed lists and watches, and of what listeners throw. */
+  /** Hears of failed lists and watches, and of what the transform and the listeners throw. */
   onError?: ((error: unknown) => void) | undefined;
+  /** Milliseconds of a clock that only goes forward. */
+  now?: (() => number) | undefined;
 }
 
 /**
- * Keeps a Store equal to what the API server has of one kind: lists in pages, watches with bookmarks, lists again when
- * the version is gone, waits longer after each failure (exponential, full jitter). Modelled on client-go
- * tools/cache/reflector.go. It never gives up until it is stopped.
+ * Keeps a Store equal to what the API server has of one kind: lists in pages, watches with bookmarks, goes on from the
+ * last version where a watch broke off, lists again when that version is gone, waits longer after each failure
+ * (exponential, full jitter). Modelled on client-go tools/cache/reflector.go. It never gives up until it is stopped.
  */
 export class Reflector<T extends Stored> {
   readonly store: Store<T>;
@@ -30,12 +36,16 @@ export class Reflector<T extends Stored> {
   readonly #stopping = new AbortController();
   readonly #loop: Promise<void>;
   #markSynced: () => void = () => {};
+  readonly #now: () => number;
+  /** Where to watch from; undefined when a list is due. */
+  #version: string | undefined;
   #isSynced = false;
-  #lastContact = 0;
+  #lastContact: number | undefined;
   #failures = 0;
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
     this.store = new Store((error) => options.onError?.(error));
     this.synced = new Promise((resolve) => {
       this.#markSynced = resolve;
@@ -49,7 +59,7 @@ export class Reflector<T extends Stored> {
 
   /** Milliseconds since the server last said anything: how stale the store may be. */
   get staleness(): number {
-    return this.#lastContact === 0 ? Number.POSITIVE_INFINITY : Date.now() - this.#lastContact;
+    return this.#lastContact === undefined ? Number.POSITIVE_INFINITY : this.#now() - this.#lastContact;
   }
 
   async stop(): Promise<void> {
@@ -59,24 +69,30 @@ export class Reflector<T extends Stored> {
 
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
-    let version: string | undefined;
     while (!signal.aborted) {
+      const version = this.#version;
+      const started = this.#now();
       try {
-        version ??= await this.#list();
-        version = await this.#watch(version);
-        this.#failures = 0;
+        const from = version ?? (await this.#list());
+        await this.#watch(from);
+        const isShort = this.#version === from && this.#now() - started < SHORT_WATCH_MS;
+        if (isShort) await this.#backoff();
+        else this.#failures = 0;
       } catch (error) {
         if (signal.aborted) return;
-        // The version is too old (410 Gone): nothing is wrong, the list starts over.
-        if (error instanceof KubesentryError && error.code === 'KUBE_CONFLICT') {
-          version = undefined;
-          continue;
-        }
-        version = undefined;
-        this.#options.onError?.(error);
-        await this.#backoff();
+        await this.#recover(error, this.#version !== version);
       }
     }
+  }
+
+  async #recover(error: unknown, hasProgressed: boolean): Promise<void> {
+    // The version is too old (410 Gone). Nothing is wrong when that happens once: the list starts over.
+    const isGone = error instanceof KubesentryError && error.code === 'KUBE_CONFLICT';
+    // What broke before it told anything new could break at the same place for ever.
+    if (isGone || !hasProgressed) this.#version = undefined;
+    if (isGone && this.#failures++ === 0) return;
+    this.#options.onError?.(error);
+    await this.#backoff();
   }
 
   async #list(): Promise<string> {
@@ -86,21 +102,21 @@ export class Reflector<T extends Stored> {
     let version: string;
     do {
       const page = await cluster.list(kind, { labelSelector, fieldSelector, limit: PAGE, continue: next });
-      for (const item of page.items) objects.push(this.#trim(item));
+      for (const item of page.items) this.#take(item, (object) => objects.push(object));
       next = page.continue;
       version = page.resourceVersion;
     } while (next);
-    this.#lastContact = Date.now();
+    this.#lastContact = this.#now();
+    this.#version = version;
     this.store.replace(objects);
     this.#isSynced = true;
     this.#markSynced();
     return version;
   }
 
-  /** Answers the last version seen when the server ends the watch. */
-  async #watch(from: string): Promise<string> {
+  /** Returns when the server ends the watch. */
+  async #watch(from: string): Promise<void> {
     const { cluster, kind, labelSelector, fieldSelector } = this.#options;
-    let version = from;
     const events = cluster.watch(kind, {
       labelSelector,
       fieldSelector,
@@ -109,39 +125,33 @@ export class Reflector<T extends Stored> {
       signal: this.#stopping.signal,
     });
     for await (const event of events) {
-      this.#lastContact = Date.now();
+      this.#lastContact = this.#now();
       this.#failures = 0;
       if (event.type === 'BOOKMARK') {
-        version = event.resourceVersion;
+        this.#version = event.resourceVersion;
         continue;
       }
-      version = event.object.metadata.resourceVersion ?? version;
-      if (event.type === 'DELETED') this.store.delete({ name: '', ...event.object.metadata });
-      else this.store.set(this.#trim(event.object));
+      const { object } = event;
+      if (event.type === 'DELETED') this.store.delete({ name: '', ...object.metadata });
+      else this.#take(object, (trimmed) => this.store.set(trimmed));
+      this.#version = object.metadata.resourceVersion ?? this.#version;
     }
-    return version;
   }
 
-  #trim(object: T): T {
-    const metadata = { ...object.metadata } as T['metadata'] & { managedFields?: unknown };
-    delete metadata.managedFields;
-    const trimmed = { ...object, metadata };
-    return this.#options.transform?.(trimmed) ?? trimmed;
+  /** An object that the transform cannot take is left out, and told. */
+  #take(object: T, keep: (trimmed: T) => void): void {
+    try {
+      const metadata = { ...object.metadata } as T['metadata'] & { managedFields?: unknown };
+      delete metadata.managedFields;
+      const trimmed = { ...object, metadata };
+      keep(this.#options.transform?.(trimmed) ?? trimmed);
+    } catch (error) {
+      this.#options.onError?.(error);
+    }
   }
 
   async #backoff(): Promise<void> {
     const most = Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** this.#failures++);
-    const { signal } = this.#stopping;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.random() * most);
-      signal.addEventListener(
-        'abort',
-        () => {
-          clearTimeout(timer);
-          resolve();
-        },
-        { once: true },
-      );
-    });
+    await sleep(Math.random() * most, undefined, { signal: this.#stopping.signal }).catch(() => {});
   }
 }

@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { type Cluster as ClusterConfig, KubeConfig } from '@kubernetes/client-node';
-import { Agent } from 'undici';
+import { KubeConfig } from '@kubernetes/client-node';
+import { Agent, buildConnector } from 'undici';
 import { KubesentryError } from '../../api/errors.ts';
 import { HttpCluster } from './cluster.ts';
 import { Transport } from './transport.ts';
@@ -12,67 +11,67 @@ export interface ConnectOptions {
   context?: string | undefined;
 }
 
+/** What client-node puts into https.RequestOptions. */
+interface Credentials {
+  headers: Record<string, string>;
+  ca?: Buffer;
+  cert?: Buffer;
+  key?: Buffer;
+  servername?: string;
+  rejectUnauthorized?: boolean;
+}
+
+/** Where client-node goes when there is no configuration at all. */
+const NOWHERE = 'http://localhost:8080';
+
 /**
  * Connects to an API server with what client-node understands: kubeconfig files with tokens, client certificates and
  * exec plugins, and the service account inside a pod, whose token file is read again when it changes.
  * Raises KUBE_UNREACHABLE when there is no usable configuration; the server itself is first asked by the first call.
  */
-export async function connectCluster({ kubeconfig, context }: ConnectOptions = {}): Promise<HttpCluster> {
+export async function connectCluster(options: ConnectOptions = {}): Promise<HttpCluster> {
+  const config = load(options);
+  const server = config.getCurrentCluster()?.server ?? NOWHERE;
+  const agent = new Agent({ connect: connector(config), keepAliveTimeout: 60_000, connections: 32 });
+  const headers = async () => (await credentialsOf(config)).headers;
+  return new HttpCluster(new Transport(server.replace(/\/$/, ''), agent, headers));
+}
+
+function load({ kubeconfig, context }: ConnectOptions): KubeConfig {
   const config = new KubeConfig();
   try {
     if (kubeconfig) config.loadFromFile(kubeconfig);
     else config.loadFromDefault();
     if (context) config.setCurrentContext(context);
   } catch (cause) {
-    throw new KubesentryError('KUBE_UNREACHABLE', `The kubeconfig cannot be used: ${reasonOf(cause)}.`, {
-      cause,
-    });
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new KubesentryError('KUBE_UNREACHABLE', `The kubeconfig cannot be used: ${why}.`, { cause });
   }
   const cluster = config.getCurrentCluster();
-  if (!cluster) {
-    throw new KubesentryError(
-      'KUBE_UNREACHABLE',
-      'There is no kubeconfig with a current context, and this is no pod.',
-    );
-  }
-  const tls = await tlsOptions(config, cluster);
-  const agent = new Agent({ connect: tls, keepAliveTimeout: 60_000, connections: 32, bodyTimeout: 0 });
-  return new HttpCluster(
-    new Transport(cluster.server.replace(/\/$/, ''), agent, () => authorization(config)),
+  if (cluster?.server === NOWHERE) throw unusable('There is no kubeconfig, and this is no pod.');
+  if (cluster?.proxyUrl) throw unusable(`The proxy-url of cluster "${cluster.name}" is not supported.`);
+  if (cluster) return config;
+  const name = config.getCurrentContext();
+  throw unusable(
+    name ? `The kubeconfig has no context "${name}".` : 'The kubeconfig has no current context: name one.',
   );
 }
 
-async function tlsOptions(config: KubeConfig, cluster: ClusterConfig) {
-  const user = config.getCurrentUser();
-  const [ca, cert, key] = await Promise.all([
-    fromDataOrFile(cluster.caData, cluster.caFile),
-    fromDataOrFile(user?.certData, user?.certFile),
-    fromDataOrFile(user?.keyData, user?.keyFile),
-  ]);
-  return {
-    ...(ca && { ca }),
-    ...(cert && { cert }),
-    ...(key && { key }),
-    ...(cluster.tlsServerName && { servername: cluster.tlsServerName }),
-    ...(cluster.skipTLSVerify && { rejectUnauthorized: false }),
+/** Each new connection takes the certificates as they are then: files and exec plugins renew them. */
+function connector(config: KubeConfig): buildConnector.connector {
+  return (options, callback) => {
+    credentialsOf(config).then(
+      ({ headers: _, ...tls }) => buildConnector(tls)(options, callback),
+      (error: Error) => callback(error, null),
+    );
   };
 }
 
-async function fromDataOrFile(
-  data: string | undefined,
-  file: string | undefined,
-): Promise<Buffer | undefined> {
-  if (data) return Buffer.from(data, 'base64');
-  return file ? readFile(file) : undefined;
-}
-
-/** client-node runs exec plugins and reads token files again; it hands headers out through these options. */
-async function authorization(config: KubeConfig): Promise<string | undefined> {
-  const options: { headers: Record<string, string> } = { headers: {} };
+async function credentialsOf(config: KubeConfig): Promise<Credentials> {
+  const options: Credentials & { agent?: unknown } = { headers: {} };
   await config.applyToHTTPSOptions(options as never);
-  return options.headers.Authorization;
+  const { agent: _, ...credentials } = options;
+  return credentials;
 }
 
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
+const unusable = (message: string) => new KubesentryError('KUBE_UNREACHABLE', message);

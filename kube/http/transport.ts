@@ -4,6 +4,12 @@ import { KubesentryError } from '../../api/errors.ts';
 /** A request that takes longer than this has failed, milliseconds. Watches are not meant. */
 const TIMEOUT_MS = 15_000;
 
+/** A watch that is silent for longer is dead: a living one has a bookmark every minute (apiserver pkg/storage/cacher). */
+const SILENCE_MS = 180_000;
+
+/** A refusal is a sentence; what comes after this many bytes of one is not read. */
+const MAX_REFUSAL_BYTES = 1024 * 1024;
+
 /** An answer larger than this is not read: a page of 500 objects at etcd's limit would not fit, nothing sane does not. */
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 
@@ -25,12 +31,13 @@ interface Status {
 export class Transport {
   readonly #server: string;
   readonly #agent: Agent;
-  readonly #authorization: () => Promise<string | undefined>;
+  readonly #credentials: () => Promise<Record<string, string>>;
 
-  constructor(server: string, agent: Agent, authorization: () => Promise<string | undefined>) {
+  /** `credentials` answers the headers that say who asks; it is asked for every call. */
+  constructor(server: string, agent: Agent, credentials: () => Promise<Record<string, string>>) {
     this.#server = server;
     this.#agent = agent;
-    this.#authorization = authorization;
+    this.#credentials = credentials;
   }
 
   /** The parsed answer. */
@@ -38,14 +45,7 @@ export class Transport {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     const { body } = await this.#open(call, signal);
     try {
-      const chunks: Buffer[] = [];
-      let size = 0;
-      for await (const chunk of body as AsyncIterable<Buffer>) {
-        size += chunk.length;
-        if (size > MAX_ANSWER_BYTES) throw new Error(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`);
-        chunks.push(chunk);
-      }
-      return JSON.parse(Buffer.concat(chunks).toString()) as T;
+      return JSON.parse(await textOf(body, MAX_ANSWER_BYTES)) as T;
     } catch (cause) {
       throw unreachable(call, cause);
     }
@@ -61,9 +61,9 @@ export class Transport {
   }
 
   async #open(call: Call, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-    const authorization = await this.#authorization();
     let response: Dispatcher.ResponseData;
     try {
+      const credentials = await this.#credentials();
       response = await request(this.#server + call.path, {
         method: call.method,
         query: Object.fromEntries(
@@ -73,29 +73,52 @@ export class Transport {
           // The key set of tokens is served as application/jwk-set+json only.
           accept: 'application/json, */*',
           'user-agent': 'kubesentry',
-          ...(authorization && { authorization }),
+          ...credentials,
           ...(call.body !== undefined && { 'content-type': call.contentType ?? 'application/json' }),
         },
         ...(call.body !== undefined && { body: JSON.stringify(call.body) }),
         dispatcher: this.#agent,
         signal,
+        headersTimeout: TIMEOUT_MS,
+        bodyTimeout: SILENCE_MS,
       });
     } catch (cause) {
       throw unreachable(call, cause);
     }
     if (response.statusCode < 400) return response;
-    const status = (await response.body.json().catch(() => ({}))) as Status;
-    throw refused(call, response.statusCode, status);
+    throw refused(call, response.statusCode, await statusOf(response.body));
+  }
+}
+
+async function textOf(body: AsyncIterable<Buffer>, most: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > most) throw new Error(`the answer is larger than ${most} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+/** What a proxy in between says instead has no meaning for us beside its status code. */
+async function statusOf(body: AsyncIterable<Buffer>): Promise<Status> {
+  try {
+    return JSON.parse(await textOf(body, MAX_REFUSAL_BYTES)) as Status;
+  } catch {
+    return {};
   }
 }
 
 function refused({ method, path }: Call, code: number, { message, reason }: Status): KubesentryError {
   const text = message ?? `${method} ${path} was answered with ${code} ${reason ?? ''}`.trim();
+  // A webhook may refuse with any code, and one that cannot be asked makes a 500: the wording is all there is to go by.
+  if (/^admission webhook |failed calling webhook /.test(text))
+    return new KubesentryError('KUBE_REFUSED', text);
   if (code === 404) return new KubesentryError('KUBE_NOT_FOUND', text);
   if (code === 409 || code === 410) return new KubesentryError('KUBE_CONFLICT', text);
-  // 429 and 5xx without a webhook behind them: the server did not get to say yes or no.
-  if (code === 429 || code === 502 || code === 503 || code === 504)
-    return new KubesentryError('KUBE_UNREACHABLE', text);
+  // The server did not get to say yes or no.
+  if (code === 429 || code >= 500) return new KubesentryError('KUBE_UNREACHABLE', text);
   return new KubesentryError('KUBE_REFUSED', text);
 }
 

@@ -27,11 +27,15 @@ export class DaemonSetController {
   readonly #pods: Reflector<KubeObject>;
   readonly #failures = new Map<string, number>();
   readonly #busy = new Set<string>();
+  /** Events by what they say: a repeat is counted, not told again. */
+  readonly #events = new Map<string, { name: string; count: number }>();
   readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #onError: (error: unknown) => void;
   #stopped = false;
 
   constructor(cluster: MemoryCluster, onError: (error: unknown) => void) {
     this.#cluster = cluster.as(USER);
+    this.#onError = onError;
     const reflect = (kind: typeof KIND.Node) => new Reflector({ cluster: this.#cluster, kind, onError });
     this.#sets = reflect(KIND.DaemonSet);
     this.#nodes = reflect(KIND.Node);
@@ -48,15 +52,17 @@ export class DaemonSetController {
   async #start(): Promise<void> {
     await Promise.all([this.#sets, this.#nodes, this.#pods].map((reflector) => reflector.synced));
     const reconcileAll = () => {
-      for (const set of this.#sets.store.values()) void this.#reconcile(set as DaemonSet);
+      for (const set of this.#sets.store.values()) this.#reconcile(set as DaemonSet);
     };
-    this.#sets.store.listen({ onSet: (set) => void this.#reconcile(set as DaemonSet) });
+    this.#sets.store.listen({ onSet: (set) => this.#reconcile(set as DaemonSet) });
     this.#nodes.store.listen({ onSet: reconcileAll });
     this.#pods.store.listen({ onDelete: reconcileAll });
   }
 
-  async #reconcile(set: DaemonSet): Promise<void> {
-    for (const node of this.#nodes.store.values()) await this.#ensurePod(set, node.metadata.name as string);
+  #reconcile(set: DaemonSet): void {
+    for (const node of this.#nodes.store.values()) {
+      this.#ensurePod(set, node.metadata.name as string).catch(this.#onError);
+    }
   }
 
   async #ensurePod(set: DaemonSet, node: string): Promise<void> {
@@ -74,10 +80,10 @@ export class DaemonSetController {
       // The store hears of the new pod in a moment; until then the slot counts as busy.
       this.#later(RETRY_MS.first, () => this.#look(set, node, slot));
     } catch (error) {
-      await this.#report(set, error);
       const failures = (this.#failures.get(slot) ?? 0) + 1;
       this.#failures.set(slot, failures);
       this.#later(Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** failures), () => this.#look(set, node, slot));
+      await this.#report(set, error);
     }
   }
 
@@ -85,12 +91,19 @@ export class DaemonSetController {
   #look({ metadata }: DaemonSet, node: string, slot: string): void {
     this.#busy.delete(slot);
     const current = this.#sets.store.get({ name: metadata.name as string, namespace: metadata.namespace });
-    if (current) void this.#ensurePod(current as DaemonSet, node);
+    if (current) this.#ensurePod(current as DaemonSet, node).catch(this.#onError);
   }
 
   async #report(set: DaemonSet, error: unknown): Promise<void> {
     const { name = '', namespace = '', uid = '' } = set.metadata;
-    await this.#cluster.create(KIND.Event, {
+    const note = `Error creating: ${error instanceof Error ? error.message : String(error)}`.slice(0, 1024);
+    const told = this.#events.get(`${uid} ${note}`);
+    if (told) {
+      const series = { count: ++told.count, lastObservedTime: new Date().toISOString() };
+      await this.#cluster.patch(KIND.Event, { name: told.name, namespace }, { series });
+      return;
+    }
+    const event = await this.#cluster.create(KIND.Event, {
       apiVersion: 'events.k8s.io/v1',
       kind: 'Event',
       metadata: { generateName: `${name}.`, namespace },
@@ -98,10 +111,11 @@ export class DaemonSetController {
       type: 'Warning',
       reason: 'FailedCreate',
       action: 'Create',
-      note: `Error creating: ${error instanceof Error ? error.message : String(error)}`.slice(0, 1024),
+      note,
       regarding: { apiVersion: 'apps/v1', kind: 'DaemonSet', name, namespace, uid },
       reportingController: 'daemonset-controller',
     });
+    this.#events.set(`${uid} ${note}`, { name: event.metadata.name ?? '', count: 1 });
   }
 
   #later(ms: number, act: () => void): void {
