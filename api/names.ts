@@ -19,6 +19,9 @@ export const TOKEN_AUDIENCE = 'kubesentry';
 export const WEBHOOK_USER = `system:serviceaccount:${SYSTEM_NAMESPACE}:kubesentry-webhook`;
 export const AGENT_USER = `system:serviceaccount:${SYSTEM_NAMESPACE}:kubesentry-agent`;
 
+/** The ConfigMap in our namespace in which the webhook tells the agents whom to trust. */
+export const CA_CONFIG_MAP = 'kubesentry-ca';
+
 /** Members may lift what Kubesentry enforces: quarantine labels, our objects, contained namespaces. */
 export const BREAK_GLASS_GROUP = 'kubesentry:break-glass';
 

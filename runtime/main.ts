@@ -9,6 +9,7 @@ import { agentMetrics, serveMetrics } from './metrics.ts';
 import { AGENT_HELP, type AgentArguments, parseAgentArguments } from './options.ts';
 import { type Agent, type AgentOptions, startAgent } from './start.ts';
 import { textLine } from './text-output.ts';
+import { webhookCa } from './webhook-ca.ts';
 
 /**
  * `kubesentry agent`: resolves to the exit code; `argv` is what stands behind `agent`. Raises USAGE, and what startAgent
@@ -46,18 +47,19 @@ async function run(args: AgentArguments): Promise<number> {
 
 async function optionsOf(args: AgentArguments, log: Log): Promise<AgentOptions> {
   const { standalone, kubeconfig, webhook, tokenFile, caFile, spool } = args;
+  const cluster = standalone ? undefined : await connect(kubeconfig);
   return {
     node: args.node,
     indicators: await loadIndicators(),
     log,
-    cluster: standalone ? undefined : await connect(kubeconfig),
+    cluster,
     webhook:
       webhook === undefined
         ? undefined
         : {
             url: webhook,
             token: () => readFile(tokenFile, 'utf8'),
-            ca: async () => (caFile === undefined ? undefined : readFile(caFile, 'utf8')),
+            ca: webhookCa(caFile, cluster),
             spool,
           },
     onDetection: printer(args.output),

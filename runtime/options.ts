@@ -29,7 +29,8 @@ In a cluster (what the DaemonSet does):
   --webhook URL           where detections are reported
   --token-file FILE       service-account token for the webhook, read again before each report
                           (default /var/run/secrets/kubesentry/token)
-  --ca-file FILE          CA of the webhook in PEM, read again before each report
+  --ca-file FILE          CA of the webhook in PEM, read again before each report; without it the one that the
+                          webhook publishes in the cluster
                           (default /etc/kubesentry/ca/ca.crt if that exists, else the system's)
   --spool DIR             where detections wait until they are acknowledged (default /var/lib/kubesentry/spool)
   --kubeconfig FILE       how to reach the API server; in a pod its service account does
@@ -63,8 +64,6 @@ export interface AgentArguments {
   logLevel: LogLevel;
 }
 
-const DEFAULT_CA = '/etc/kubesentry/ca/ca.crt';
-
 /** Reads the arguments behind `agent`. Raises USAGE with a sentence that names the option. */
 export function parseAgentArguments(argv: readonly string[], env: NodeJS.ProcessEnv): AgentArguments {
   const values = read(argv);
@@ -85,7 +84,7 @@ export function parseAgentArguments(argv: readonly string[], env: NodeJS.Process
     node: values.node ?? env.NODE_NAME ?? hostname(),
     webhook: urlOf(values.webhook),
     tokenFile: values['token-file'] ?? '/var/run/secrets/kubesentry/token',
-    caFile: values['ca-file'] ?? (existsSync(DEFAULT_CA) ? DEFAULT_CA : undefined),
+    caFile: values['ca-file'],
     spool: values.spool ?? '/var/lib/kubesentry/spool',
     kubeconfig: values.kubeconfig,
     proc: values.proc,

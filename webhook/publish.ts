@@ -1,11 +1,8 @@
-import { SYSTEM_NAMESPACE } from '../api/names.ts';
+import { CA_CONFIG_MAP, SYSTEM_NAMESPACE } from '../api/names.ts';
 import type { KubeObject } from '../api/object.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { KIND } from '../kube/kind.ts';
 import { type Address, webhookConfiguration } from './configuration.ts';
-
-/** The ConfigMap from which agents take what they trust. */
-export const CA_CONFIG_MAP = 'kubesentry-ca';
 
 /** Tells the agents and, where an address is given, the API server whom to trust. `caBundle` is PEM. */
 export async function publish(
