@@ -204,5 +204,6 @@ function union(members: Json[]): Json {
   if (present.every((member) => member.const !== undefined)) {
     return { type: 'string', enum: present.map((member) => member.const), ...nullable };
   }
+  if (present.length !== 1) throw new Error('A structural schema has no union of several shapes.');
   return { ...convert(present[0] as Json), ...nullable };
 }

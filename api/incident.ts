@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { Detection, WorkloadRef } from './detection.ts';
 import { Ban } from './fingerprint.ts';
-import { Condition, type ObjectMeta } from './object.ts';
+import { Conditions, type ObjectMeta } from './object.ts';
 
 export const IncidentPhase = Type.Union(
   [
@@ -104,9 +104,7 @@ export const IncidentStatus = Type.Object(
       },
       { description: 'What the bounds of this object left out.' },
     ),
-    conditions: Type.Optional(
-      Type.Array(Condition, { maxItems: 16, description: 'Observed state by aspect.' }),
-    ),
+    conditions: Type.Optional(Conditions('Observed state by aspect.')),
   },
   { description: 'What is known about it.' },
 );

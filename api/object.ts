@@ -51,6 +51,15 @@ export const Condition = Type.Object(
 );
 export type Condition = Static<typeof Condition>;
 
+/** Keyed by type, so that each manager applies its own. */
+export const Conditions = (description: string) =>
+  Type.Array(Condition, {
+    maxItems: 16,
+    description,
+    'x-kubernetes-list-type': 'map',
+    'x-kubernetes-list-map-keys': ['type'],
+  });
+
 /**
  * Puts `next` among `conditions`, keyed by type. The transition time moves only when the status does,
  * as meta.SetStatusCondition of apimachinery has it.

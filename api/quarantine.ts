@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { WorkloadRef } from './detection.ts';
 import { Ban } from './fingerprint.ts';
-import { Condition, type ObjectMeta } from './object.ts';
+import { Conditions, type ObjectMeta } from './object.ts';
 
 export const QuarantineSpec = Type.Object(
   {
@@ -43,12 +43,7 @@ export const QuarantineStatus = Type.Object(
       description: 'Active once admission refuses what the quarantine forbids.',
     }),
     since: Type.Optional(Type.String({ format: 'date-time', description: 'Since when it is active.' })),
-    conditions: Type.Optional(
-      Type.Array(Condition, {
-        maxItems: 16,
-        description: 'One condition for each effect, such as NamespaceLabeled.',
-      }),
-    ),
+    conditions: Type.Optional(Conditions('One condition for each effect, such as NamespaceLabeled.')),
   },
   { description: 'What is in force.' },
 );

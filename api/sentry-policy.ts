@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { Condition, type ObjectMeta } from './object.ts';
+import { Conditions, type ObjectMeta } from './object.ts';
 
 /** How far Kubesentry goes: refuse, warn, record only, or look away. */
 export const Mode = Type.Union(
@@ -116,7 +116,7 @@ export type SentryPolicySpec = Static<typeof SentryPolicySpec>;
 
 export const SentryPolicyStatus = Type.Object(
   {
-    conditions: Type.Optional(Type.Array(Condition, { maxItems: 16, description: 'Accepted, and why not.' })),
+    conditions: Type.Optional(Conditions('Accepted, and why not.')),
   },
   { description: 'Whether it is in force.' },
 );

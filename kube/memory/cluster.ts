@@ -36,6 +36,8 @@ export interface MemoryClusterOptions {
   onWarning?: (warning: string, user: User) => void;
   /** Hears of webhooks that could not be asked and whose failurePolicy is Ignore. */
   onFailedOpen?: (webhook: string, reason: string) => void;
+  /** How many changes a watch can go back. */
+  history?: number;
 }
 
 /** What every face of one in-memory cluster shares. */
@@ -56,7 +58,7 @@ export class MemoryCluster implements Cluster {
 
   constructor(options: MemoryClusterOptions = {}, core?: Core, user: User = ADMIN) {
     this.#core = core ?? {
-      storage: new Storage(),
+      storage: new Storage(options.history),
       pages: new Pages(),
       tokens: new TokenSigner(),
       onWarning: options.onWarning ?? (() => {}),

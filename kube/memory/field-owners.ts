@@ -52,21 +52,24 @@ export function applyFields(
   const current = leavesOf(live);
   const wanted = leavesOf(applied);
   const next = new Map(owners);
-  let object = live;
+  const gone: Step[][] = [];
   for (const [path, managers] of owners) {
     if (!managers.has(manager) || wanted.has(path)) continue;
     const others = new Set([...managers].filter((each) => each !== manager));
     if (others.size > 0) next.set(path, others);
     else {
       next.delete(path);
-      object = (without(object, current.get(path)?.path ?? []) ?? {}) as Json;
+      gone.push(current.get(path)?.path ?? []);
     }
   }
+  // The key of a list's item goes last: the item is found by it.
+  gone.sort((a, b) => Number(isItemKey(a)) - Number(isItemKey(b)));
+  const kept = gone.reduce<Json>((rest, path) => (without(rest, path) ?? {}) as Json, live);
   for (const [path, { value }] of wanted) {
     const isSame = current.has(path) && isDeepStrictEqual(current.get(path)?.value, value);
     next.set(path, new Set([...(isSame ? (next.get(path) ?? []) : []), manager]));
   }
-  return { object: overlay(object, applied) as Json, owners: next };
+  return { object: overlay(kept, applied) as Json, owners: next };
 }
 
 function leavesOf(object: Json): Map<string, Leaf> {
@@ -85,6 +88,11 @@ function leavesOf(object: Json): Map<string, Leaf> {
   for (const [name, value] of owned) visit(value, ['metadata', name], name);
   for (const [name, value] of Object.entries(rest)) visit(value, [name], name);
   return leaves;
+}
+
+function isItemKey(path: Step[]): boolean {
+  const [item, field] = path.slice(-2);
+  return typeof item === 'object' && item.key === field;
 }
 
 /** `value` less the leaf at `path`, and less what became empty by that; undefined when nothing is left. */

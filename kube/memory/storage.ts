@@ -33,9 +33,6 @@ export interface WatchRequest {
   signal: AbortSignal;
 }
 
-/** How many changes a watch can go back. */
-const HISTORY = 10_000;
-
 /** How often a quiet watch says which version it is at; as a real API server does (apiserver pkg/storage/cacher). */
 const BOOKMARK_MS = 60_000;
 
@@ -50,7 +47,13 @@ export class Storage {
   /** Without gaps: the version of each change is one more than that of the change before. */
   readonly #history: Change[] = [];
   readonly #changes = new EventEmitter().setMaxListeners(0);
+  readonly #mostHistory: number;
   #version = 0;
+
+  /** A watch can go back that many changes. */
+  constructor(mostHistory = 10_000) {
+    this.#mostHistory = mostHistory;
+  }
 
   get version(): string {
     return String(this.#version);
@@ -165,7 +168,7 @@ export class Storage {
 
   #record(change: Omit<Change, 'version'>): void {
     this.#history.push({ ...change, version: this.#version });
-    if (this.#history.length > HISTORY) this.#history.shift();
+    if (this.#history.length > this.#mostHistory) this.#history.shift();
     this.#changes.emit('change');
   }
 }

@@ -63,8 +63,11 @@ describe.skipIf(clusterTests.skip)('on a real API server', () => {
   });
 
   test('kubectl explain reads like documentation', async () => {
-    const { stdout } = await cluster.kubectl(['explain', 'denials.spec.findings']);
-    expect(stdout).toContain('Weight of this evidence: 100 is conclusive alone');
+    // The API server publishes what it knows of a new kind a moment after it is established.
+    const explain = async () => (await cluster.kubectl(['explain', 'denials.spec.findings'])).stdout;
+    await expect
+      .poll(explain, { timeout: 15_000 })
+      .toContain('Weight of this evidence: 100 is conclusive alone');
   });
 
   test('short names and columns work before there is any object', async () => {
