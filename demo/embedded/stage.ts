@@ -138,7 +138,7 @@ export async function openEmbeddedStage(log: (line: string) => void): Promise<St
         until(`pod of ${namespace}/${daemonSet}`, () => runningPod(namespace, daemonSet)),
       async attack(namespace, name) {
         const pod = await admin.get(KIND.Pod, { namespace, name });
-        kubelet.run(pod?.metadata.uid as string, attackFrom(depot.url, folder));
+        kubelet.run(pod?.metadata.uid as string, ['sh', '-c', attackFrom(depot.url, folder)]);
       },
       deletePod: (namespace, name) => developer.delete(KIND.Pod, { namespace, name }),
       async respawnRefusal(namespace, daemonSet, notBefore) {

@@ -17,7 +17,7 @@ const PROPS = 'kubesentry.test/props:1';
 
 /** Every connection's bytes end in this file, so that they can be counted. */
 const RECEIVED = '/tmp/received';
-const listen = (port: number) => `nc -lk -p ${port} -e sh -c 'cat >> ${RECEIVED}'`;
+const listen = (port: number) => `nc -ll -p ${port} -e sh -c 'cat >> ${RECEIVED}'`;
 
 /** Shell command that prints how many bytes a sink received. */
 export const COUNT = ['sh', '-c', `cat ${RECEIVED} 2>/dev/null | wc -c`];

