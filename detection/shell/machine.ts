@@ -172,10 +172,12 @@ export class Machine implements Substitution {
 
   #all(node: Node, stdin: Data): Data {
     let output = NOTHING;
-    for (const child of node.namedChildren) {
-      if (!child) continue;
+    // All at once: asking each child for its next one is quadratic, and a broken script is one flat list.
+    const children = node.children;
+    for (const [at, child] of children.entries()) {
+      if (!child?.isNamed) continue;
       const outer = this.manner;
-      if (child.nextSibling?.type === '&') this.manner = { ...outer, background: true };
+      if (children[at + 1]?.type === '&') this.manner = { ...outer, background: true };
       output = concatenate(output, this.run(child, stdin));
       this.manner = outer;
     }

@@ -44,7 +44,7 @@ test('JSON has one object a resource, in the published shape', () => {
   expect(resource).toMatchObject({
     source: `${MINER}:1`,
     kind: 'DaemonSet',
-    namespace: 'kube-system',
+    namespace: 'default',
     name: 'node-metrics',
     verdict: 'deny',
     score: 100,
