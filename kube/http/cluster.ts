@@ -23,9 +23,10 @@ interface RawList<T> {
   metadata: { resourceVersion: string; continue?: string };
 }
 
+/** A line of a watch, of which nothing is known yet. */
 interface RawEvent<T> {
-  type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
-  object: T & { code?: number; message?: string };
+  type?: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+  object?: T & { code?: number; message?: string };
 }
 
 /** An API server over HTTP. */
@@ -71,7 +72,7 @@ export class HttpCluster implements Cluster {
         },
         signal,
       );
-      for await (const line of jsonLines(stream)) yield toEvent(line as RawEvent<T>);
+      for await (const line of jsonLines(stream)) yield toEvent(line as RawEvent<T> | null);
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof KubesentryError) throw error;
@@ -187,12 +188,16 @@ function writeQuery({ dryRun }: WriteOptions) {
   return { dryRun: dryRun ? 'All' : undefined, fieldManager: FIELD_MANAGER };
 }
 
-function toEvent<T extends Stored>({ type, object }: RawEvent<T>): WatchEvent<T> {
-  if (type === 'BOOKMARK') return { type, resourceVersion: object.metadata.resourceVersion ?? '' };
-  if (type !== 'ERROR') return { type, object };
-  const gone = object.code === 410;
-  throw new KubesentryError(
-    gone ? 'KUBE_CONFLICT' : 'KUBE_UNREACHABLE',
-    object.message ?? 'The watch failed.',
-  );
+function toEvent<T extends Stored>(line: RawEvent<T> | null): WatchEvent<T> {
+  const { type, object } = line ?? {};
+  if (type === 'ERROR') {
+    const isGone = object?.code === 410;
+    const message = object?.message ?? 'The watch failed.';
+    throw new KubesentryError(isGone ? 'KUBE_CONFLICT' : 'KUBE_UNREACHABLE', message);
+  }
+  const version = object?.metadata?.resourceVersion;
+  if (!type || !object || !version) {
+    throw new KubesentryError('KUBE_UNREACHABLE', 'A line of the watch is no event.');
+  }
+  return type === 'BOOKMARK' ? { type, resourceVersion: version } : { type, object };
 }

@@ -4,7 +4,10 @@ import { KubesentryError } from '../../api/errors.ts';
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
 /** Splits a stream into its lines and parses each as JSON. Raises KUBE_UNREACHABLE for a broken or endless line. */
-export async function* jsonLines(stream: AsyncIterable<Uint8Array>): AsyncGenerator<unknown> {
+export async function* jsonLines(
+  stream: AsyncIterable<Uint8Array>,
+  most = MAX_LINE_BYTES,
+): AsyncGenerator<unknown> {
   let pieces: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of stream) {
@@ -19,7 +22,7 @@ export async function* jsonLines(stream: AsyncIterable<Uint8Array>): AsyncGenera
     if (start === chunk.length) continue;
     pieces.push(chunk.subarray(start));
     size += chunk.length - start;
-    if (size > MAX_LINE_BYTES) throw broken(`is longer than ${MAX_LINE_BYTES} bytes`);
+    if (size > most) throw broken(`is longer than ${most} bytes`);
   }
   if (size > 0) throw broken('was cut off');
 }

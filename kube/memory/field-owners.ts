@@ -17,9 +17,18 @@ const LIST_KEYS: Readonly<Record<string, string>> = {
   webhooks: 'name',
 };
 
-/** What nobody owns: identity, and what the server sets. */
-const UNOWNED = ['name', 'generateName', 'namespace', 'uid', 'resourceVersion', 'generation'];
-const UNOWNED_TIMES = ['creationTimestamp', 'deletionTimestamp', 'managedFields'];
+/** Metadata that nobody owns: identity, and what the server sets. */
+const UNOWNED: ReadonlySet<string> = new Set([
+  'name',
+  'generateName',
+  'namespace',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'managedFields',
+]);
 
 /** A field, or the item of a keyed list. */
 type Step = string | { key: string; is: unknown };
@@ -62,9 +71,13 @@ export function applyFields(
       gone.push(current.get(path)?.path ?? []);
     }
   }
-  // The key of a list's item goes last: the item is found by it.
-  gone.sort((a, b) => Number(isItemKey(a)) - Number(isItemKey(b)));
-  const kept = gone.reduce<Json>((rest, path) => (without(rest, path) ?? {}) as Json, live);
+  // Who owns the key of a list's item owns that it is there: the item goes with all that others wrote into it.
+  const items = gone.filter(isItemKey).map((path) => path.slice(0, -1));
+  for (const item of items) {
+    const prefix = `${JSON.stringify(item).slice(0, -1)},`;
+    for (const path of next.keys()) if (path.startsWith(prefix)) next.delete(path);
+  }
+  const kept = [...items, ...gone].reduce<Json>((rest, path) => (without(rest, path) ?? {}) as Json, live);
   for (const [path, { value }] of wanted) {
     const isSame = current.has(path) && isDeepStrictEqual(current.get(path)?.value, value);
     next.set(path, new Set([...(isSame ? (next.get(path) ?? []) : []), manager]));
@@ -83,8 +96,7 @@ function leavesOf(object: Json): Map<string, Leaf> {
     } else if (value !== undefined) leaves.set(JSON.stringify(path), { path, value });
   };
   const { apiVersion: _, kind: __, metadata, ...rest } = object;
-  const unowned = new Set([...UNOWNED, ...UNOWNED_TIMES]);
-  const owned = Object.entries((metadata ?? {}) as Json).filter(([name]) => !unowned.has(name));
+  const owned = Object.entries((metadata ?? {}) as Json).filter(([name]) => !UNOWNED.has(name));
   for (const [name, value] of owned) visit(value, ['metadata', name], name);
   for (const [name, value] of Object.entries(rest)) visit(value, [name], name);
   return leaves;

@@ -144,6 +144,10 @@ export function objectsContract(scene: Scene): void {
       expect(await apply('first', ['A', 'B'])).toEqual(['A', 'B']);
       expect(await apply('second', ['C'])).toEqual(['A', 'B', 'C']);
       expect(await apply('first', ['B'])).toEqual(['B', 'C']);
+      // What somebody else wrote into an item does not keep the item.
+      const conditions = ['B', 'C'].map((type) => ({ ...condition(type), status: 'False' }));
+      await cluster.patch(KIND.Quarantine, { name }, { status: { conditions } }, { subresource: 'status' });
+      expect(await apply('first', [])).toEqual(['C']);
       await cluster.delete(KIND.Quarantine, { name });
     });
   });
