@@ -28,7 +28,7 @@ export class DaemonSetController {
   readonly #failures = new Map<string, number>();
   readonly #busy = new Set<string>();
   /** Events by what they say: a repeat is counted, not told again. */
-  readonly #events = new Map<string, { name: string; count: number }>();
+  readonly #events = new Map<string, { made: Promise<KubeObject>; count: number }>();
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #onError: (error: unknown) => void;
   #stopped = false;
@@ -97,25 +97,33 @@ export class DaemonSetController {
   async #report(set: DaemonSet, error: unknown): Promise<void> {
     const { name = '', namespace = '', uid = '' } = set.metadata;
     const note = `Error creating: ${error instanceof Error ? error.message : String(error)}`.slice(0, 1024);
-    const told = this.#events.get(`${uid} ${note}`);
-    if (told) {
-      const series = { count: ++told.count, lastObservedTime: new Date().toISOString() };
-      await this.#cluster.patch(KIND.Event, { name: told.name, namespace }, { series });
-      return;
+    const key = `${uid} ${note}`;
+    const told = this.#events.get(key);
+    try {
+      if (told) {
+        const { metadata } = await told.made;
+        const series = { count: ++told.count, lastObservedTime: new Date().toISOString() };
+        await this.#cluster.patch(KIND.Event, { name: metadata.name ?? '', namespace }, { series });
+        return;
+      }
+      const made = this.#cluster.create(KIND.Event, {
+        apiVersion: 'events.k8s.io/v1',
+        kind: 'Event',
+        metadata: { generateName: `${name}.`, namespace },
+        eventTime: new Date().toISOString(),
+        type: 'Warning',
+        reason: 'FailedCreate',
+        action: 'Create',
+        note,
+        regarding: { apiVersion: 'apps/v1', kind: 'DaemonSet', name, namespace, uid },
+        reportingController: 'daemonset-controller',
+      });
+      this.#events.set(key, { made, count: 1 });
+      await made;
+    } catch (failure) {
+      this.#events.delete(key);
+      throw failure;
     }
-    const event = await this.#cluster.create(KIND.Event, {
-      apiVersion: 'events.k8s.io/v1',
-      kind: 'Event',
-      metadata: { generateName: `${name}.`, namespace },
-      eventTime: new Date().toISOString(),
-      type: 'Warning',
-      reason: 'FailedCreate',
-      action: 'Create',
-      note,
-      regarding: { apiVersion: 'apps/v1', kind: 'DaemonSet', name, namespace, uid },
-      reportingController: 'daemonset-controller',
-    });
-    this.#events.set(`${uid} ${note}`, { name: event.metadata.name ?? '', count: 1 });
   }
 
   #later(ms: number, act: () => void): void {
