@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 
 /** The packages among `names` that are not installed. Throws where there is no dpkg to ask. */
 function missing(names) {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query has the same syntax
   const query = spawnSync('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n', ...names], {
     encoding: 'utf8',
   });

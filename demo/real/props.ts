@@ -10,8 +10,9 @@ export const OUTSIDE = 'demo-outside';
 
 const POOL = { address: '10.96.77.77', port: 45_678 };
 
-/** Address of the depot's service. */
-export const DEPOT = `http://depot.${OUTSIDE}.svc.cluster.local`;
+/** By address: busybox linked statically crashes now and then when it resolves names. */
+const DEPOT_ADDRESS = '10.96.77.78';
+export const DEPOT = `http://${DEPOT_ADDRESS}`;
 
 const PROPS = 'kubesentry.test/props:1';
 
@@ -82,6 +83,9 @@ export function scenery(): object[] {
     ...namespaces,
     ...server('billing', 'ledger', listen(8080), { ports: [{ port: 8080 }] }),
     ...server(OUTSIDE, 'pool', listen(POOL.port), { clusterIP: POOL.address, ports: [{ port: POOL.port }] }),
-    ...server(OUTSIDE, 'depot', 'httpd -f -p 8080 -h /www', { ports: [{ port: 80, targetPort: 8080 }] }),
+    ...server(OUTSIDE, 'depot', 'httpd -f -p 8080 -h /www', {
+      clusterIP: DEPOT_ADDRESS,
+      ports: [{ port: 80, targetPort: 8080 }],
+    }),
   ];
 }

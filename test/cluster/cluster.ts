@@ -144,7 +144,7 @@ export function runningCluster(name: string): RunningCluster {
     adminToken: users[0].user.token,
     kubeconfig,
     enter: hasNetworkNamespace(name) ? enterNetworkNamespace(name) : [],
-    kubectl: (args, input) => kubectl(kubectlCommand(name), args, input),
+    kubectl: async (args, input) => kubectl(kubectlCommand(name), args, input),
     loadImage: (image) => importImage(folder, image),
     stop: () => stopCluster(name),
   };

@@ -68,8 +68,10 @@ describe.skipIf(clusterTests.skipWithNode)('a cluster with a real node', () => {
         .status,
     ).toBe(0);
     expect((await cluster.kubectl(['logs', 'server'])).stdout).toBe('serving\n');
-    // Ready says that the container runs; rules for the service and the server's socket follow in a moment.
-    const fetch = ['exec', 'client', '--', 'wget', '-q', '-T', '5', '-O', '-', 'http://pages/'];
+    // Ready says that the container runs; rules for the service and the server's socket follow in a moment. The name
+    // is resolved apart: a static busybox's wget crashes on names.
+    const lookUp = "nslookup pages.default.svc.cluster.local | awk '/^Address: / {print $2}'";
+    const fetch = ['exec', 'client', '--', 'sh', '-c', `wget -q -T 5 -O - http://$(${lookUp})/`];
     await expect
       .poll(async () => (await cluster.kubectl(fetch)).stdout, { timeout: 15_000, interval: 200 })
       .toBe('found\n');
