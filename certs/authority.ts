@@ -2,6 +2,7 @@ import 'reflect-metadata'; // @peculiar/x509 needs it first
 import { randomBytes, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 import {
+  AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
   cryptoProvider,
   ExtendedKeyUsage,
@@ -15,14 +16,9 @@ import {
   X509CertificateGenerator,
 } from '@peculiar/x509';
 import { KubesentryError } from '../api/errors.ts';
+import type { KeyPair } from './pair.ts';
 
 cryptoProvider.set(webcrypto as unknown as typeof crypto);
-
-/** A certificate and its private key, both PEM (PKCS#8). */
-export interface KeyPair {
-  certificate: string;
-  key: string;
-}
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
@@ -35,9 +31,11 @@ export const LIFETIME_DAYS = { authority: 3650, serving: 90 } as const;
 /** Makes a certificate authority of our own (ECDSA P-256), valid ten years. */
 export async function makeAuthority(now = Date.now()): Promise<KeyPair> {
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+  const serial = serialNumber();
   const certificate = await X509CertificateGenerator.createSelfSigned({
-    serialNumber: serialNumber(),
-    name: 'CN=kubesentry-ca',
+    serialNumber: serial,
+    // A name of its own: OpenSSL finds an issuer by name, and there are two while one follows the other.
+    name: `CN=kubesentry-ca-${serial.slice(0, 8)}`,
     ...validity(now, LIFETIME_DAYS.authority),
     signingAlgorithm: ALGORITHM,
     keys,
@@ -47,7 +45,7 @@ export async function makeAuthority(now = Date.now()): Promise<KeyPair> {
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  return { certificate: certificate.toString('pem'), key: await exportKey(keys.privateKey) };
+  return { certificate: `${certificate.toString('pem')}\n`, key: await exportKey(keys.privateKey) };
 }
 
 /** Issues a serving certificate for DNS names and IP addresses, valid 90 days. */
@@ -58,10 +56,11 @@ export async function issueServingPair(
 ): Promise<KeyPair> {
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const names: JsonGeneralName[] = hosts.map((host) => ({ type: isIP(host) ? 'ip' : 'dns', value: host }));
+  const issuer = new X509Certificate(authority.certificate);
   const certificate = await X509CertificateGenerator.create({
     serialNumber: serialNumber(),
     subject: 'CN=kubesentry-webhook',
-    issuer: new X509Certificate(authority.certificate).subject,
+    issuer: issuer.subject,
     ...validity(now, LIFETIME_DAYS.serving),
     signingAlgorithm: ALGORITHM,
     publicKey: keys.publicKey,
@@ -71,51 +70,12 @@ export async function issueServingPair(
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
       new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
       new SubjectAlternativeNameExtension(names),
+      await AuthorityKeyIdentifierExtension.create(issuer.publicKey),
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  return { certificate: certificate.toString('pem'), key: await exportKey(keys.privateKey) };
+  return { certificate: `${certificate.toString('pem')}\n`, key: await exportKey(keys.privateKey) };
 }
-
-/**
- * Checks that `pair` is what `authority` issued, for all of `hosts`, and valid at `now`.
- * Raises CERTIFICATE_INVALID with the reason: corrupt, foreign, expired, not yet valid, or lacking a name.
- */
-export async function checkServingPair(
-  authority: KeyPair,
-  pair: KeyPair,
-  hosts: readonly string[],
-  now = Date.now(),
-): Promise<{ notAfter: Date }> {
-  const leaf = parse(pair.certificate, 'The serving certificate');
-  const ca = parse(authority.certificate, "The authority's certificate");
-  if (!(await leaf.verify({ publicKey: ca.publicKey, signatureOnly: true }))) {
-    throw invalid('The serving certificate was signed by another authority.');
-  }
-  if (now > leaf.notAfter.getTime())
-    throw invalid(`The serving certificate expired at ${leaf.notAfter.toISOString()}.`);
-  if (now < leaf.notBefore.getTime()) {
-    throw invalid(`The serving certificate is not valid before ${leaf.notBefore.toISOString()}.`);
-  }
-  const names =
-    leaf
-      .getExtension(SubjectAlternativeNameExtension)
-      ?.names.toJSON()
-      .map(({ value }) => value) ?? [];
-  const missing = hosts.filter((host) => !names.includes(host));
-  if (missing.length > 0) throw invalid(`The serving certificate lacks the names ${missing.join(', ')}.`);
-  return { notAfter: leaf.notAfter };
-}
-
-function parse(pem: string, what: string): X509Certificate {
-  try {
-    return new X509Certificate(pem);
-  } catch (cause) {
-    throw new KubesentryError('CERTIFICATE_INVALID', `${what} is no certificate.`, { cause });
-  }
-}
-
-const invalid = (message: string) => new KubesentryError('CERTIFICATE_INVALID', message);
 
 function validity(now: number, days: number): { notBefore: Date; notAfter: Date } {
   return { notBefore: new Date(now - SKEW_MS), notAfter: new Date(now + days * DAY_MS) };

@@ -34,10 +34,10 @@ export function certificateFromSecret(
   log: Log,
 ): Promise<ReloadedCertificate> {
   return reloaded(async () => {
-    const { authority, serving } = await ensureCertificates(cluster, key, hosts, {
+    const { caBundle, serving } = await ensureCertificates(cluster, key, hosts, {
       onRepair: (reason) => log.info({ secret: key.name, reason }, 'renews the serving certificate'),
     });
-    return { cert: serving.certificate, key: serving.key, caBundle: authority.certificate };
+    return { cert: serving.certificate, key: serving.key, caBundle };
   }, log);
 }
 

@@ -1,7 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { KubesentryError } from '../../api/errors.ts';
+import { checkServingPair } from '../../certs/pair.ts';
 import { ensureCertificates } from '../../certs/secret.ts';
 import { KIND } from '../../kube/kind.ts';
 import { MemoryCluster } from '../../kube/memory/cluster.ts';
+import { breakable } from '../kube/broken-cluster.ts';
 
 const KEY = { namespace: 'kubesentry-system', name: 'kubesentry-tls' };
 const HOSTS = ['kubesentry-webhook.kubesentry-system.svc'];
@@ -35,15 +38,28 @@ describe('the certificate Secret', () => {
     expect(later.serving).not.toEqual(first.serving);
   });
 
+  test('a webhook that denies writing with a conflict does not keep it trying for ever', async () => {
+    const conflict = new KubesentryError('KUBE_CONFLICT', 'modified');
+    const { cluster: face, broken } = breakable(cluster);
+    let attempts = 0;
+    broken.create = () => {
+      attempts += 1;
+      return Promise.reject(conflict);
+    };
+    await expect(ensureCertificates(face, KEY, HOSTS)).rejects.toBe(conflict);
+    expect(attempts).toBe(10);
+  });
+
   test.each([
     ['corrupt', { 'tls.crt': Buffer.from('junk').toString('base64') }, 'is no certificate'],
     ['incomplete', { 'ca.key': null }, 'lacks a part'],
+    ['mismatched', { 'ca.key': Buffer.from('junk').toString('base64') }, 'has another private key'],
   ])('a %s Secret is repaired, and the reason is told', async (_name, data, reason) => {
     await ensureCertificates(cluster, KEY, HOSTS);
     await cluster.patch(KIND.Secret, KEY, { data });
     const heard: string[] = [];
     const repaired = await ensureCertificates(cluster, KEY, HOSTS, { onRepair: (why) => heard.push(why) });
     expect(heard).toEqual([expect.stringContaining(reason)]);
-    expect(repaired.notAfter.getTime()).toBeGreaterThan(Date.now());
+    checkServingPair(repaired.caBundle, repaired.serving, HOSTS, Date.now());
   });
 });

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { issueServingPair, type KeyPair, makeAuthority } from '../../certs/authority.ts';
+import { issueServingPair, makeAuthority } from '../../certs/authority.ts';
+import type { KeyPair } from '../../certs/pair.ts';
 import { connectCluster } from '../../kube/http/connect.ts';
 import { KIND } from '../../kube/kind.ts';
 
