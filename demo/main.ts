@@ -53,7 +53,7 @@ async function openStage(): Promise<Stage> {
     return openRealStage(values.name, log);
   }
   const { openEmbeddedStage } = await import('./embedded/stage.ts');
-  return openEmbeddedStage(log);
+  return openEmbeddedStage();
 }
 
 const stage = await openStage().catch((error: unknown) => {

@@ -128,10 +128,14 @@ export async function tell(stage: Stage, cast: Cast, narrator: Narrator): Promis
       );
       return quarantine.metadata.name;
     });
-    await step('egress-cut', async () => {
-      const silent = await silence();
-      return `pool: 0 bytes in ${SILENCE_MS} ms; the neighbour: ${silent.neighbour} bytes`;
-    });
+    if (stage.sensor === 'replay') {
+      narrator.output('With eBPF the pod would now be cut off from its pool; a recording cuts nothing.');
+    } else {
+      await step('egress-cut', async () => {
+        const silent = await silence();
+        return `pool: 0 bytes in ${SILENCE_MS} ms; the neighbour: ${silent.neighbour} bytes`;
+      });
+    }
     return { incident: incident as Incident, quarantine: quarantine as Quarantine };
   }
 

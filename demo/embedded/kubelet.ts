@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { KubeObject } from '../../api/object.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
+import type { Log } from '../../runtime/log.ts';
 import { Cgroup } from './cgroup.ts';
 
 /** A Pod, as far as this kubelet reads it. */
@@ -19,11 +20,14 @@ interface Running {
 export interface KubeletOptions {
   cluster: Cluster;
   node: string;
-  /** Folder of the cgroup v2 hierarchy below which pods get theirs; made, and removed at the end. */
-  cgroupRoot: string;
+  /**
+   * Folder of the cgroup v2 hierarchy below which pods get theirs; made, and removed at the end. Without one the pods
+   * run on paper only: they are said to run, and no process is started.
+   */
+  cgroupRoot: string | undefined;
   /** Environment of every container, as services give it. */
   env: Record<string, string>;
-  log: (line: string) => void;
+  log: Pick<Log, 'warn'>;
 }
 
 /**
@@ -32,16 +36,14 @@ export interface KubeletOptions {
  */
 export class Kubelet {
   readonly #options: KubeletOptions;
-  readonly #root: Cgroup;
-  readonly #besteffort: Cgroup;
+  readonly #root: Cgroup | undefined;
   readonly #pods = new Map<string, Running>();
   readonly #stopping = new AbortController();
   #loop: Promise<void> = Promise.resolve();
 
   constructor(options: KubeletOptions) {
     this.#options = options;
-    this.#root = new Cgroup(options.cgroupRoot);
-    this.#besteffort = this.#root.child('kubepods').child('besteffort');
+    this.#root = options.cgroupRoot === undefined ? undefined : new Cgroup(options.cgroupRoot);
   }
 
   start(): void {
@@ -62,7 +64,7 @@ export class Kubelet {
     this.#stopping.abort();
     await this.#loop;
     for (const uid of [...this.#pods.keys()]) await this.#end(uid);
-    await this.#root.remove();
+    await this.#root?.remove();
   }
 
   async #watch(): Promise<void> {
@@ -77,21 +79,23 @@ export class Kubelet {
         if (event.type === 'DELETED') await this.#end(event.object.metadata.uid as string);
       }
     } catch (error) {
-      if (!signal.aborted) log(`kubelet: ${error instanceof Error ? error.message : String(error)}`);
+      if (!signal.aborted) log.warn({ err: error }, 'the kubelet lost its watch');
     }
   }
 
   async #begin(pod: Pod): Promise<void> {
     const uid = pod.metadata.uid as string;
     if (this.#pods.has(uid)) return;
-    const cgroup = this.#besteffort.child(`pod${uid}`);
-    const processes = pod.spec.containers.map((container, index) =>
-      this.#spawn(cgroup.child(containerId(uid, index)), [
-        ...(container.command ?? ['sleep', 'infinity']),
-        ...(container.args ?? []),
-      ]),
-    );
-    this.#pods.set(uid, { cgroup, processes });
+    if (this.#root) {
+      const cgroup = this.#root.child('kubepods').child('besteffort').child(`pod${uid}`);
+      const processes = pod.spec.containers.map((container, index) =>
+        this.#spawn(cgroup.child(containerId(uid, index)), [
+          ...(container.command ?? ['sleep', 'infinity']),
+          ...(container.args ?? []),
+        ]),
+      );
+      this.#pods.set(uid, { cgroup, processes });
+    }
     await this.#options.cluster.patch(
       KIND.Pod,
       { name: pod.metadata.name as string, namespace: pod.metadata.namespace },

@@ -15,15 +15,13 @@ import { loadIndicators } from '../../detection/load.ts';
 import { KIND, type Kind, type ResourceName } from '../../kube/kind.ts';
 import { MemoryCluster } from '../../kube/memory/cluster.ts';
 import { DaemonSetController } from '../../kube/memory/daemon-set-controller.ts';
-import { startAgent } from '../../runtime/start.ts';
 import { ephemeralCertificate } from '../../webhook/certificate-sources.ts';
 import { startWebhook } from '../../webhook/start.ts';
 import type { Answer, Stage } from '../stage.ts';
 import { attackFrom } from '../stand-in/miner.ts';
 import { until } from '../until.ts';
-import { cgroup2Mount } from './cgroup.ts';
 import { openDepot } from './depot.ts';
-import { Kubelet } from './kubelet.ts';
+import { openNode } from './node.ts';
 import { openSink } from './sink.ts';
 
 const NODE = 'node-1';
@@ -38,7 +36,7 @@ const AGENT = serviceAccountUser(AGENT_USER);
  * The stage that needs no Kubernetes: objects in memory, the real webhook behind real TLS, the real agent on this
  * kernel, pods as processes in real cgroups. Everything of it is gone after `stop`.
  */
-export async function openEmbeddedStage(log: (line: string) => void): Promise<Stage> {
+export async function openEmbeddedStage(): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'kubesentry-demo-'));
   const closers: (() => unknown)[] = [() => rmSync(folder, { recursive: true })];
   const stop = async () => {
@@ -52,8 +50,6 @@ export async function openEmbeddedStage(log: (line: string) => void): Promise<St
   }
 
   async function open(): Promise<Stage> {
-    const mount = cgroup2Mount();
-    if (!mount) throw new KubesentryError('KERNEL_UNSUPPORTED', 'No cgroup v2 hierarchy is mounted here.');
     const quiet = pino(
       { level: 'warn', base: null },
       pino.destination({ dest: join(folder, 'log'), sync: true }),
@@ -83,42 +79,28 @@ export async function openEmbeddedStage(log: (line: string) => void): Promise<St
 
     const controller = new DaemonSetController(admin, (error) => quiet.warn({ err: error }, 'controller'));
     closers.push(() => controller.stop());
-    const kubelet = new Kubelet({
-      cluster: admin.as({
+    const agentPod = await admin.get(KIND.Pod, AGENT_POD);
+    const account = { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-agent' };
+    const bound = { name: AGENT_POD.name, uid: agentPod?.metadata.uid as string };
+    const node = await openNode({
+      name: NODE,
+      kubelet: admin.as({
         username: `system:node:${NODE}`,
         groups: ['system:nodes', 'system:authenticated'],
       }),
-      node: NODE,
-      cgroupRoot: join(mount, `kubesentry-demo-${process.pid}`),
-      env: { LEDGER_SERVICE_HOST: '127.0.0.1', LEDGER_SERVICE_PORT: String(service.port) },
-      log,
-    });
-    closers.push(() => kubelet.stop());
-
-    const agentPod = await admin.get(KIND.Pod, AGENT_POD);
-    const agent = await startAgent({
-      node: NODE,
+      agent: admin.as(AGENT),
       indicators,
-      log: quiet,
-      cluster: admin.as(AGENT),
-      cgroup: `/kubesentry-demo-${process.pid}`,
+      env: { LEDGER_SERVICE_HOST: '127.0.0.1', LEDGER_SERVICE_PORT: String(service.port) },
       webhook: {
         url: webhook.url,
         ca: async () => webhook.caBundle,
         token: () =>
-          admin.createToken(
-            { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-agent' },
-            {
-              audience: TOKEN_AUDIENCE,
-              expirationSeconds: 600,
-              pod: { name: AGENT_POD.name, uid: agentPod?.metadata.uid as string },
-            },
-          ),
+          admin.createToken(account, { audience: TOKEN_AUDIENCE, expirationSeconds: 600, pod: bound }),
         spool: join(folder, 'spool'),
       },
+      log: quiet,
     });
-    closers.push(() => agent.close());
-    kubelet.start();
+    closers.push(() => node.close());
 
     const developer = admin.as(DEVELOPER);
     const runningPod = async (namespace: string, owner: string) => {
@@ -129,7 +111,8 @@ export async function openEmbeddedStage(log: (line: string) => void): Promise<St
 
     return {
       cluster: 'embedded',
-      sensor: 'ebpf',
+      sensor: node.replayed === undefined ? 'ebpf' : 'replay',
+      sensorReason: node.replayed,
       stop,
       create: (object) => answer(developer.create(kindOf(object), object)),
       exec: (namespace, name, command) =>
@@ -138,7 +121,7 @@ export async function openEmbeddedStage(log: (line: string) => void): Promise<St
         until(`pod of ${namespace}/${daemonSet}`, () => runningPod(namespace, daemonSet)),
       async attack(namespace, name) {
         const pod = await admin.get(KIND.Pod, { namespace, name });
-        kubelet.run(pod?.metadata.uid as string, ['sh', '-c', attackFrom(depot.url, folder)]);
+        if (pod) await node.attack(pod, attackFrom(depot.url, folder));
       },
       deletePod: (namespace, name) => developer.delete(KIND.Pod, { namespace, name }),
       async respawnRefusal(namespace, daemonSet, notBefore) {
