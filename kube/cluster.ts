@@ -18,9 +18,9 @@ export interface ListOptions {
   namespace?: string | undefined;
   /** Kubernetes label selector syntax, such as `app=x,tier in (a,b),!legacy`. */
   labelSelector?: string | undefined;
-  /** Equality on metadata.name, metadata.namespace, spec.nodeName and status.phase. */
+  /** Equality on metadata.name and metadata.namespace; of pods also on spec.nodeName and status.phase. */
   fieldSelector?: string | undefined;
-  /** Page size; `continue` in the answer names the next page. */
+  /** Page size; `continue` in the answer names the next page. All pages show the moment of the first one. */
   limit?: number | undefined;
   continue?: string | undefined;
 }
@@ -87,7 +87,10 @@ export interface Cluster {
   /** Ends when the server ends it or the signal aborts. */
   watch<T extends Stored>(kind: Kind<T>, options: WatchOptions): AsyncIterable<WatchEvent<T>>;
   create<T extends Stored>(kind: Kind<T>, object: T, options?: WriteOptions): Promise<T>;
-  /** Replaces the object; its resourceVersion, when given, must be the current one. */
+  /**
+   * Replaces the object; its resourceVersion, when given, must be the current one. Our own kinds, Lease and webhook
+   * configurations need it.
+   */
   update<T extends Stored>(kind: Kind<T>, object: T, options?: WriteOptions): Promise<T>;
   /** Server-side apply with force: creates what is absent, takes over the fields that are given. */
   apply<T extends Stored>(kind: Kind<T>, object: T, options?: ApplyOptions): Promise<T>;

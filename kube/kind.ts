@@ -50,3 +50,9 @@ export const KIND = {
   Quarantine: kind<Quarantine>(API_VERSION, 'Quarantine', 'quarantines', false),
   SentryPolicy: kind<SentryPolicy>(API_VERSION, 'SentryPolicy', 'sentrypolicies'),
 } as const;
+
+/** The core group is the empty one. */
+export function groupVersion({ apiVersion }: ResourceName): { group: string; version: string } {
+  const [first = '', second] = apiVersion.split('/');
+  return second === undefined ? { group: '', version: first } : { group: first, version: second };
+}

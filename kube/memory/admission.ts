@@ -1,9 +1,9 @@
 import { KubesentryError } from '../../api/errors.ts';
 import type { ObjectKey } from '../cluster.ts';
-import type { ResourceName } from '../kind.ts';
+import { groupVersion, type ResourceName } from '../kind.ts';
 import { type LabelSelector, matchesSelector } from '../selector.ts';
 import type { AnyObject } from './storage.ts';
-import { callWebhook, groupVersion, type WebhookAnswer } from './webhook-call.ts';
+import { callWebhook, type WebhookAnswer } from './webhook-call.ts';
 
 export interface User {
   username: string;

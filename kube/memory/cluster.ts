@@ -1,6 +1,6 @@
 import type { JSONWebKeySet } from 'jose';
 import { KubesentryError } from '../../api/errors.ts';
-import { FIELD_MANAGER } from '../../api/names.ts';
+import { FIELD_MANAGER, GROUP } from '../../api/names.ts';
 import type {
   ApplyOptions,
   Cluster,
@@ -14,7 +14,7 @@ import type {
   WatchOptions,
   WriteOptions,
 } from '../cluster.ts';
-import { KIND, type Kind, type ResourceName } from '../kind.ts';
+import { groupVersion, KIND, type Kind, type ResourceName } from '../kind.ts';
 import { matchesSelector, parseFieldSelector, parseLabelSelector } from '../selector.ts';
 import type { User } from './admission.ts';
 import { applyFields, ownersAfterUpdate } from './field-owners.ts';
@@ -30,6 +30,13 @@ const ADMIN: User = { username: 'admin', groups: ['system:masters', 'system:auth
 /** What can be selected by. A real API server knows a few more, for kinds that we do not select so. */
 const FIELDS = ['metadata.name', 'metadata.namespace'];
 const POD_FIELDS = [...FIELDS, 'spec.nodeName', 'status.phase'];
+
+/** Groups that take no update without a version (AllowUnconditionalUpdate of their strategies). */
+const VERSIONED_ONLY: ReadonlySet<string> = new Set([
+  GROUP,
+  'coordination.k8s.io',
+  'admissionregistration.k8s.io',
+]);
 
 export interface MemoryClusterOptions {
   /** Hears what webhooks tell the user beside yes and no. */
@@ -105,6 +112,9 @@ export class MemoryCluster implements Cluster {
   async update<T extends Stored>(kind: Kind<T>, object: T, options: WriteOptions = {}): Promise<T> {
     const wanted = ownCopy(object);
     const key = object.metadata as ObjectKey;
+    if (!wanted.metadata.resourceVersion && VERSIONED_ONLY.has(groupVersion(kind).group)) {
+      throw new KubesentryError('KUBE_REFUSED', 'metadata.resourceVersion: must be specified for an update');
+    }
     return (await this.#writer.change(kind, key, options, () => ({ wanted }))) as unknown as T;
   }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { request as httpsRequest } from 'node:https';
-import type { ResourceName } from '../kind.ts';
+import { groupVersion } from '../kind.ts';
 import type { AdmissionRequest, Webhook } from './admission.ts';
 
 /** The response of an AdmissionReview. */
@@ -21,11 +21,6 @@ export async function callWebhook(webhook: Webhook, request: AdmissionRequest): 
   const { response } = JSON.parse(answer) as { response?: WebhookAnswer };
   if (response?.uid !== review.request.uid) throw new Error('the answer has another uid');
   return response;
-}
-
-export function groupVersion({ apiVersion }: ResourceName): { group: string; version: string } {
-  const [first = '', second] = apiVersion.split('/');
-  return second === undefined ? { group: '', version: first } : { group: first, version: second };
 }
 
 function toReview({ kind, operation, key, subresource, object, oldObject, user, dryRun }: AdmissionRequest) {

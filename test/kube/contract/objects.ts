@@ -125,6 +125,13 @@ export function objectsContract(scene: Scene): void {
       await cluster.delete(KIND.Quarantine, { name });
     });
 
+    test('of our own kinds, an update without a version is KUBE_REFUSED', async () => {
+      const { cluster, namespace: name } = scene;
+      await cluster.create(KIND.Quarantine, quarantine(name));
+      expect(await codeOf(cluster.update(KIND.Quarantine, quarantine(name, 'other')))).toBe('KUBE_REFUSED');
+      await cluster.delete(KIND.Quarantine, { name });
+    });
+
     test('managers apply their own conditions, keyed by type', async () => {
       const { cluster, namespace: name } = scene;
       await cluster.create(KIND.Quarantine, quarantine(name));
