@@ -23,4 +23,17 @@ export const COMMANDS: Record<string, Command> = {
 };
 
 /** What `kubectl kubesentry` offers beside them. */
-export const PLUGIN_COMMANDS: Record<string, Command> = {};
+export const PLUGIN_COMMANDS: Record<string, Command> = {
+  explain: {
+    summary: 'Say why a request was refused, or what a rule means',
+    load: async () => (await import('./plugin/explain.ts')).explainCommand,
+  },
+  incidents: {
+    summary: 'List the workloads under attack, or tell all about one',
+    load: async () => (await import('./plugin/incidents.ts')).incidentsCommand,
+  },
+  release: {
+    summary: 'End a quarantine',
+    load: async () => (await import('./plugin/release.ts')).releaseCommand,
+  },
+};
