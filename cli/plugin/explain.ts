@@ -14,12 +14,13 @@ Says why a request was refused (ID is in the message of the refusal), or what a 
 export const explainCommand = pluginCommand(USAGE, [1, 1], explain);
 
 /** Raises KUBE_NOT_FOUND for what is neither a Denial nor a rule. */
-export async function explain({ cluster, positionals, namespace, write }: Session): Promise<void> {
+export async function explain({ connect, positionals, namespace, write }: Session): Promise<void> {
   const [name = ''] = positionals;
   if (Object.hasOwn(RULES, name)) {
     write(ruleText(name, RULES[name as keyof typeof RULES]));
     return;
   }
+  const cluster = await connect();
   const { items } = await cluster.list(KIND.Denial, { namespace, fieldSelector: `metadata.name=${name}` });
   const [denial] = items;
   if (!denial) {

@@ -13,7 +13,8 @@ Lists the workloads under attack, or tells all that is known about one.
 export const incidentsCommand = pluginCommand(USAGE, [0, 1], incidents);
 
 /** Raises KUBE_NOT_FOUND for a name that no incident has. */
-export async function incidents({ cluster, positionals, namespace, write }: Session): Promise<void> {
+export async function incidents({ connect, positionals, namespace, write }: Session): Promise<void> {
+  const cluster = await connect();
   const [name] = positionals;
   if (name !== undefined) {
     const incident = await cluster.get(KIND.Incident, { name });

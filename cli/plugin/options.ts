@@ -4,7 +4,8 @@ import type { Cluster } from '../../kube/cluster.ts';
 
 /** What a plugin command runs with; tests give an in-memory cluster. */
 export interface Session {
-  cluster: Cluster;
+  /** Asked for by those who need one: what a rule means can be told without. */
+  connect: () => Promise<Cluster>;
   positionals: string[];
   namespace: string | undefined;
   write: (text: string) => void;
@@ -36,13 +37,19 @@ export function pluginCommand(
     if (positionals.length < least || positionals.length > most) {
       throw new KubesentryError('USAGE', usage.trim().split('\n')[0] as string);
     }
-    const { connectCluster } = await import('../../kube/http/connect.ts');
-    const cluster = await connectCluster({ kubeconfig: values.kubeconfig, context: values.context });
+    const { kubeconfig, context, namespace } = values;
+    let connected: { close(): Promise<void> } | undefined;
+    const connect = async () => {
+      const { connectCluster } = await import('../../kube/http/connect.ts');
+      const cluster = await connectCluster({ kubeconfig, context });
+      connected = cluster;
+      return cluster;
+    };
     try {
-      await act({ cluster, positionals, namespace: values.namespace, write });
+      await act({ connect, positionals, namespace, write });
       return 0;
     } finally {
-      await cluster.close();
+      await connected?.close();
     }
   };
 }

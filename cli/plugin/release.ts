@@ -16,7 +16,8 @@ const PATIENCE_MS = 15_000;
 export const releaseCommand = pluginCommand(USAGE, [1, 1], release);
 
 /** Raises KUBE_NOT_FOUND, KUBE_REFUSED for who is not allowed to, NOT_READY when nobody puts the namespace back. */
-export async function release({ cluster, positionals, write }: Session): Promise<void> {
+export async function release({ connect, positionals, write }: Session): Promise<void> {
+  const cluster = await connect();
   const [name = ''] = positionals;
   const quarantine = await cluster.get(KIND.Quarantine, { name });
   if (!quarantine) throw new KubesentryError('KUBE_NOT_FOUND', `There is no quarantine "${name}".`);

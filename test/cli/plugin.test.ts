@@ -45,7 +45,7 @@ describe('kubectl kubesentry', () => {
   let cluster: MemoryCluster;
   let written: string;
   const session = (...positionals: string[]): Session => ({
-    cluster,
+    connect: async () => cluster,
     positionals,
     namespace: undefined,
     write: (text) => {
