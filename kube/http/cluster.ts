@@ -23,6 +23,12 @@ interface RawList<T> {
   metadata: { resourceVersion: string; continue?: string };
 }
 
+/**
+ * A watch that outlives its end by this much is dead: the connection was cut and nobody said so. Silence before that means
+ * nothing: a real API server sends no bookmarks of a kind that has not changed since it started.
+ */
+const GRACE_MS = 30_000;
+
 /** A line of a watch, of which nothing is known yet. */
 interface RawEvent<T> {
   type?: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
@@ -70,6 +76,7 @@ export class HttpCluster implements Cluster {
           path: collectionOf(kind, namespace),
           query: { ...query, watch: true, allowWatchBookmarks: true },
         },
+        query.timeoutSeconds ? query.timeoutSeconds * 1000 + GRACE_MS : 0,
         signal,
       );
       for await (const line of jsonLines(stream)) yield toEvent(line as RawEvent<T> | null);

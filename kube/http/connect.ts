@@ -1,7 +1,9 @@
+import type { TLSSocket } from 'node:tls';
 import { KubeConfig } from '@kubernetes/client-node';
 import { Agent, buildConnector } from 'undici';
 import { KubesentryError } from '../../api/errors.ts';
 import { HttpCluster } from './cluster.ts';
+import { cutWhenDead, PING_MS } from './liveness.ts';
 import { Transport } from './transport.ts';
 
 export interface ConnectOptions {
@@ -9,6 +11,8 @@ export interface ConnectOptions {
   kubeconfig?: string | undefined;
   /** Context of the kubeconfig; its current one unless given. */
   context?: string | undefined;
+  /** How often a connection has to prove that it is alive, milliseconds. */
+  pingMs?: number | undefined;
 }
 
 /** What client-node puts into https.RequestOptions. */
@@ -30,9 +34,15 @@ const NOWHERE = 'http://localhost:8080';
  * Raises KUBE_UNREACHABLE when there is no usable configuration; the server itself is first asked by the first call.
  */
 export async function connectCluster(options: ConnectOptions = {}): Promise<HttpCluster> {
+  const { pingMs = PING_MS } = options;
   const config = load(options);
   const server = config.getCurrentCluster()?.server ?? NOWHERE;
-  const agent = new Agent({ connect: connector(config), keepAliveTimeout: 60_000, connections: 32 });
+  const agent = new Agent({
+    connect: connector(config, pingMs),
+    keepAliveTimeout: 60_000,
+    connections: 32,
+    h2Options: { pingInterval: pingMs },
+  });
   const headers = async () => (await credentialsOf(config)).headers;
   return new HttpCluster(new Transport(server.replace(/\/$/, ''), agent, headers));
 }
@@ -58,10 +68,15 @@ function load({ kubeconfig, context }: ConnectOptions): KubeConfig {
 }
 
 /** Each new connection takes the certificates as they are then: files and exec plugins renew them. */
-function connector(config: KubeConfig): buildConnector.connector {
+function connector(config: KubeConfig, pingMs: number): buildConnector.connector {
   return (options, callback) => {
     credentialsOf(config).then(
-      ({ headers: _, ...tls }) => buildConnector(tls)(options, callback),
+      ({ headers: _, ...tls }) =>
+        buildConnector(tls)(options, (...result) => {
+          const [, socket] = result;
+          if (socket) cutWhenDead(socket as TLSSocket, pingMs);
+          callback(...result);
+        }),
       (error: Error) => callback(error, null),
     );
   };

@@ -4,9 +4,6 @@ import { KubesentryError } from '../../api/errors.ts';
 /** A request that takes longer than this has failed, milliseconds. Watches are not meant. */
 const TIMEOUT_MS = 15_000;
 
-/** A watch that is silent for longer is dead: a living one has a bookmark every minute (apiserver pkg/storage/cacher). */
-const SILENCE_MS = 180_000;
-
 /** A refusal is a sentence; what comes after this many bytes of one is not read. */
 const MAX_REFUSAL_BYTES = 1024 * 1024;
 
@@ -51,16 +48,16 @@ export class Transport {
     }
   }
 
-  /** The answer as it comes in. */
-  async stream(call: Call, signal: AbortSignal): Promise<AsyncIterable<Buffer>> {
-    return (await this.#open(call, signal)).body;
+  /** The answer as it comes in; it breaks off after `silenceMs` without a byte. */
+  async stream(call: Call, silenceMs: number, signal: AbortSignal): Promise<AsyncIterable<Buffer>> {
+    return (await this.#open(call, signal, silenceMs)).body;
   }
 
   close(): Promise<void> {
     return this.#agent.destroy();
   }
 
-  async #open(call: Call, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+  async #open(call: Call, signal: AbortSignal, silenceMs = TIMEOUT_MS): Promise<Dispatcher.ResponseData> {
     let response: Dispatcher.ResponseData;
     try {
       const credentials = await this.#credentials();
@@ -80,7 +77,7 @@ export class Transport {
         dispatcher: this.#agent,
         signal,
         headersTimeout: TIMEOUT_MS,
-        bodyTimeout: SILENCE_MS,
+        bodyTimeout: silenceMs,
       });
     } catch (cause) {
       throw unreachable(call, cause);
