@@ -28,6 +28,8 @@ const PACKAGES = {
   'libuv1-dev': 'header of the event loop',
   'pkg-config': 'finds what libbpf links to',
   bpftool: 'shows what is in the kernel, in the tests',
+  'busybox-static': 'what the demo runs in its pods',
+  iproute2: 'makes the network namespaces of tests',
 };
 
 /** `npm ci`, unless node_modules already is what the lock file says. */
