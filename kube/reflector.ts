@@ -57,7 +57,10 @@ export class Reflector<T extends Stored> {
     return this.#isSynced;
   }
 
-  /** Milliseconds since the server last said anything: how stale the store may be. */
+  /**
+   * Milliseconds since the server last said anything: how stale the store may be. Of a kind that does not change an API
+   * server may be silent until it ends the watch, ten minutes.
+   */
   get staleness(): number {
     return this.#lastContact === undefined ? Number.POSITIVE_INFINITY : this.#now() - this.#lastContact;
   }
@@ -75,6 +78,7 @@ export class Reflector<T extends Stored> {
       try {
         const from = version ?? (await this.#list());
         await this.#watch(from);
+        this.#lastContact = this.#now();
         const isShort = this.#version === from && this.#now() - started < SHORT_WATCH_MS;
         if (isShort) await this.#backoff();
         else this.#failures = 0;
