@@ -4,7 +4,7 @@
  */
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
@@ -43,5 +43,5 @@ export async function bundle(): Promise<void> {
 
 if (import.meta.main) {
   await bundle();
-  console.log(`Bundled into ${dirname(join(BUNDLE, 'x'))}`);
+  console.log(`Bundled into ${BUNDLE}`);
 }

@@ -45,19 +45,19 @@ export function generatedFiles(): Record<string, string> {
   };
 }
 
-if (import.meta.main) {
-  for (const [path, text] of Object.entries(generatedFiles())) {
-    const file = join(import.meta.dirname, path);
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, text);
-  }
-}
-
 /** What is in the repository now; empty where there is no such file. */
 export function committed(path: string): string {
   try {
     return readFileSync(join(import.meta.dirname, path), 'utf8');
   } catch {
     return '';
+  }
+}
+
+if (import.meta.main) {
+  for (const [path, text] of Object.entries(generatedFiles())) {
+    const file = join(import.meta.dirname, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
   }
 }

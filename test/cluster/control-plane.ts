@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { request } from 'node:https';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Binaries } from './binaries.ts';
@@ -105,17 +104,20 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     ...options.auditFlags,
   ]);
   const caFile = path('apiserver/apiserver.crt');
-  await until('the API server is ready', apiserver, folder, async () => {
-    return (
-      existsSync(caFile) && (await ask(`${url}/readyz`, caFile, credentials.token('admin'), enter)) === 200
-    );
-  });
-
   const kubeconfig = (identity: Identity) => {
     const file = path(`${identity}.kubeconfig`);
     writeKubeconfig({ file, server: url, caFile, token: credentials.token(identity) });
     return file;
   };
+  const get = (...args: string[]) =>
+    succeeds([...enter, ...binaries.kubectl, '--kubeconfig', kubeconfig('admin'), 'get', ...args]);
+  await until(
+    'the API server is ready',
+    apiserver,
+    folder,
+    async () => existsSync(caFile) && get('--raw', '/readyz'),
+  );
+
   if (binaries.controllerManager) {
     const controllers = start('kube-controller-manager', [
       ...binaries.controllerManager,
@@ -131,10 +133,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       `--cluster-cidr=${options.podCidr}`,
       `--service-cluster-ip-range=${options.serviceCidr}`,
     ]);
-    const account = `${url}/api/v1/namespaces/default/serviceaccounts/default`;
-    await until('the controllers work', controllers, folder, async () => {
-      return (await ask(account, caFile, credentials.token('admin'), enter)) === 200;
-    });
+    await until('the controllers work', controllers, folder, () =>
+      get('serviceaccount', 'default', '-n', 'default'),
+    );
   }
   if (binaries.scheduler) {
     start('kube-scheduler', [
@@ -146,36 +147,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       `--cert-dir=${path('scheduler')}`,
     ]);
   }
-  kubeconfig('admin');
   return { url, caFile, credentials, kubeconfig };
 }
 
-/** Status of a GET, or undefined while nobody answers. */
-async function ask(url: string, caFile: string, token: string, enter: string[]): Promise<number | undefined> {
-  if (enter.length > 0) return askFromInside(url, token, enter);
+function succeeds(words: string[]): Promise<boolean> {
+  const [command = '', ...args] = words;
   return new Promise((resolve) => {
-    const req = request(
-      url,
-      { ca: readFileSync(caFile), headers: { authorization: `Bearer ${token}` }, timeout: 2_000 },
-      (res) => {
-        res.resume();
-        resolve(res.statusCode);
-      },
-    );
-    req.on('timeout', () => req.destroy());
-    req.on('error', () => resolve(undefined));
-    req.end();
-  });
-}
-
-async function askFromInside(url: string, token: string, enter: string[]): Promise<number | undefined> {
-  const [command, ...args] = enter as [string, ...string[]];
-  const script =
-    'require("https").get(process.argv[1],{rejectUnauthorized:false,timeout:2000,headers:{authorization:process.argv[2]}},' +
-    '(r)=>{console.log(r.statusCode);process.exit()}).on("error",()=>process.exit())';
-  return new Promise((resolve) => {
-    execFile(command, [...args, process.execPath, '-e', script, url, `Bearer ${token}`], (_error, stdout) => {
-      resolve(stdout ? Number(stdout) : undefined);
-    });
+    execFile(command, args, { timeout: 5_000 }, (error) => resolve(error === null));
   });
 }
