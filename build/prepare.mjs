@@ -30,7 +30,7 @@ const PACKAGES = {
   bpftool: 'shows what is in the kernel, in the tests',
   'busybox-static': 'what the demo runs in its pods',
   iproute2: 'makes the network namespaces of tests',
-  'python3-minimal': 'plays programs in the tests that only exist in memory, or connect in odd ways',
+  python3: 'plays programs in the tests that only exist in memory, or connect in odd ways',
 };
 
 /** `npm ci`, unless node_modules already is what the lock file says. */
