@@ -94,7 +94,10 @@ function judgePath({ text, path: at }: Word, path: string, { docket, manner }: M
   const found = nameByPattern(base, docket.indicators);
   if (found) docket.report('miner-name', at, `It starts ${found} by the pattern ${base}.`, base, 80);
   if (!scratch) return;
-  const hidden = steps.slice(1).some((step) => /^\.[^.]/.test(step)) || /^\/dev\/(shm|mqueue)/.test(path);
+  // Where npm links the programs of a project; a build in a scratch folder runs them by the dozen.
+  const isNpm = steps.some((step, at) => step === '.bin' && steps[at - 1] === 'node_modules');
+  const hidden =
+    (!isNpm && steps.slice(1).some((step) => /^\.[^.]/.test(step))) || /^\/dev\/(shm|mqueue)/.test(path);
   const rule = hidden ? 'hidden-path' : 'temporary-path';
   docket.report(rule, at, `It runs ${hidden ? 'a hidden file' : 'a file'} of a scratch folder.`, text);
   if (manner.background && base.startsWith('.'))
