@@ -71,7 +71,12 @@ const DEFINITIONS: Definition[] = [
       { name: 'Quarantine', type: 'string', jsonPath: '.status.quarantine', priority: 1 },
       age,
     ],
-    validations: [{ rule: 'self.spec == oldSelf.spec', message: 'an incident is about one workload' }],
+    validations: [
+      {
+        rule: 'self.spec.namespace == oldSelf.spec.namespace && self.spec.workload == oldSelf.spec.workload',
+        message: 'an incident is about one workload',
+      },
+    ],
   },
   {
     kind: 'Quarantine',

@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox';
 import { Detection, WorkloadRef } from './detection.ts';
 import { Ban } from './fingerprint.ts';
 import { Conditions, type ObjectMeta } from './object.ts';
+import { BlastCandidate, PLAYBOOK, PlaybookStep, StepStatus } from './playbook.ts';
 
 export const IncidentPhase = Type.Union(
   [
@@ -27,8 +28,22 @@ export const IncidentSpec = Type.Object(
       description: 'Namespace of the workload; empty for a process of a node.',
     }),
     workload: WorkloadRef,
+    approvals: Type.Optional(
+      Type.Array(PlaybookStep, {
+        maxItems: PLAYBOOK.length,
+        description: 'Steps that people have approved: kubectl kubesentry approve NAME STEP.',
+        'x-kubernetes-list-type': 'set',
+      }),
+    ),
+    dismissed: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 1024,
+        description: 'Why this is no attack; ends the incident: kubectl kubesentry dismiss NAME --reason.',
+      }),
+    ),
   },
-  { description: 'The workload under attack.' },
+  { description: 'The workload under attack, and what people decided about it.' },
 );
 
 export const TimelineEntry = Type.Object(
@@ -54,7 +69,13 @@ export const TimelineEntry = Type.Object(
 export type TimelineEntry = Static<typeof TimelineEntry>;
 
 /** Bounds of one Incident object, so that it always fits into etcd. What does not fit is counted. */
-export const INCIDENT_BOUNDS = { detections: 32, pods: 256, timeline: 128, reasons: 16 } as const;
+export const INCIDENT_BOUNDS = {
+  detections: 32,
+  pods: 256,
+  timeline: 128,
+  reasons: 16,
+  candidates: 64,
+} as const;
 
 const marks = () =>
   Type.String({ maxLength: 8192, description: 'Short hashes, eight hex digits each; at most 1024.' });
@@ -103,6 +124,26 @@ export const IncidentStatus = Type.Object(
         ),
       },
       { description: 'What the bounds of this object left out.' },
+    ),
+    serviceAccounts: Type.Optional(
+      Type.Array(Type.String({ maxLength: 253 }), {
+        maxItems: 32,
+        description: 'Service accounts of the affected pods; their tokens are in the hands of the attacker.',
+      }),
+    ),
+    blastRadius: Type.Optional(
+      Type.Array(BlastCandidate, {
+        maxItems: INCIDENT_BOUNDS.candidates,
+        description: 'Workloads that may be touched as well, the most connected first.',
+      }),
+    ),
+    steps: Type.Optional(
+      Type.Array(StepStatus, {
+        maxItems: PLAYBOOK.length,
+        description: 'The six steps of the response.',
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['step'],
+      }),
     ),
     conditions: Type.Optional(Conditions('Observed state by aspect.')),
   },

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { Conditions, type ObjectMeta } from './object.ts';
+import { PLAYBOOK, type PlaybookStep, StepMode } from './playbook.ts';
 
 /** How far Kubesentry goes: refuse, warn, record only, or look away. */
 export const Mode = Type.Union(
@@ -79,6 +80,26 @@ export const SentryPolicySpec = Type.Object(
               minimum: 0.5,
               maximum: 1,
               description: 'Confidence from which to contain; 0.9 by default.',
+            }),
+          ),
+          steps: Type.Optional(
+            Type.Object(
+              Object.fromEntries(PLAYBOOK.map((step) => [step, Type.Optional(StepMode)])) as Record<
+                PlaybookStep,
+                ReturnType<typeof Type.Optional<typeof StepMode>>
+              >,
+              {
+                description:
+                  'How far each step of the response goes by itself. terminate and revoke wait for approval by ' +
+                  'default, the others are auto. Where policies differ, the most careful counts.',
+              },
+            ),
+          ),
+          gracePeriodSeconds: Type.Optional(
+            Type.Integer({
+              minimum: 0,
+              maximum: 3600,
+              description: 'What terminated pods are given to end; 1 by default.',
             }),
           ),
         },

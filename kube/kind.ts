@@ -35,8 +35,18 @@ export const KIND = {
   Deployment: kind('apps/v1', 'Deployment', 'deployments'),
   ReplicaSet: kind('apps/v1', 'ReplicaSet', 'replicasets'),
   StatefulSet: kind('apps/v1', 'StatefulSet', 'statefulsets'),
+  ReplicationController: kind('v1', 'ReplicationController', 'replicationcontrollers'),
   Job: kind('batch/v1', 'Job', 'jobs'),
   CronJob: kind('batch/v1', 'CronJob', 'cronjobs'),
+  Role: kind('rbac.authorization.k8s.io/v1', 'Role', 'roles'),
+  RoleBinding: kind('rbac.authorization.k8s.io/v1', 'RoleBinding', 'rolebindings'),
+  ClusterRole: kind('rbac.authorization.k8s.io/v1', 'ClusterRole', 'clusterroles', false),
+  ClusterRoleBinding: kind(
+    'rbac.authorization.k8s.io/v1',
+    'ClusterRoleBinding',
+    'clusterrolebindings',
+    false,
+  ),
   Lease: kind('coordination.k8s.io/v1', 'Lease', 'leases'),
   Event: kind('events.k8s.io/v1', 'Event', 'events'),
   ValidatingWebhookConfiguration: kind(

@@ -1,9 +1,14 @@
 import { PROTECTED_NAMESPACES } from '../../api/names.ts';
+import { DEFAULT_STEP_MODES, type PlaybookStep, type StepMode } from '../../api/playbook.ts';
 import type { Mode, SentryPolicy, SentryPolicySpec } from '../../api/sentry-policy.ts';
 import { covers, type Exemption, matchesAny, type Subject } from '../../detection/exemption.ts';
 
 const STRICTNESS: Record<Mode, number> = { off: 0, audit: 1, warn: 2, enforce: 3 };
 const DEFAULT_CONFIDENCE = 0.9;
+const DEFAULT_GRACE_SECONDS = 1;
+
+/** The most careful first. */
+const CARE: readonly StepMode[] = ['off', 'approve', 'auto'];
 
 /**
  * All SentryPolicies of kubesentry-system as one. Where they differ, the strictest counts; a mode for a rule or for a
@@ -43,6 +48,18 @@ export class Policy {
     if (set.length > 0 && !set.includes('auto')) return undefined;
     const thresholds = responses.flatMap(({ minConfidence }) => minConfidence ?? []);
     return thresholds.length > 0 ? Math.min(...thresholds) : DEFAULT_CONFIDENCE;
+  }
+
+  /** How far a step of the response goes by itself. What destroys needs the consent of every policy that speaks of it. */
+  stepMode(step: PlaybookStep): StepMode {
+    const set = this.#specs.flatMap(({ response }) => response?.steps?.[step] ?? []);
+    return CARE.find((mode) => set.includes(mode)) ?? DEFAULT_STEP_MODES[step];
+  }
+
+  /** Seconds that terminated pods get; the longest that a policy gives. */
+  get gracePeriodSeconds(): number {
+    const set = this.#specs.flatMap(({ response }) => response?.gracePeriodSeconds ?? []);
+    return set.length > 0 ? Math.max(...set) : DEFAULT_GRACE_SECONDS;
   }
 
   /** The indicators of all policies. */

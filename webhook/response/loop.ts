@@ -5,6 +5,8 @@ import type { Metrics } from '../metrics.ts';
 import type { ClusterView } from '../view.ts';
 import { quarantineFor } from './contain.ts';
 import { plan, type Step } from './plan.ts';
+import { act } from './playbook/act.ts';
+import { isMove, type Move } from './playbook/plan-playbook.ts';
 import { perform, type StepTools } from './steps.ts';
 
 export interface ResponseLoopOptions extends StepTools {
@@ -15,6 +17,9 @@ export interface ResponseLoopOptions extends StepTools {
 
 /** How often to look without being told, milliseconds: for what only time changes, and for steps that failed. */
 const PERIOD_MS = 5_000;
+
+/** When a step that takes its time is looked at again, milliseconds. */
+const PROGRESS_MS = 500;
 
 /**
  * The leader's loop: makes the cluster as it should be, after every change of what it depends on and every few
@@ -76,7 +81,7 @@ export class ResponseLoop {
     }
   }
 
-  #plan(): Step[] {
+  #plan(): (Step | Move)[] {
     const { view, clock } = this.#options;
     const { pods, policy, quarantines } = view;
     const now = clock();
@@ -90,12 +95,18 @@ export class ResponseLoop {
     });
   }
 
-  async #perform(step: Step): Promise<void> {
+  async #perform(step: Step | Move): Promise<void> {
     const { log, metrics } = this.#options;
     const about = describe(step);
     try {
-      await this.#turn.run(() => perform(step, this.#options));
-      log.info(about, 'response');
+      const state = await this.#turn.run(async () => {
+        if (isMove(step)) return act(step, this.#options);
+        await perform(step, this.#options);
+        return undefined;
+      });
+      log.info({ ...about, ...(state && { state }) }, 'response');
+      if (state === 'Running') setTimeout(() => this.wake(), PROGRESS_MS).unref();
+      if (state === 'Failed') metrics.responseFailures.inc();
     } catch (error) {
       metrics.responseFailures.inc();
       log.warn({ ...about, err: error }, 'a step of the response failed and is tried again');
@@ -103,12 +114,12 @@ export class ResponseLoop {
   }
 }
 
-function describe(step: Step): Record<string, unknown> {
+function describe(step: Step | Move): Record<string, unknown> {
   const quarantine =
     'quarantine' in step
       ? typeof step.quarantine === 'string'
         ? step.quarantine
-        : step.quarantine.metadata.name
+        : step.quarantine?.metadata.name
       : undefined;
   return {
     step: step.do,

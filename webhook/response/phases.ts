@@ -47,6 +47,13 @@ export function closed(status: IncidentStatus, quarantine: string, now: Date): I
   return addTimeline(next, [line('operator', `released/${quarantine}`, message, now)]);
 }
 
+/** People have said that this is no attack. It takes every further detection, so that the same alarm does not come again. */
+export function dismissed(status: IncidentStatus, reason: string, now: Date): IncidentStatus {
+  if (status.phase === 'Dismissed') return status;
+  const message = `Dismissed: ${reason}`.slice(0, 1024);
+  return addTimeline({ ...status, phase: 'Dismissed' }, [line('operator', 'dismissed', message, now)]);
+}
+
 function line(source: TimelineEntry['source'], reference: string, message: string, now: Date): TimelineEntry {
   return { time: now.toISOString(), source, reference, message };
 }

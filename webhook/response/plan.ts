@@ -7,6 +7,7 @@ import type { Policy } from '../admission/policy.ts';
 import type { PodIndex } from '../pod-index.ts';
 import { isInForce, type QuarantineIndex } from '../quarantine-index.ts';
 import { missingBans, quarantineFor } from './contain.ts';
+import { type Move, planPlaybook } from './playbook/plan-playbook.ts';
 
 /** One thing to do; doing it twice changes nothing. */
 export type Step =
@@ -17,7 +18,8 @@ export type Step =
   | { do: 'contain'; incident: string; quarantine: Quarantine }
   | { do: 'eradicate'; incident: string }
   | { do: 'expire'; quarantine: string }
-  | { do: 'close'; incident: string; quarantine: string };
+  | { do: 'close'; incident: string; quarantine: string }
+  | { do: 'dismiss'; incident: string; reason: string; quarantine: string | undefined };
 
 export interface PlanFacts {
   incidents: Iterable<Incident>;
@@ -33,11 +35,14 @@ export interface PlanFacts {
  * labelled, nothing left of a Quarantine that was deleted or has expired. Pure. The label is a projection of the
  * Quarantines, so that releasing one is deleting it.
  */
-export function plan(facts: PlanFacts): Step[] {
+export function plan(facts: PlanFacts): (Step | Move)[] {
   return [
     ...[...facts.quarantines.values()].flatMap((quarantine) => planQuarantine(quarantine, facts)),
     ...[...facts.namespaces].flatMap((namespace) => planLabel(namespace, facts)),
-    ...[...facts.incidents].flatMap((incident) => planIncident(incident, facts)),
+    ...[...facts.incidents].flatMap((incident) => [
+      ...planIncident(incident, facts),
+      ...planPlaybook(incident, facts.policy),
+    ]),
   ];
 }
 
@@ -65,6 +70,18 @@ function planIncident(incident: Incident, facts: PlanFacts): Step[] {
   if (!status) return [];
   const own = facts.quarantines.get(status.quarantine ?? name);
   const quarantine = own && isInForce(own, facts.now) ? own : undefined;
+  const { dismissed } = incident.spec;
+  if (dismissed !== undefined) {
+    if (status.phase === 'Dismissed' || status.phase === 'Closed') return [];
+    return [
+      {
+        do: 'dismiss',
+        incident: name,
+        reason: dismissed,
+        quarantine: own?.spec.incident === name ? own.metadata.name : undefined,
+      },
+    ];
+  }
   switch (status.phase) {
     case 'Confirmed': {
       if (quarantine) return [{ do: 'contain', incident: name, quarantine }];

@@ -7,7 +7,7 @@ import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
 import type { IncidentStore } from '../incident/store.ts';
 import { isInForce } from '../quarantine-index.ts';
-import { closed, contained, eradicated } from './phases.ts';
+import { closed, contained, dismissed, eradicated } from './phases.ts';
 import type { Step } from './plan.ts';
 
 export interface StepTools {
@@ -48,6 +48,10 @@ export async function perform(step: Step, tools: StepTools): Promise<void> {
     case 'close':
       if (await isWanted(step.quarantine, undefined, tools)) return;
       await incidents.amend(step.incident, (status) => closed(status, step.quarantine, tools.clock()));
+      return;
+    case 'dismiss':
+      await incidents.amend(step.incident, (status) => dismissed(status, step.reason, tools.clock()));
+      if (step.quarantine) await cluster.delete(KIND.Quarantine, { name: step.quarantine });
       return;
   }
 }

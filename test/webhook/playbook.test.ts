@@ -1,0 +1,233 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SYSTEM_NAMESPACE } from '../../api/names.ts';
+import type { KubeObject } from '../../api/object.ts';
+import type { PlaybookStep, StepStatus } from '../../api/playbook.ts';
+import { KIND } from '../../kube/kind.ts';
+import type { DaemonSetController } from '../../kube/memory/daemon-set-controller.ts';
+import { COLLECTOR, mineIn, runDaemonSet } from './attack.ts';
+import { eventually, openScene, podOf, refusal, type Scene, workloadOf } from './harness.ts';
+
+let scene: Scene;
+let pod: KubeObject;
+let controller: DaemonSetController;
+beforeEach(async () => {
+  scene = await openScene();
+  await scene.cluster.create(KIND.ServiceAccount, {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name: 'default', namespace: 'shop', annotations: { team: 'shop' } },
+  });
+  ({ pod, controller } = await runDaemonSet(scene));
+});
+afterEach(async () => {
+  await controller.stop();
+  await scene[Symbol.asyncDispose]();
+});
+
+const incidentNamed = async (name: string) => scene.cluster.get(KIND.Incident, { name });
+
+function stepIn(name: string, step: PlaybookStep, state: StepStatus['state']): Promise<StepStatus> {
+  return eventually(async () => {
+    const found = (await incidentNamed(name))?.status?.steps?.find((each) => each.step === step);
+    return found?.state === state ? found : undefined;
+  }, `${step} ${state}`);
+}
+
+/** Once the response has written what it has to say, or the patch would come in between again and again. */
+async function approve(name: string, ...approvals: PlaybookStep[]): Promise<void> {
+  await stepIn(name, 'wayIn', 'Done');
+  await scene.as('breakGlass').patch(KIND.Incident, { name }, { spec: { approvals } });
+}
+
+async function allow(steps: Partial<Record<PlaybookStep, 'auto' | 'approve' | 'off'>>): Promise<void> {
+  await scene.cluster.create(KIND.SentryPolicy, {
+    apiVersion: 'kubesentry.io/v1alpha1',
+    kind: 'SentryPolicy',
+    metadata: { name: 'response', namespace: SYSTEM_NAMESPACE },
+    spec: { response: { steps } },
+  });
+}
+
+const collector = () => scene.cluster.get(KIND.DaemonSet, { namespace: 'shop', name: 'collector' });
+const podsOf = async () => (await scene.cluster.list(KIND.Pod, { namespace: 'shop' })).items;
+
+describe('the playbook without a policy', () => {
+  it('looks at once, and waits for people before it destroys', async () => {
+    const { metadata } = await mineIn(scene, pod);
+    const name = metadata.name as string;
+    const confirmed = await stepIn(name, 'confirm', 'Done');
+    expect(confirmed.evidence.join('\n')).toMatch(/process: .*\n.*parent: [\s\S]*hash: [\s\S]*cpu: /);
+    const waiting = await stepIn(name, 'terminate', 'AwaitingApproval');
+    expect(waiting.message).toContain(`kubectl kubesentry approve ${name} terminate`);
+    await stepIn(name, 'revoke', 'AwaitingApproval');
+    await stepIn(name, 'wayIn', 'Done');
+    expect(await collector()).toBeDefined();
+    expect((await incidentNamed(name))?.status?.steps?.map(({ step }) => step)).toEqual([
+      'confirm',
+      'blastRadius',
+      'terminate',
+      'revoke',
+      'wayIn',
+    ]);
+  });
+
+  it('takes approval from the break-glass group alone', async () => {
+    const { metadata } = await mineIn(scene, pod);
+    const patch = scene
+      .as('alice')
+      .patch(KIND.Incident, { name: metadata.name as string }, { spec: { approvals: ['terminate'] } });
+    expect(await refusal(patch)).toContain('kubesentry:break-glass');
+  });
+});
+
+describe('the approved step terminate', () => {
+  it('deletes the owner and its pods, keeps the manifest, and nothing comes again', async () => {
+    await scene.as('alice').create(KIND.Pod, podOf('innocent', 'shop'));
+    const { metadata } = await mineIn(scene, pod);
+    const name = metadata.name as string;
+    await stepIn(name, 'terminate', 'AwaitingApproval');
+    await approve(name, 'terminate');
+    const done = await stepIn(name, 'terminate', 'Done');
+    expect(await collector()).toBeUndefined();
+    expect((await podsOf()).map((each) => each.metadata.name)).toEqual(['innocent']);
+    expect(done.evidence[0]).toMatch(/^deleted: DaemonSet shop\/collector/);
+    expect(done.undo).toMatch(/^kubectl -n kubesentry-system get secret .*-evidence/);
+    const again = scene
+      .as('alice')
+      .create(KIND.DaemonSet, workloadOf('DaemonSet', 'other', 'billing', COLLECTOR));
+    expect(await refusal(again)).toContain(name);
+  });
+
+  it('names an owner that it may not delete, and deletes its pods', async () => {
+    const owned = podOf('step-1', 'billing');
+    owned.metadata.ownerReferences = [
+      { apiVersion: 'argoproj.io/v1alpha1', kind: 'Workflow', name: 'mine', uid: 'w', controller: true },
+    ];
+    owned.spec = { ...(owned.spec as object), nodeName: 'node-1' };
+    const created = await scene.cluster.create(KIND.Pod, owned);
+    await eventually(
+      async () => (await scene.cluster.get(KIND.Pod, { name: 'step-1', namespace: 'billing' })) ?? undefined,
+      'pod',
+    );
+    const { metadata } = await mineIn(scene, created);
+    const name = metadata.name as string;
+    await stepIn(name, 'terminate', 'AwaitingApproval');
+    await approve(name, 'terminate');
+    const done = await stepIn(name, 'terminate', 'Done');
+    expect(done.evidence.join('\n')).toContain('left to people: Workflow billing/mine');
+    expect(await scene.cluster.get(KIND.Pod, { name: 'step-1', namespace: 'billing' })).toBeUndefined();
+  });
+
+  it('says why when the API server refuses, and goes on when it no longer does', async () => {
+    const { metadata } = await mineIn(scene, pod);
+    const name = metadata.name as string;
+    await stepIn(name, 'terminate', 'AwaitingApproval');
+    const lift = await forbidDeletingDaemonSets(scene);
+    await approve(name, 'terminate');
+    const failed = await stepIn(name, 'terminate', 'Failed');
+    expect(failed.message).toContain('dead.example.com');
+    expect(await podsOf()).not.toEqual([]);
+    await lift();
+    await approve(name, 'terminate', 'report');
+    await stepIn(name, 'terminate', 'Done');
+  });
+});
+
+describe('the approved step revoke', () => {
+  it('makes the account anew after the pods are gone, and names what it could do', async () => {
+    const before = await scene.cluster.get(KIND.ServiceAccount, { namespace: 'shop', name: 'default' });
+    await scene.cluster.create(KIND.ClusterRole, {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRole',
+      metadata: { name: 'reader' },
+      rules: [{ apiGroups: [''], resources: ['secrets'], verbs: ['list'] }],
+    });
+    await scene.cluster.create(KIND.ClusterRoleBinding, {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRoleBinding',
+      metadata: { name: 'shop-reads' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'reader' },
+      subjects: [{ kind: 'ServiceAccount', name: 'default', namespace: 'shop' }],
+    });
+    const { metadata } = await mineIn(scene, pod);
+    const name = metadata.name as string;
+    await approve(name, 'revoke');
+    await eventually(
+      async () =>
+        (await stepIn(name, 'revoke', 'AwaitingApproval')).message.includes('terminate') ? true : undefined,
+      'revoke waits for terminate',
+    );
+    await approve(name, 'revoke', 'terminate');
+    const done = await stepIn(name, 'revoke', 'Done');
+    expect(done.evidence.join('\n')).toMatch(
+      /excess: default has ClusterRole reader everywhere .*reads Secrets/,
+    );
+    const after = await scene.cluster.get(KIND.ServiceAccount, { namespace: 'shop', name: 'default' });
+    expect(after?.metadata.uid).not.toBe(before?.metadata.uid);
+    expect(after?.metadata.annotations).toEqual({ team: 'shop' });
+    await stepIn(name, 'report', 'Done');
+  });
+});
+
+describe('a policy that says auto', () => {
+  it('runs all six steps without anybody', async () => {
+    await allow({ terminate: 'auto', revoke: 'auto' });
+    const { metadata } = await mineIn(scene, pod);
+    const name = metadata.name as string;
+    await stepIn(name, 'report', 'Done');
+    expect(await collector()).toBeUndefined();
+    const lines = (await incidentNamed(name))?.status?.timeline.map(({ message }) => message) ?? [];
+    expect(
+      lines.filter((line) => /^(confirm|blastRadius|terminate|revoke|wayIn|report): /.test(line)).length,
+    ).toBeGreaterThanOrEqual(6);
+  });
+});
+
+describe('a policy that says off', () => {
+  it('skips the step and says so', async () => {
+    await allow({ terminate: 'off' });
+    const { metadata } = await mineIn(scene, pod);
+    const skipped = await stepIn(metadata.name as string, 'terminate', 'Skipped');
+    expect(skipped.message).toContain('policy');
+  });
+});
+
+describe('dismissing an incident', () => {
+  it('ends it and its quarantine, and the same alarm does not come again', async () => {
+    const { metadata } = await mineIn(scene, pod);
+    const name = metadata.name as string;
+    await stepIn(name, 'wayIn', 'Done');
+    const spec = { dismissed: 'a benchmark of our own' };
+    await scene.as('breakGlass').patch(KIND.Incident, { name }, { spec });
+    await eventually(
+      async () => ((await incidentNamed(name))?.status?.phase === 'Dismissed' ? true : undefined),
+      'dismissed',
+    );
+    await eventually(
+      async () => ((await scene.cluster.list(KIND.Quarantine)).items.length === 0 ? true : undefined),
+      'no quarantine',
+    );
+    const line = (await incidentNamed(name))?.status?.timeline.find(({ source }) => source === 'operator');
+    expect(line?.message).toBe('Dismissed: a benchmark of our own');
+  });
+});
+
+/** Another webhook of that cluster is dead and fails closed; answers how to lift that. */
+async function forbidDeletingDaemonSets({ cluster }: Scene): Promise<() => Promise<void>> {
+  const key = { name: 'dead' };
+  const rule = { apiGroups: ['apps'], apiVersions: ['*'], resources: ['daemonsets'], operations: ['DELETE'] };
+  await cluster.create(KIND.ValidatingWebhookConfiguration, {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingWebhookConfiguration',
+    metadata: key,
+    webhooks: [
+      {
+        name: 'dead.example.com',
+        failurePolicy: 'Fail',
+        clientConfig: { url: 'https://127.0.0.1:1/' },
+        rules: [rule],
+      },
+    ],
+  });
+  return () => cluster.delete(KIND.ValidatingWebhookConfiguration, key);
+}

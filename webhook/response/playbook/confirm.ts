@@ -1,0 +1,81 @@
+import type { Detection } from '../../../api/detection.ts';
+import type { Finding } from '../../../api/finding.ts';
+import type { IncidentStatus } from '../../incident/store.ts';
+import type { Outcome } from './outcome.ts';
+
+/** Step 1: what makes us sure, in the order in which an analyst asks: process, parent, hash, CPU, connections. */
+export function confirm({ detections, reasons, confidence, pods, nodes }: IncidentStatus): Outcome {
+  const [best] = detections;
+  if (!best) return { state: 'Failed', message: 'The incident holds no detection.' };
+  const evidence = [
+    ...processLines(best),
+    hashLine(detections),
+    cpuLine(detections),
+    ...connectionLines(detections),
+    ...reasons.map((reason) => `because: ${reason}`),
+  ];
+  const where = `${count(pods.length, 'pod')} on ${count(nodes.length, 'node')}`;
+  return {
+    state: 'Done',
+    message: `Mining with confidence ${confidence}: ${best.process.exe} in ${where}.`,
+    evidence,
+  };
+}
+
+function processLines({ process }: Detection): string[] {
+  const [parent, ...further] = process.ancestors;
+  const chain = further.map(({ exe }) => exe).join(' <- ');
+  return [
+    `process: ${process.exe} (pid ${process.pid}, uid ${process.uid}): ${process.argv.join(' ')}`,
+    parent
+      ? `parent: ${parent.exe} (pid ${parent.pid}): ${parent.argv.join(' ')}${chain ? ` <- ${chain}` : ''}`
+      : 'parent: none in its container; the container itself starts it, or somebody who entered it',
+  ];
+}
+
+function hashLine(detections: readonly Detection[]): string {
+  const listed = detections.find((each) => findingsOf(each).some(({ rule }) => rule === 'miner-hash'));
+  if (listed) return `hash: ${listed.process.sha256} is a known miner`;
+  const hashed = detections.find(({ process }) => process.sha256 !== null);
+  return hashed
+    ? `hash: ${hashed.process.sha256}, in no list of known miners`
+    : 'hash: the binary was gone before it could be read';
+}
+
+function cpuLine(detections: readonly Detection[]): string {
+  const saturation = findingNamed(detections, 'cpu-saturation');
+  const rounding = findingNamed(detections, 'randomx-rounding');
+  const said = [saturation, rounding].flatMap((finding) => finding?.message ?? []);
+  return said.length > 0 ? `cpu: ${said.join(' ')}` : 'cpu: no saturation was measured';
+}
+
+function connectionLines(detections: readonly Detection[]): string[] {
+  const seen = new Set<string>();
+  for (const { evidence } of detections) {
+    const destinations: unknown[] = Array.isArray(evidence.destinations) ? evidence.destinations : [];
+    for (const destination of destinations) {
+      const { address, port } = (destination ?? {}) as { address?: unknown; port?: unknown };
+      if (typeof address !== 'string' || typeof port !== 'number') continue;
+      const host = address.includes(':') ? `[${address}]` : address;
+      seen.add(`connection: ${host}:${port}${evidence.protocol === 'stratum' ? ', speaks stratum' : ''}`);
+    }
+  }
+  return [...seen].sort().slice(0, 8);
+}
+
+/** Findings that a detection rests on, as the node reported them. */
+export function findingsOf({ evidence }: Detection): Pick<Finding, 'rule' | 'message'>[] {
+  const findings: unknown[] = Array.isArray(evidence.findings) ? evidence.findings : [];
+  return findings.flatMap((each) => {
+    const { rule, message } = (each ?? {}) as { rule?: unknown; message?: unknown };
+    return typeof rule === 'string' ? [{ rule, message: String(message ?? '') }] : [];
+  });
+}
+
+function findingNamed(detections: readonly Detection[], rule: string) {
+  return detections.flatMap(findingsOf).find((finding) => finding.rule === rule);
+}
+
+export function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
+}

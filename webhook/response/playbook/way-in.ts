@@ -1,0 +1,90 @@
+import type { Ancestor, Detection } from '../../../api/detection.ts';
+import type { Incident } from '../../../api/incident.ts';
+import type { IncidentStatus } from '../../incident/store.ts';
+import { findingsOf } from './confirm.ts';
+import type { Outcome } from './outcome.ts';
+
+/**
+ * Programs that serve requests: a shell below one of them was started by a request. By the name of the binary;
+ * interpreters serve in most images whose first process they are.
+ */
+const SERVERS: ReadonlySet<string> = new Set(
+  (
+    'apache2 caddy catalina.sh gunicorn httpd java jupyter jupyter-lab jupyter-notebook lighttpd mongod mysqld nginx ' +
+    'node nodejs php php-cgi php-fpm postgres puma python python3 redis-server ruby sshd tomcat traefik unicorn uwsgi'
+  ).split(' '),
+);
+
+const SHELLS: ReadonlySet<string> = new Set(['ash', 'bash', 'busybox', 'dash', 'ksh', 'sh', 'zsh']);
+
+/**
+ * Step 5: the chain from the miner's exec back to how somebody came in, each hop with what shows it, and what is
+ * missing to know more. Pure: from the ancestry that the node saw and from what the audit stream tells.
+ */
+export function wayIn({ status }: Pick<Incident, 'status'>): Outcome {
+  const [best] = status?.detections ?? [];
+  if (!status || !best) return { state: 'Failed', message: 'The incident holds no detection.' };
+  const audited = auditLines(status);
+  const entry = entryOf(best);
+  const evidence = [
+    ...chainLines(best),
+    ...downloadLines(status.detections),
+    `entry: ${entry}`,
+    ...audited,
+    ...(audited.length === 0
+      ? ['missing: no audit events reach Kubesentry, so nobody can say who created or entered the pod']
+      : []),
+  ];
+  return { state: 'Done', message: audited[0] ?? `${capital(entry)}.`, evidence };
+}
+
+/** From the process upward. */
+function chainLines({ id, process, container }: Detection): string[] {
+  const chain: Ancestor[] = [process, ...process.ancestors];
+  const where = container?.pod ? ` in ${container.namespace}/${container.pod}` : '';
+  return chain.map(
+    ({ pid, exe, argv }, index) =>
+      `${index === 0 ? 'exec' : 'started by'}: ${exe} (pid ${pid})${where}: ${argv.join(' ').slice(0, 512)} [detection ${id}]`,
+  );
+}
+
+function downloadLines(detections: readonly Detection[]): string[] {
+  const found = detections.flatMap((detection) =>
+    findingsOf(detection).filter(({ rule }) => rule.includes('download')),
+  );
+  return [...new Set(found.map(({ message }) => `download: ${message}`))].slice(0, 4);
+}
+
+function entryOf({ process }: Detection): string {
+  const { ancestors } = process;
+  const first = ancestors.at(-1);
+  if (!first) {
+    return 'the container itself was made to run it (image or manifest), or somebody entered the container';
+  }
+  const server = ancestors.findLast(({ exe }) => SERVERS.has(nameOf(exe)));
+  if (server) {
+    const below = ancestors.slice(0, ancestors.indexOf(server));
+    const shell = below.some(({ exe }) => SHELLS.has(nameOf(exe)));
+    const through = shell ? ', through a shell' : '';
+    return `${nameOf(server.exe)} (pid ${server.pid}), which serves requests, was made to start it${through}: look for remote code execution in the application`;
+  }
+  return SHELLS.has(nameOf(first.exe))
+    ? `a shell, ${first.argv.join(' ').slice(0, 256)}: the container's own command, or kubectl exec`
+    : `${nameOf(first.exe)}, the first process of the chain, started it`;
+}
+
+/** What the audit stream tells; other replicas and other times may have written it. */
+function auditLines({ timeline }: IncidentStatus): string[] {
+  return timeline
+    .filter(({ source }) => source === 'audit')
+    .map(({ time, message, reference }) => `${time} ${message}${reference ? ` [audit ${reference}]` : ''}`)
+    .slice(0, 16);
+}
+
+function nameOf(exe: string): string {
+  return (exe.split('/').at(-1) ?? exe).replace(/[-\d.]+$/, '');
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
