@@ -71,12 +71,6 @@ const DEFINITIONS: Definition[] = [
       { name: 'Quarantine', type: 'string', jsonPath: '.status.quarantine', priority: 1 },
       age,
     ],
-    validations: [
-      {
-        rule: 'self.spec.namespace == oldSelf.spec.namespace && self.spec.workload == oldSelf.spec.workload',
-        message: 'an incident is about one workload',
-      },
-    ],
   },
   {
     kind: 'Quarantine',

@@ -21,13 +21,19 @@ export const IncidentPhase = Type.Union(
 );
 export type IncidentPhase = Static<typeof IncidentPhase>;
 
+const STAYS = { rule: 'self == oldSelf', message: 'an incident stays with its workload' };
+
 export const IncidentSpec = Type.Object(
   {
     namespace: Type.String({
       maxLength: 63,
       description: 'Namespace of the workload; empty for a process of a node.',
+      'x-kubernetes-validations': [STAYS],
     }),
-    workload: WorkloadRef,
+    workload: Type.Object(WorkloadRef.properties, {
+      description: 'The workload itself.',
+      'x-kubernetes-validations': [STAYS],
+    }),
     approvals: Type.Optional(
       Type.Array(PlaybookStep, {
         maxItems: PLAYBOOK.length,
