@@ -19,7 +19,7 @@ const TIMEOUT = 3;
  *
  * Which entry is asked depends on the quarantine label, so that each request is judged once. Nodes, leases and status
  * updates match no rule, and the two entries that fail closed can hurt only what is contained or guards it: an
- * outage of the webhook never stops a cluster. Break-glass members are not sent here, so they act in an outage too.
+ * outage of the webhook never stops a cluster. Break-glass members are not held up here, so they act in an outage too.
  */
 export function webhookConfiguration(address: Address, caBundle?: string): KubeObject {
   const common = {
@@ -115,6 +115,22 @@ export function webhookConfiguration(address: Address, caBundle?: string): KubeO
           },
         ],
       },
+      {
+        ...common,
+        // Only listens: an incident has to tell who released, approved or dismissed. An outage holds nobody up.
+        name: `overrules.${GROUP}`,
+        failurePolicy: 'Ignore',
+        matchConditions: [MAY_OVERRULE],
+        rules: [
+          {
+            operations: ['CREATE', 'UPDATE', 'DELETE'],
+            apiGroups: [GROUP],
+            apiVersions: ['*'],
+            resources: ['quarantines', 'incidents'],
+            scope: '*',
+          },
+        ],
+      },
     ],
   };
 }
@@ -123,6 +139,11 @@ export function webhookConfiguration(address: Address, caBundle?: string): KubeO
 export const MAY_NOT_OVERRULE = {
   name: 'may-not-overrule',
   expression: `request.userInfo.username != '${WEBHOOK_USER}' && !('${BREAK_GLASS_GROUP}' in request.userInfo.groups)`,
+};
+
+const MAY_OVERRULE = {
+  name: 'may-overrule',
+  expression: `request.userInfo.username != '${WEBHOOK_USER}' && '${BREAK_GLASS_GROUP}' in request.userInfo.groups`,
 };
 
 const label = (object: string) =>

@@ -6,6 +6,7 @@ import { Reviewer } from './admission/reviewer.ts';
 import type { CertificateSource } from './certificates.ts';
 import type { Address } from './configuration.ts';
 import { noteDenial } from './incident/note-denial.ts';
+import { noteOverrule } from './incident/note-overrule.ts';
 import { IncidentStore } from './incident/store.ts';
 import { Intake } from './intake/detections.ts';
 import { TokenVerifier } from './intake/tokens.ts';
@@ -90,7 +91,14 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     clock,
     noteQuarantine: (quarantine) => view.noteQuarantine(quarantine),
   });
-  const reviewer = new Reviewer({ view, recorder, metrics, log, clock });
+  const reviewer = new Reviewer({
+    view,
+    recorder,
+    metrics,
+    log,
+    clock,
+    onOverrule: (overrule) => void noteOverrule(incidents, overrule, clock(), log),
+  });
   const tokens = new TokenVerifier({ issuer: () => cluster.tokenIssuer(), clock, agent: options.agent });
   const intake = new Intake({ tokens, view, incidents, metrics, log });
 

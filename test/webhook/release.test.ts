@@ -55,6 +55,10 @@ describe('releasing a quarantine', () => {
     await scene.as('alice').create(KIND.Deployment, workloadOf('Deployment', 'copy', 'billing', COLLECTOR));
     const incident = await phase(name, 'Closed');
     expect(incident.status?.timeline.map(({ source }) => source)).toContain('operator');
+    await eventually(async () => {
+      const { status } = (await scene.cluster.get(KIND.Incident, { name })) ?? {};
+      return status?.timeline.find(({ message }) => message === `carol ended quarantine ${name}.`);
+    }, 'who released it');
   });
 
   it('happens by itself when it expires', async () => {

@@ -11,6 +11,7 @@ import { denialOf } from './denial.ts';
 import type { DenialRecorder } from './denials.ts';
 import type { Ruling } from './gate.ts';
 import { refusalMessage } from './message.ts';
+import { type Overrule, overruleOf } from './overrule.ts';
 import { peekUid } from './peek-uid.ts';
 import { type AdmissionRequest, readReview } from './review.ts';
 
@@ -23,6 +24,8 @@ export interface ReviewerOptions {
   metrics: Metrics;
   log: Log;
   clock: () => Date;
+  /** Hears what people decided about incidents and quarantines. */
+  onOverrule: (overrule: Overrule) => void;
 }
 
 /** Answers admission reviews: reads, decides, records. */
@@ -73,7 +76,10 @@ export class Reviewer {
       this.#options.recorder.record({ denial, owner, message });
     }
     if (ruling) this.#write(request, ruling, id);
-    if (decision.verdict !== 'deny') this.#notePod(request);
+    if (decision.verdict !== 'deny') {
+      this.#notePod(request);
+      this.#noteOverrule(request);
+    }
     return answerOf(request, decision, id);
   }
 
@@ -85,6 +91,11 @@ export class Reviewer {
       { ...object, metadata: { ...object.metadata, namespace } },
       userInfo.username,
     );
+  }
+
+  #noteOverrule(request: AdmissionRequest): void {
+    const overrule = overruleOf(request);
+    if (overrule) this.#options.onOverrule(overrule);
   }
 
   #write(request: AdmissionRequest, ruling: Ruling, denial: string | undefined): void {
