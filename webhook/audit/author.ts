@@ -3,7 +3,7 @@ import type { Fingerprint } from '../../api/fingerprint.ts';
 import type { Fact } from './fact.ts';
 import { type History, inOrder } from './history.ts';
 import { isMaker, succeeded } from './identity.ts';
-import { isWorkloadWrite, resourceOf } from './workload.ts';
+import { isTemplateWrite, resourceOf } from './workload.ts';
 
 /** What was caught, and when. */
 export interface Anchor {
@@ -46,20 +46,25 @@ export async function authorOf(anchor: Anchor, history: History): Promise<Author
       if (uid !== '') owners = inOrder([...owners, ...(await history.find({ uid, writesOnly: true }))]);
     }
   }
-  const direct = choose(owners, anchor);
-  if (direct) return direct;
-  return climb(owners, anchor, history);
+  // Operators make objects for owners as the built-in controllers do. Who only claims an owner is found all the same.
+  return (
+    choose(owners.filter(isUnowned), anchor) ??
+    (await climb(owners, anchor, history)) ??
+    choose(owners, anchor)
+  );
 }
+
+const isUnowned = ({ target }: Fact) => target.owner === undefined;
 
 /** Upward along the owners that the objects name. */
 async function climb(writes: readonly Fact[], anchor: Anchor, history: History): Promise<Author | undefined> {
   let below = writes;
   for (let step = 0; step < CLIMB; step++) {
-    const [, kind, name] =
-      /^([^/]+)\/(.+)$/.exec(below.find(({ target }) => target.owner)?.target.owner ?? '') ?? [];
+    const owner = below.find(({ target }) => target.owner)?.target.owner ?? '';
+    const [, kind, name] = /^([^/]+)\/(.+)$/.exec(owner) ?? [];
     if (kind === undefined || name === undefined) return undefined;
     below = await writesOf(history, anchor.namespace, { kind, name });
-    const found = choose(below, anchor);
+    const found = choose(below.filter(isUnowned), anchor);
     if (found) return { ...found, by: 'owner' };
   }
   return undefined;
@@ -69,24 +74,26 @@ function writesOf(history: History, namespace: string, { kind, name }: WorkloadR
   return history.find({ namespace, resource: resourceOf(kind), name, writesOnly: true });
 }
 
-function choose(facts: readonly Fact[], anchor: Anchor): Author | undefined {
-  const before = facts.filter(({ time }) => time <= anchor.time + SKEW_MS);
-  const gone = before.findLast(
-    (fact) => fact.verb === 'delete' && fact.target.subresource === '' && succeeded(fact),
-  );
-  const writes = before.filter(
+function choose(facts: readonly Fact[], { time, fingerprint }: Anchor): Author | undefined {
+  const gone = facts.findLast((fact) => fact.time <= time && isDeletion(fact));
+  const writes = facts.filter(
     (fact) =>
-      isWorkloadWrite(fact) &&
-      !isMaker(fact.actor.user) &&
-      !(gone && gone.time > fact.time && gone.time <= anchor.time),
+      fact.time <= time + SKEW_MS &&
+      fact.time > (gone?.time ?? Number.NEGATIVE_INFINITY) &&
+      isTemplateWrite(fact) &&
+      !isMaker(fact.actor.user),
   );
   // What was refused made nothing, but it is what a denial is about.
   const effective = writes.some(succeeded) ? writes.filter(succeeded) : writes;
-  const carrying = effective.find((fact) => carries(fact, anchor.fingerprint));
+  const carrying = effective.find((fact) => carries(fact, fingerprint));
   if (carrying) return { fact: carrying, by: 'traits' };
   const written =
     effective.findLast(({ verb, images }) => verb === 'create' || images.length > 0) ?? effective.at(-1);
   return written && { fact: written, by: 'name' };
+}
+
+function isDeletion(fact: Fact): boolean {
+  return fact.verb === 'delete' && fact.target.subresource === '' && succeeded(fact);
 }
 
 /** Whether the object has a trait of what runs; its name and its creator say nothing about that. */

@@ -41,11 +41,14 @@ export function resourceOf(kind: string): string {
 
 const CHANGES: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'apply']);
 
-/** Whether it brings a workload into being or changes what it runs; status and scale do not. */
-export function isWorkloadWrite({ verb, target, images }: Fact): boolean {
-  if (!CHANGES.has(verb) || (target.subresource !== '' && target.subresource !== 'ephemeralcontainers'))
-    return false;
-  return BY_RESOURCE.has(target.resource) || images.length > 0;
+/** Whether it brings an object into being or changes what it is; status and scale do not. */
+export function isTemplateWrite({ verb, target: { subresource } }: Fact): boolean {
+  return CHANGES.has(verb) && (subresource === '' || subresource === 'ephemeralcontainers');
+}
+
+/** The same of an object that comes to run as pods. */
+export function isWorkloadWrite(fact: Fact): boolean {
+  return isTemplateWrite(fact) && (BY_RESOURCE.has(fact.target.resource) || fact.images.length > 0);
 }
 
 /**
