@@ -32,8 +32,28 @@ export const PLUGIN_COMMANDS: Record<string, Command> = {
     summary: 'List the workloads under attack, or tell all about one',
     load: async () => (await import('./plugin/incidents.ts')).incidentsCommand,
   },
+  report: {
+    summary: 'Write the report of an incident: Markdown, HTML, JSON or OCSF',
+    load: async () => (await import('./plugin/report.ts')).reportCommand,
+  },
+  approve: {
+    summary: 'Let the response do what waits for a human',
+    load: async () => (await import('./plugin/approve.ts')).approveCommand,
+  },
+  dismiss: {
+    summary: 'Say that an incident is no attack',
+    load: async () => (await import('./plugin/dismiss.ts')).dismissCommand,
+  },
+  quarantine: {
+    summary: 'Contain a namespace or a workload by hand',
+    load: async () => (await import('./plugin/quarantine.ts')).quarantineCommand,
+  },
   release: {
     summary: 'End a quarantine',
     load: async () => (await import('./plugin/release.ts')).releaseCommand,
+  },
+  status: {
+    summary: 'Say whether Kubesentry works, and what is wrong',
+    load: async () => (await import('./plugin/status.ts')).statusCommand,
   },
 };

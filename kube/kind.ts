@@ -55,6 +55,18 @@ export const KIND = {
     'validatingwebhookconfigurations',
     false,
   ),
+  ValidatingAdmissionPolicy: kind(
+    'admissionregistration.k8s.io/v1',
+    'ValidatingAdmissionPolicy',
+    'validatingadmissionpolicies',
+    false,
+  ),
+  ValidatingAdmissionPolicyBinding: kind(
+    'admissionregistration.k8s.io/v1',
+    'ValidatingAdmissionPolicyBinding',
+    'validatingadmissionpolicybindings',
+    false,
+  ),
   Denial: kind<Denial>(API_VERSION, 'Denial', 'denials'),
   Incident: kind<Incident>(API_VERSION, 'Incident', 'incidents', false),
   Quarantine: kind<Quarantine>(API_VERSION, 'Quarantine', 'quarantines', false),

@@ -2,7 +2,7 @@ import { parseCgroupPath } from './cgroup-path.ts';
 import type { CgroupTree } from './cgroup-tree.ts';
 import type { Correlator } from './correlator.ts';
 import { type CpuMounts, readCpu } from './cpu-accounting.ts';
-import { type CpuState, stepCpu } from './detectors/cpu.ts';
+import { type CpuState, cpuEvidence, stepCpu } from './detectors/cpu.ts';
 import type { Processes } from './processes.ts';
 import { isWithin, type Scope } from './scope.ts';
 
@@ -37,7 +37,8 @@ export class CpuWatch {
       const { state, findings } = stepCpu(this.#states.get(path), sample);
       states.set(path, state);
       const process = findings.length > 0 ? processes.busiest(tree.pids(path)) : undefined;
-      if (process) correlator.add({ time: now, process, findings, action: 'none', evidence: {} });
+      if (!process) continue;
+      correlator.add({ time: now, process, findings, action: 'none', evidence: cpuEvidence(state) });
     }
     this.#states = states;
   }

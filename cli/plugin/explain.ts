@@ -11,7 +11,7 @@ Usage: kubectl kubesentry explain ID | RULE
 Says why a request was refused (ID is in the message of the refusal), or what a rule means.
 `;
 
-export const explainCommand = pluginCommand(USAGE, [1, 1], explain);
+export const explainCommand = pluginCommand({ text: USAGE, arguments: [1, 1] }, explain);
 
 /** Raises KUBE_NOT_FOUND for what is neither a Denial nor a rule. */
 export async function explain({ connect, positionals, namespace, write }: Session): Promise<void> {

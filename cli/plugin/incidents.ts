@@ -10,7 +10,7 @@ Usage: kubectl kubesentry incidents [NAME]
 Lists the workloads under attack, or tells all that is known about one.
 `;
 
-export const incidentsCommand = pluginCommand(USAGE, [0, 1], incidents);
+export const incidentsCommand = pluginCommand({ text: USAGE, arguments: [0, 1] }, incidents);
 
 /** Raises KUBE_NOT_FOUND for a name that no incident has. */
 export async function incidents({ connect, positionals, namespace, write }: Session): Promise<void> {

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { KubesentryError } from '../../api/errors.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 
@@ -8,59 +8,97 @@ export interface Session {
   connect: () => Promise<Cluster>;
   positionals: string[];
   namespace: string | undefined;
+  /** Values of the command's own options. */
+  option: (name: string) => string | undefined;
   write: (text: string) => void;
+  /** Another exit status than 0, for what is no error of the command itself. */
+  exitWith: (status: number) => void;
+}
+
+/** A command beside its own code. */
+export interface Usage {
+  /** Shown by --help; its first line when the number of arguments is not right. */
+  text: string;
+  arguments: readonly [least: number, most: number];
+  /** Options of its own, each with a value. */
+  options?: Readonly<Record<string, { short?: string }>>;
 }
 
 const OPTIONS = `
   -n, --namespace NAME   look only there
+  --as USER              act as this user, as kubectl has it
+  --as-group GROUP       and as a member of this group; may be given again
   --kubeconfig FILE      as kubectl has it
   --context NAME         as kubectl has it
   -h, --help             this text
 `;
 
 /**
- * Makes a command of `act`: reads the options that all plugin commands share, connects, runs. `usage` is shown by
- * --help, and when the number of arguments is not within `arguments`. Errors are the caller's to print.
+ * Makes a command of `act`: reads the options that all plugin commands share and those of its own, connects, runs.
+ * Errors are the caller's to print.
  */
 export function pluginCommand(
-  usage: string,
-  [least, most]: readonly [least: number, most: number],
+  usage: Usage,
   act: (session: Session) => Promise<void>,
 ): (argv: readonly string[]) => Promise<number> {
   return async (argv) => {
-    const { values, positionals } = parse(argv);
-    const write = (text: string) => void process.stdout.write(text);
+    const { values, positionals } = parse(argv, usage);
+    const given: Record<string, unknown> = values;
+    const text = (name: string) => {
+      const value = given[name];
+      return typeof value === 'string' ? value : undefined;
+    };
+    const write = (shown: string) => void process.stdout.write(shown);
     if (values.help) {
-      write(`${usage.trim()}\n${OPTIONS}`);
+      write(`${usage.text.trim()}\n${OPTIONS}`);
       return 0;
     }
+    const [least, most] = usage.arguments;
     if (positionals.length < least || positionals.length > most) {
-      throw new KubesentryError('USAGE', usage.trim().split('\n')[0] as string);
+      throw new KubesentryError('USAGE', usage.text.trim().split('\n')[0] as string);
     }
-    const { kubeconfig, context, namespace } = values;
+    const asGroups = (values['as-group'] ?? []) as string[];
+    if (asGroups.length > 0 && text('as') === undefined) {
+      throw new KubesentryError('USAGE', 'The API server takes --as-group together with --as only.');
+    }
     let connected: { close(): Promise<void> } | undefined;
     const connect = async () => {
       const { connectCluster } = await import('../../kube/http/connect.ts');
-      const cluster = await connectCluster({ kubeconfig, context });
+      const cluster = await connectCluster({
+        kubeconfig: text('kubeconfig'),
+        context: text('context'),
+        as: text('as'),
+        asGroups,
+      });
       connected = cluster;
       return cluster;
     };
     try {
-      await act({ connect, positionals, namespace, write });
-      return 0;
+      let status = 0;
+      const exitWith = (other: number) => {
+        status = other;
+      };
+      await act({ connect, positionals, namespace: text('namespace'), option: text, write, exitWith });
+      return status;
     } finally {
       await connected?.close();
     }
   };
 }
 
-function parse(argv: readonly string[]) {
+function parse(argv: readonly string[], { options = {} }: Usage) {
+  const own: ParseArgsOptionsConfig = Object.fromEntries(
+    Object.entries(options).map(([name, { short }]) => [name, { type: 'string', ...(short && { short }) }]),
+  );
   try {
     return parseArgs({
       args: [...argv],
       allowPositionals: true,
       options: {
+        ...own,
         namespace: { type: 'string', short: 'n' },
+        as: { type: 'string' },
+        'as-group': { type: 'string', multiple: true },
         kubeconfig: { type: 'string' },
         context: { type: 'string' },
         help: { type: 'boolean', short: 'h' },

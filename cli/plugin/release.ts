@@ -13,7 +13,7 @@ Needs membership of the group ${BREAK_GLASS_GROUP}.
 /** How long the webhook may take to put the namespace back, milliseconds. */
 const PATIENCE_MS = 15_000;
 
-export const releaseCommand = pluginCommand(USAGE, [1, 1], release);
+export const releaseCommand = pluginCommand({ text: USAGE, arguments: [1, 1] }, release);
 
 /** Raises KUBE_NOT_FOUND, KUBE_REFUSED for who is not allowed to, NOT_READY when nobody puts the namespace back. */
 export async function release({ connect, positionals, write }: Session): Promise<void> {

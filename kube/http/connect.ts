@@ -11,6 +11,9 @@ export interface ConnectOptions {
   kubeconfig?: string | undefined;
   /** Context of the kubeconfig; its current one unless given. */
   context?: string | undefined;
+  /** Act as this user and as a member of these groups, as kubectl's --as and --as-group. */
+  as?: string | undefined;
+  asGroups?: readonly string[] | undefined;
   /** How often a connection has to prove that it is alive, milliseconds. */
   pingMs?: number | undefined;
 }
@@ -43,7 +46,12 @@ export async function connectCluster(options: ConnectOptions = {}): Promise<Http
     connections: 32,
     h2Options: { pingInterval: pingMs },
   });
-  const headers = async () => (await credentialsOf(config)).headers;
+  const { as, asGroups = [] } = options;
+  const impersonation = {
+    ...(as !== undefined && { 'Impersonate-User': as }),
+    ...(asGroups.length > 0 && { 'Impersonate-Group': [...asGroups] }),
+  };
+  const headers = async () => ({ ...(await credentialsOf(config)).headers, ...impersonation });
   return new HttpCluster(new Transport(server.replace(/\/$/, ''), agent, headers));
 }
 

@@ -28,10 +28,10 @@ interface Status {
 export class Transport {
   readonly #server: string;
   readonly #agent: Agent;
-  readonly #credentials: () => Promise<Record<string, string>>;
+  readonly #credentials: () => Promise<Record<string, string | string[]>>;
 
   /** `credentials` answers the headers that say who asks; it is asked for every call. */
-  constructor(server: string, agent: Agent, credentials: () => Promise<Record<string, string>>) {
+  constructor(server: string, agent: Agent, credentials: () => Promise<Record<string, string | string[]>>) {
     this.#server = server;
     this.#agent = agent;
     this.#credentials = credentials;

@@ -21,7 +21,12 @@ export interface CpuState {
   /** When the saturation began; undefined while there is none. */
   since: number | undefined;
   reported: boolean;
+  /** The latest shares, oldest first: time of the sample and percent of what it may use. */
+  course: readonly (readonly [time: number, percent: number])[];
 }
+
+/** Ten minutes of samples. */
+const COURSE = 60;
 
 /** From this share of what it may use a container counts as saturated. */
 const SATURATED = 0.9;
@@ -48,18 +53,24 @@ export function stepCpu(
     learned: 0,
     since: undefined,
     reported: false,
+    course: [],
   };
   if (!state || sample.time <= state.last.time || sample.usage < state.last.usage)
     return { state: start, findings: [] };
   const elapsed = sample.time - state.last.time;
   const share = (sample.usage - state.last.usage) / 1000 / elapsed / Math.max(sample.allowed, 0.001);
 
+  const course = [...state.course.slice(1 - COURSE), [sample.time, Math.round(share * 100)] as const];
+
   if (share < SATURATED) {
     const weight = 1 - Math.exp(-elapsed / MEMORY_MS);
     const baseline =
       state.baseline === undefined ? share : state.baseline + weight * (share - state.baseline);
     const learned = state.learned + elapsed;
-    return { state: { last: sample, baseline, learned, since: undefined, reported: false }, findings: [] };
+    return {
+      state: { last: sample, baseline, learned, since: undefined, reported: false, course },
+      findings: [],
+    };
   }
 
   const since = state.since ?? state.last.time;
@@ -67,9 +78,16 @@ export function stepCpu(
   const isHabit = state.learned >= LEARNED_MS && (state.baseline ?? 0) >= BUSY;
   const report = sustained && !isHabit && !state.reported;
   return {
-    state: { ...state, last: sample, since, reported: state.reported || report },
+    state: { ...state, last: sample, since, reported: state.reported || report, course },
     findings: report ? [saturation(sample, since, state)] : [],
   };
+}
+
+/** The course as evidence; `baseline` in percent, only where something was learned. */
+export function cpuEvidence({ course, baseline, learned }: CpuState): Record<string, unknown> {
+  const habit =
+    learned >= LEARNED_MS && baseline !== undefined ? { baseline: Math.round(baseline * 100) } : {};
+  return { cpu: { samples: course, ...habit } };
 }
 
 function saturation(sample: CpuSample, since: number, { baseline, learned }: CpuState): Finding {

@@ -48,6 +48,8 @@ describe('kubectl kubesentry', () => {
     connect: async () => cluster,
     positionals,
     namespace: undefined,
+    option: () => undefined,
+    exitWith: () => {},
     write: (text) => {
       written += text;
     },

@@ -1,0 +1,107 @@
+import { KubesentryError } from '../../api/errors.ts';
+import { API_VERSION, BREAK_GLASS_GROUP, PROTECTED_NAMESPACES } from '../../api/names.ts';
+import type { Quarantine } from '../../api/quarantine.ts';
+import type { Cluster } from '../../kube/cluster.ts';
+import { KIND } from '../../kube/kind.ts';
+import { pluginCommand, type Session } from './options.ts';
+
+const USAGE = `
+Usage: kubectl kubesentry quarantine NAMESPACE [KIND/NAME] --reason TEXT [--expires TIME]
+
+Contains a namespace, or one workload in it: nothing new runs there, nobody gets in, its pods lose the network.
+Needs membership of the group ${BREAK_GLASS_GROUP}. To end it: kubectl kubesentry release NAME
+
+  --reason TEXT          why; users read it in every refusal
+  --expires TIME         when it ends by itself, such as 30m, 4h or 2d
+`;
+
+/** How long the webhook may take to put it in force, milliseconds. */
+const PATIENCE_MS = 15_000;
+
+export const quarantineCommand = pluginCommand(
+  { text: USAGE, arguments: [1, 2], options: { reason: {}, expires: {} } },
+  quarantine,
+);
+
+/** Raises USAGE, KUBE_NOT_FOUND, KUBE_REFUSED for who is not allowed to, NOT_READY when nobody puts it in force. */
+export async function quarantine({ connect, positionals, option, write }: Session): Promise<void> {
+  const [namespace = '', target] = positionals;
+  const reason = option('reason')?.trim();
+  if (!reason) throw new KubesentryError('USAGE', 'Say why, for those who will be refused: --reason TEXT.');
+  const workload = target === undefined ? undefined : workloadOf(target);
+  if (!workload && PROTECTED_NAMESPACES.includes(namespace)) {
+    throw new KubesentryError(
+      'USAGE',
+      `The cluster lives on ${namespace}, so it is not contained as a whole: name a workload of it as KIND/NAME.`,
+    );
+  }
+  const expires = option('expires');
+  const wanted: Quarantine = {
+    apiVersion: API_VERSION,
+    kind: 'Quarantine',
+    metadata: { name: nameOf(namespace, workload?.name) },
+    spec: {
+      namespace,
+      ...(workload && { workload }),
+      reason: reason.slice(0, 1024),
+      requestedBy: 'kubectl kubesentry quarantine',
+      bans: [],
+      ...(expires !== undefined && { expiresAt: new Date(Date.now() + durationMs(expires)).toISOString() }),
+    },
+  };
+  const cluster = await connect();
+  if (!(await cluster.get(KIND.Namespace, { name: namespace }))) {
+    throw new KubesentryError('KUBE_NOT_FOUND', `There is no namespace "${namespace}".`);
+  }
+  const name = wanted.metadata.name ?? '';
+  await cluster.create(KIND.Quarantine, wanted).catch((error: unknown) => {
+    if (!(error instanceof KubesentryError && error.code === 'KUBE_CONFLICT')) throw error;
+    throw new KubesentryError('USAGE', `Quarantine ${name} is in force already.`);
+  });
+  await activation(cluster, name);
+  write(
+    `${workload ? `${workload.kind} ${namespace}/${workload.name}` : `namespace ${namespace}`} is contained. ` +
+      `To end it: kubectl kubesentry release ${name}\n`,
+  );
+}
+
+async function activation(cluster: Cluster, name: string): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  while ((await cluster.get(KIND.Quarantine, { name }))?.status?.phase !== 'Active') {
+    if (performance.now() > deadline) {
+      throw new KubesentryError(
+        'NOT_READY',
+        `Quarantine ${name} exists but is not in force: no webhook replica leads the response.`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+function workloadOf(target: string): { kind: string; name: string } {
+  const [kind = '', name = ''] = target.split('/');
+  if (!/^[A-Z][A-Za-z]+$/.test(kind) || name === '') {
+    throw new KubesentryError(
+      'USAGE',
+      `Name the workload by its kind, such as Deployment/web, not "${target}".`,
+    );
+  }
+  return { kind, name };
+}
+
+/** The name becomes a label value: at most 63. */
+function nameOf(namespace: string, workload: string | undefined): string {
+  const name = ['manual', namespace, workload].filter(Boolean).join('-');
+  return name.slice(0, 63).replace(/[^a-z0-9]+$/, '');
+}
+
+const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+function durationMs(text: string): number {
+  const [, number, unit = ''] = /^(\d{1,4})([mhd])$/.exec(text) ?? [];
+  const factor = UNITS[unit];
+  if (number === undefined || factor === undefined || Number(number) === 0) {
+    throw new KubesentryError('USAGE', `--expires is a time such as 30m, 4h or 2d, not "${text}".`);
+  }
+  return Number(number) * factor;
+}

@@ -1,0 +1,102 @@
+import { cpuCourses, lineage, type Report, titleOf } from './report.ts';
+
+/** For people, and for the abuse form of a cloud provider. */
+export function markdown(report: Report): string {
+  const { incident, quarantine, denials, generated } = report;
+  const { metadata, status } = incident;
+  if (!status) return `# ${titleOf(report)}\n\nNothing is known yet.\n`;
+  const lines = [
+    `# ${titleOf(report)}`,
+    '',
+    `Incident \`${metadata.name}\`, ${status.phase}, confidence ${status.confidence}. First seen ${status.firstSeen}, last seen ${status.lastSeen} (UTC). Written ${generated}.`,
+    '',
+    '## What makes us sure',
+    '',
+    ...status.reasons.map((reason) => `- ${text(reason)}`),
+    '',
+    '## What was hit',
+    '',
+    `- Pods: ${list(status.pods)}`,
+    `- Nodes: ${list(status.nodes)}`,
+    `- Service accounts: ${list(status.serviceAccounts ?? [])}`,
+    ...(status.blastRadius ?? []).map(
+      ({ kind, namespace, name, reasons }) =>
+        `- Perhaps also ${kind} ${namespace}/${name}: ${text(reasons.join('; '))}`,
+    ),
+    '',
+    '## Processes',
+    '',
+    ...status.detections.flatMap((detection) => [
+      `Pod ${text(detection.container?.pod ?? 'none: a process of the node')}, rule \`${detection.rule}\`, ${detection.action === 'none' ? 'only reported' : detection.action} by the node, SHA-256 ${detection.process.sha256 ?? 'gone before it could be read'}:`,
+      '',
+      ...fence(
+        lineage(detection).map(
+          ({ pid, exe, argv }, depth) => `${'  '.repeat(depth)}${exe} (pid ${pid}): ${argv.join(' ')}`,
+        ),
+      ),
+      '',
+    ]),
+    ...cpuCourses(report).map(
+      ({ pod, samples, baseline }) =>
+        `CPU of pod ${text(pod)}: ${samples.at(-1)?.[1]} % of what it may use at the end of ${samples.length} samples; before: ${baseline === undefined ? 'not known' : `${baseline} %`}.\n`,
+    ),
+    '## What was done',
+    '',
+    quarantine
+      ? `Quarantine \`${quarantine.metadata.name}\` is in force: ${text(quarantine.spec.reason)} ${quarantine.spec.bans.length} traits are banned in every namespace.`
+      : 'No quarantine is in force now.',
+    '',
+    ...(status.steps ?? []).flatMap(({ step, state, message, evidence, undo }) => [
+      `### ${step}: ${state}`,
+      '',
+      text(message),
+      '',
+      ...(evidence.length > 0 ? [...fence(evidence), ''] : []),
+      ...(undo === undefined ? [] : ['To undo:', '', ...fence([undo]), '']),
+    ]),
+    `## Refused meanwhile (${denials.length})`,
+    '',
+    ...denials.map(
+      ({ metadata: { name, namespace }, spec, status: counted }) =>
+        `- ${spec.operation} of ${spec.resource.kind} ${namespace}/${text(spec.resource.name)} by ${text(spec.user.username)}, ${counted?.count ?? 1} times (\`${name}\`)`,
+    ),
+    '',
+    '## Timeline (UTC)',
+    '',
+    '| Time | Seen by | What |',
+    '|---|---|---|',
+    ...status.timeline.map(({ time, source, message }) => `| ${time} | ${source} | ${text(message)} |`),
+    '',
+    ...omissions(status.omitted),
+  ];
+  return `${lines.join('\n').trimEnd()}\n`;
+}
+
+function omissions(omitted: { detections: number; pods: number; timeline: number }): string[] {
+  const { detections, pods, timeline } = omitted;
+  if (detections + pods + timeline === 0) return [];
+  return [`Left out for size: ${detections} detections, ${pods} pods, ${timeline} lines of the timeline.`];
+}
+
+function list(names: readonly string[]): string {
+  return names.length === 0 ? 'none known' : names.map(text).join(', ');
+}
+
+/** What an attacker names must not become markup. */
+function text(value: string): string {
+  return value.replace(/\s+/g, ' ').replace(/[\\`*_{}[\]<>()#|!~]/g, '\\$&');
+}
+
+/** A fence longer than any run of backticks inside. */
+function fence(lines: readonly string[]): string[] {
+  const body = lines.map((line) => line.replace(/[\r\n]+/g, ' '));
+  const longest = Math.max(
+    2,
+    ...(body
+      .join('\n')
+      .match(/`+/g)
+      ?.map((run) => run.length) ?? [0]),
+  );
+  const mark = '`'.repeat(longest + 1);
+  return [mark, ...body, mark];
+}

@@ -1,0 +1,192 @@
+import { KubesentryError } from '../../api/errors.ts';
+import { SYSTEM_NAMESPACE } from '../../api/names.ts';
+import type { Cluster } from '../../kube/cluster.ts';
+import { KIND } from '../../kube/kind.ts';
+import { columns } from '../columns.ts';
+import { pluginCommand, type Session } from './options.ts';
+
+const USAGE = `
+Usage: kubectl kubesentry status
+
+Looks at every part of Kubesentry in the cluster and names what is wrong. Exit status 1 if anything is.
+`;
+
+export const statusCommand = pluginCommand({ text: USAGE, arguments: [0, 0] }, status);
+
+interface Finding {
+  state: 'ok' | 'WRONG' | 'unknown';
+  detail: string;
+}
+
+const ok = (detail: string): Finding => ({ state: 'ok', detail });
+const wrong = (detail: string): Finding => ({ state: 'WRONG', detail });
+
+type Check = (cluster: Cluster) => Promise<Finding>;
+
+/** In the order in which they depend on each other. */
+const CHECKS: Readonly<Record<string, Check>> = {
+  'custom resources': definitions,
+  webhook: replicas,
+  'webhook configuration': registration,
+  'quarantine policy': policyInServer,
+  leader,
+  agents,
+  policies,
+  incidents: openIncidents,
+  quarantines: openQuarantines,
+};
+
+/** Raises nothing for what is wrong: that is what it tells. */
+export async function status({ connect, write, exitWith }: Session): Promise<void> {
+  const cluster = await connect();
+  const rows: string[][] = [];
+  for (const [name, check] of Object.entries(CHECKS)) {
+    const { state, detail } = await check(cluster).catch(unknown);
+    rows.push([name, state, detail]);
+    if (state !== 'ok') exitWith(1);
+  }
+  write(columns(['PART', 'STATE', 'DETAIL'], rows));
+}
+
+function unknown(error: unknown): Finding {
+  if (!(error instanceof KubesentryError)) throw error;
+  // Nothing below could be told either.
+  if (error.code === 'KUBE_UNREACHABLE') throw error;
+  return { state: 'unknown', detail: error.message };
+}
+
+async function definitions(cluster: Cluster): Promise<Finding> {
+  const one = { limit: 1 };
+  const lists: Readonly<Record<string, () => Promise<unknown>>> = {
+    incidents: () => cluster.list(KIND.Incident, one),
+    quarantines: () => cluster.list(KIND.Quarantine, one),
+    denials: () => cluster.list(KIND.Denial, one),
+    sentrypolicies: () => cluster.list(KIND.SentryPolicy, one),
+  };
+  for (const [plural, list] of Object.entries(lists)) {
+    try {
+      await list();
+    } catch (error) {
+      if (!(error instanceof KubesentryError && error.code === 'KUBE_NOT_FOUND')) throw error;
+      return wrong(`${plural} are not known: kubectl apply -f install.yaml`);
+    }
+  }
+  return ok(Object.keys(lists).join(', '));
+}
+
+interface Counts {
+  status?: {
+    replicas?: number;
+    readyReplicas?: number;
+    desiredNumberScheduled?: number;
+    numberReady?: number;
+  };
+  spec?: { replicas?: number };
+}
+
+async function replicas(cluster: Cluster): Promise<Finding> {
+  const key = { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-webhook' };
+  const found = (await cluster.get(KIND.Deployment, key)) as Counts | undefined;
+  if (!found) return wrong(`there is no Deployment ${key.namespace}/${key.name}: nothing is judged`);
+  const wanted = found.spec?.replicas ?? 1;
+  const ready = found.status?.readyReplicas ?? 0;
+  const text = `${ready} of ${wanted} replicas ready`;
+  if (ready === 0)
+    return wrong(`${text}: new workloads are admitted unjudged; kubectl -n ${key.namespace} get pods`);
+  return ready < wanted ? wrong(`${text}: kubectl -n ${key.namespace} get pods`) : ok(text);
+}
+
+async function registration(cluster: Cluster): Promise<Finding> {
+  const found = await cluster.get(KIND.ValidatingWebhookConfiguration, { name: 'kubesentry' });
+  if (!found) return wrong('it is not there, so the API server asks nobody: kubectl apply -f install.yaml');
+  const webhooks = (found.webhooks ?? []) as { clientConfig?: { caBundle?: string } }[];
+  const blind = webhooks.filter(({ clientConfig }) => !clientConfig?.caBundle).length;
+  return blind > 0
+    ? wrong(`${blind} of ${webhooks.length} entries have no CA: a webhook replica that is ready puts it in`)
+    : ok(`${webhooks.length} entries`);
+}
+
+async function policyInServer(cluster: Cluster): Promise<Finding> {
+  const name = { name: 'kubesentry-quarantine' };
+  const policy = await cluster.get(KIND.ValidatingAdmissionPolicy, name);
+  const binding = await cluster.get(KIND.ValidatingAdmissionPolicyBinding, name);
+  return policy && binding
+    ? ok('holds quarantines without any webhook')
+    : wrong('it is not there, so a quarantine needs the webhook alive (Kubernetes below 1.30, or deleted)');
+}
+
+async function leader(cluster: Cluster): Promise<Finding> {
+  const key = { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-webhook' };
+  const lease = await cluster.get(KIND.Lease, key);
+  const {
+    holderIdentity,
+    renewTime,
+    leaseDurationSeconds = 15,
+  } = (lease?.spec ?? {}) as {
+    holderIdentity?: string;
+    renewTime?: string;
+    leaseDurationSeconds?: number;
+  };
+  if (!holderIdentity || !renewTime)
+    return wrong('nobody leads: no response runs, quarantines are not put in force');
+  const age = (Date.now() - Date.parse(renewTime)) / 1000;
+  return age > 2 * leaseDurationSeconds
+    ? wrong(`${holderIdentity} led last ${Math.round(age)} s ago: no response runs`)
+    : ok(holderIdentity);
+}
+
+async function agents(cluster: Cluster): Promise<Finding> {
+  const key = { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-agent' };
+  const found = (await cluster.get(KIND.DaemonSet, key)) as Counts | undefined;
+  if (!found)
+    return wrong(`there is no DaemonSet ${key.namespace}/${key.name}: nothing is watched at run time`);
+  const { desiredNumberScheduled: wanted = 0, numberReady: ready = 0 } = found.status ?? {};
+  const text = `${ready} of ${wanted} nodes watched`;
+  return ready < wanted || wanted === 0
+    ? wrong(`${text}: kubectl -n ${key.namespace} logs ds/${key.name} says what the kernel lacks`)
+    : ok(text);
+}
+
+async function policies(cluster: Cluster): Promise<Finding> {
+  const { items } = await cluster.list(KIND.SentryPolicy);
+  const elsewhere = items.filter(({ metadata }) => metadata.namespace !== SYSTEM_NAMESPACE);
+  if (elsewhere.length > 0) {
+    const names = elsewhere.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`).join(', ');
+    return wrong(`${names}: only those in ${SYSTEM_NAMESPACE} count`);
+  }
+  return ok(
+    items.length === 0 ? 'none, so the defaults hold' : items.map(({ metadata }) => metadata.name).join(', '),
+  );
+}
+
+async function openIncidents(cluster: Cluster): Promise<Finding> {
+  const { items } = await cluster.list(KIND.Incident);
+  const open = items.filter(({ status: now }) => now && now.phase !== 'Closed' && now.phase !== 'Dismissed');
+  const waiting = open.flatMap(({ metadata, status: now }) =>
+    (now?.steps ?? [])
+      .filter(({ state }) => state === 'AwaitingApproval')
+      .map(({ step }) => `${metadata.name} ${step}`),
+  );
+  const failed = open.flatMap(({ metadata, status: now }) =>
+    (now?.steps ?? [])
+      .filter(({ state }) => state === 'Failed')
+      .map(({ step }) => `${metadata.name} ${step}`),
+  );
+  if (failed.length > 0) return wrong(`failing: ${some(failed)}`);
+  const text = `${open.length} open`;
+  return ok(waiting.length > 0 ? `${text}; waiting for approval: ${some(waiting)}` : text);
+}
+
+async function openQuarantines(cluster: Cluster): Promise<Finding> {
+  const { items } = await cluster.list(KIND.Quarantine);
+  const pending = items
+    .filter(({ status: now }) => now?.phase !== 'Active')
+    .map(({ metadata }) => metadata.name ?? '');
+  return pending.length > 0 ? wrong(`not in force: ${some(pending)}`) : ok(`${items.length} in force`);
+}
+
+function some(names: readonly string[]): string {
+  return names.length <= 4
+    ? names.join(', ')
+    : `${names.slice(0, 4).join(', ')} and ${names.length - 4} more`;
+}

@@ -1,0 +1,122 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SYSTEM_NAMESPACE } from '../../api/names.ts';
+import { approve } from '../../cli/plugin/approve.ts';
+import { dismiss } from '../../cli/plugin/dismiss.ts';
+import type { Session } from '../../cli/plugin/options.ts';
+import { quarantine } from '../../cli/plugin/quarantine.ts';
+import { release } from '../../cli/plugin/release.ts';
+import { report } from '../../cli/plugin/report.ts';
+import { status } from '../../cli/plugin/status.ts';
+import { KIND } from '../../kube/kind.ts';
+import { mineIn, runDaemonSet } from '../webhook/attack.ts';
+import { eventually, openScene, podOf, refusal, type Scene } from '../webhook/harness.ts';
+
+let scene: Scene;
+let stop: () => Promise<void>;
+let name: string;
+beforeAll(async () => {
+  scene = await openScene();
+  const { pod, controller } = await runDaemonSet(scene);
+  stop = () => controller.stop();
+  name = (await mineIn(scene, pod)).metadata.name as string;
+});
+afterAll(async () => {
+  await stop();
+  await scene[Symbol.asyncDispose]();
+});
+
+async function run(
+  command: (session: Session) => Promise<void>,
+  positionals: string[],
+  options: Record<string, string> = {},
+  who: 'alice' | 'breakGlass' = 'breakGlass',
+): Promise<{ text: string; exit: number }> {
+  const shown = { text: '', exit: 0 };
+  await command({
+    connect: async () => scene.as(who),
+    positionals,
+    namespace: undefined,
+    option: (option) => options[option],
+    write: (text) => {
+      shown.text += text;
+    },
+    exitWith: (exit) => {
+      shown.exit = exit;
+    },
+  });
+  return shown;
+}
+
+describe('what people decide', () => {
+  it('approve goes through while the response is writing, and the step is done', async () => {
+    expect((await run(approve, [name, 'terminate'])).text).toContain('terminate of');
+    await eventually(async () => {
+      const incident = await scene.cluster.get(KIND.Incident, { name });
+      return incident?.status?.steps?.find(({ step, state }) => step === 'terminate' && state === 'Done');
+    }, 'terminated');
+    await eventually(async () => {
+      const incident = await scene.cluster.get(KIND.Incident, { name });
+      return incident?.status?.timeline.find(
+        ({ message }) => message === 'carol approved the step terminate.',
+      );
+    }, 'who approved it');
+  });
+
+  it('approve names the steps that there are', async () => {
+    await expect(run(approve, [name, 'terminat'])).rejects.toThrow('There is no step "terminat"');
+    await expect(run(approve, ['none', 'terminate'])).rejects.toThrow('There is no incident "none"');
+    expect(await refusal(run(approve, [name, 'revoke'], {}, 'alice'))).toContain('break-glass');
+  });
+
+  it('report tells what was done', async () => {
+    const { text } = await run(report, [name]);
+    expect(text).toContain('### terminate: Done');
+    expect(text).toContain('To undo:');
+    await expect(run(report, [name], { output: 'pdf' })).rejects.toThrow('no format "pdf"');
+  });
+
+  it('quarantine contains by hand until release', async () => {
+    await expect(run(quarantine, ['billing'])).rejects.toThrow('--reason');
+    await expect(run(quarantine, ['kube-system'], { reason: 'x' })).rejects.toThrow('name a workload');
+    await expect(run(quarantine, ['billing'], { reason: 'x', expires: 'soon' })).rejects.toThrow('30m');
+    await expect(run(quarantine, ['nowhere'], { reason: 'x' })).rejects.toThrow('no namespace');
+    const { text } = await run(quarantine, ['billing'], { reason: 'a drill', expires: '4h' });
+    expect(text).toContain('release manual-billing');
+    expect(await refusal(scene.as('alice').create(KIND.Pod, podOf('x', 'billing')))).toContain('a drill');
+    await expect(run(quarantine, ['billing'], { reason: 'again' })).rejects.toThrow('in force already');
+    await run(release, ['manual-billing']);
+    await scene.as('alice').create(KIND.Pod, podOf('x', 'billing'));
+  });
+
+  it('dismiss asks for a reason, and ends it', async () => {
+    await expect(run(dismiss, [name])).rejects.toThrow('--reason');
+    await run(dismiss, [name], { reason: 'our own benchmark' });
+    await eventually(async () => {
+      const incident = await scene.cluster.get(KIND.Incident, { name });
+      return incident?.status?.phase === 'Dismissed' ? true : undefined;
+    }, 'dismissed');
+  });
+});
+
+describe('status', () => {
+  it('names what is wrong, and exits 1', async () => {
+    const { text, exit } = await run(status, []);
+    expect(exit).toBe(1);
+    expect(text).toMatch(/^PART +STATE +DETAIL\n/);
+    expect(text).toMatch(/agents +WRONG +there is no DaemonSet kubesentry-system\/kubesentry-agent/);
+    expect(text).toMatch(/webhook configuration +ok +6 entries/);
+    expect(text).toMatch(/leader +ok/);
+  });
+
+  it('says that a policy elsewhere does not count', async () => {
+    const policy = (namespace: string) => ({
+      apiVersion: 'kubesentry.io/v1alpha1' as const,
+      kind: 'SentryPolicy' as const,
+      metadata: { name: 'mine', namespace },
+      spec: {},
+    });
+    await scene.cluster.create(KIND.SentryPolicy, policy('shop'));
+    const { text } = await run(status, []);
+    expect(text).toMatch(new RegExp(`policies +WRONG +shop/mine: only those in ${SYSTEM_NAMESPACE} count`));
+  });
+});

@@ -1,0 +1,155 @@
+import fc from 'fast-check';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Incident } from '../../api/incident.ts';
+import { API_VERSION } from '../../api/names.ts';
+import { html } from '../../cli/plugin/report/html.ts';
+import { markdown } from '../../cli/plugin/report/markdown.ts';
+import { ocsf } from '../../cli/plugin/report/ocsf.ts';
+import type { Report } from '../../cli/plugin/report/report.ts';
+
+const time = '2026-11-23T10:00:00.000Z';
+
+function reportOf(argument: string): Report {
+  const incident: Incident = {
+    apiVersion: API_VERSION,
+    kind: 'Incident',
+    metadata: { name: 'shop-collector-701588' },
+    spec: { namespace: 'shop', workload: { kind: 'DaemonSet', name: 'collector' } },
+    status: {
+      phase: 'Contained',
+      confidence: 0.98,
+      reasons: [`stratum-protocol: ${argument}`],
+      firstSeen: time,
+      lastSeen: time,
+      detections: [
+        {
+          id: '0'.repeat(32),
+          time,
+          rule: 'stratum-protocol',
+          severity: 'critical',
+          confidence: 0.98,
+          action: 'dropped',
+          process: {
+            pid: 42,
+            exe: '/tmp/kworker',
+            argv: ['kworker', argument],
+            uid: 0,
+            sha256: 'a'.repeat(64),
+            ancestors: [{ pid: 7, exe: '/bin/sh', argv: ['sh', '-c', argument] }],
+          },
+          container: {
+            id: 'c1',
+            cgroup: '/kubepods/x',
+            podUid: 'u1',
+            name: 'main',
+            namespace: 'shop',
+            pod: 'collector-x',
+            workload: { kind: 'DaemonSet', name: 'collector' },
+            image: 'registry.example.com/collector:2',
+          },
+          evidence: {
+            destinations: [{ address: '192.0.2.7', port: 14444 }],
+            cpu: {
+              samples: [
+                [1_000, 12],
+                [11_000, 97],
+                [21_000, 99],
+              ],
+              baseline: 12,
+            },
+          },
+          repeats: 3,
+        },
+      ],
+      pods: ['shop/collector-x'],
+      nodes: ['node-1'],
+      fingerprint: [],
+      timeline: [{ time, source: 'runtime', message: argument }],
+      omitted: { detections: 0, pods: 0, timeline: 2 },
+      steps: [
+        {
+          step: 'confirm',
+          state: 'Done',
+          message: 'Mining.',
+          evidence: [`process: ${argument}`],
+          undo: argument,
+          time,
+        },
+      ],
+    },
+  };
+  return { generated: time, incident, denials: [] };
+}
+
+describe('a report', () => {
+  let report: Report;
+  beforeAll(() => {
+    report = reportOf('--coin monero');
+  });
+
+  test('in Markdown tells what, where, how sure, what was done, and when', () => {
+    const text = markdown(report);
+    expect(text).toMatch(/^# Cryptomining in DaemonSet shop\/collector\n/);
+    for (const part of [
+      'confidence 0.98',
+      'collector-x',
+      'node-1',
+      '  /tmp/kworker (pid 42)',
+      '99 %',
+      '### confirm: Done',
+    ]) {
+      expect(text).toContain(part);
+    }
+    expect(text).toContain(`| ${time} | runtime |`);
+    expect(text).toContain('Left out for size: 0 detections, 0 pods, 2 lines');
+  });
+
+  test('in HTML is one file with process tree and CPU course, without script', () => {
+    const text = html(report);
+    expect(text).toContain("default-src 'none'");
+    expect(text).not.toMatch(/<script|https?:\/\//);
+    expect(text.match(/<svg/g)).toHaveLength(2);
+    expect(text).toContain('<polyline points="0.0,140.8 480.0,4.8 960.0,1.6"');
+  });
+
+  test('in OCSF is one Detection Finding a line', () => {
+    const [line = '', end] = ocsf(report).split('\n');
+    expect(end).toBe('');
+    const finding = JSON.parse(line);
+    expect(finding).toMatchObject({
+      class_uid: 2004,
+      type_uid: 200401,
+      severity_id: 5,
+      status_id: 2,
+      time: Date.parse(time),
+      metadata: { correlation_uid: 'shop-collector-701588', version: '1.3.0' },
+      finding_info: { attacks: [{ sub_technique: { uid: 'T1496.001' } }] },
+    });
+    expect(finding.evidences[0].process.parent_process.pid).toBe(7);
+    expect(finding.evidences[0].dst_endpoint).toEqual({ ip: '192.0.2.7', port: 14444 });
+  });
+
+  test('shows what an attacker named as text, whatever it is', () => {
+    const tags =
+      /<(?!\/?(?:!doctype|html|head|meta|title|style|body|h1|h2|h3|p|b|code|pre|ul|li|table|tr|th|td|svg|rect|text|path|line|polyline)\b)/i;
+    const nasty = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom(
+        '<script>alert(1)</script>',
+        '"><img src=x onerror=y>',
+        '```\n# owned',
+        '| a | b |',
+        '</pre>',
+      ),
+    );
+    fc.assert(
+      fc.property(nasty, (argument) => {
+        const named = reportOf(argument);
+        expect(html(named)).not.toMatch(tags);
+        const headings = (text: string) => text.split('\n').filter((line) => line.startsWith('#')).length;
+        expect(headings(markdown(named))).toBe(headings(markdown(report)));
+        expect(JSON.parse(ocsf(named)).evidences[0].process.cmd_line).toBe(`kworker ${argument}`);
+      }),
+    );
+  });
+});
