@@ -26,6 +26,8 @@ export interface KnownPod {
   node: string | undefined;
   workload: WorkloadRef;
   serviceAccount: string;
+  /** Its own, then those of its node; empty until it has one. */
+  addresses: readonly string[];
   /** Who created it, when this replica saw that. */
   creator: string | undefined;
   containers: readonly KnownContainer[];
@@ -57,7 +59,11 @@ export class PodIndex {
     const known = describe(pod, creator);
     if (!known) return;
     const before = this.#pods.get(known.uid);
-    const kept = before && { creator: known.creator ?? before.creator, node: known.node ?? before.node };
+    const kept = before && {
+      creator: known.creator ?? before.creator,
+      node: known.node ?? before.node,
+      addresses: known.addresses.length > 0 ? known.addresses : before.addresses,
+    };
     const exists = creator === undefined || before?.exists === true;
     this.#pods.set(known.uid, { ...known, ...kept, exists });
     this.#uids.set(`${known.namespace}/${known.name}`, known.uid);
@@ -96,9 +102,20 @@ function describe(pod: KubeObject, creator: string | undefined): Omit<KnownPod, 
     node: spec.nodeName,
     workload: topOwner({ kind: 'Pod', name }, pod.metadata),
     serviceAccount: spec.serviceAccountName ?? 'default',
+    addresses: addressesOf(pod),
     creator,
     containers: containersOf(pod),
   };
+}
+
+/** Only with one of its own: the node's alone would say that the pod speaks from there. */
+function addressesOf({ status }: KubeObject): string[] {
+  const { podIPs, podIP, hostIPs, hostIP } = (status ?? {}) as Partial<
+    Record<'podIPs' | 'hostIPs', { ip?: string }[]> & Record<'podIP' | 'hostIP', string>
+  >;
+  const own = [podIP, ...(podIPs ?? []).map(({ ip }) => ip)].filter((ip) => ip !== undefined);
+  const host = [hostIP, ...(hostIPs ?? []).map(({ ip }) => ip)].filter((ip) => ip !== undefined);
+  return own.length === 0 ? [] : [...new Set([...own, ...host])];
 }
 
 interface ContainerStatus {

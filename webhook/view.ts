@@ -146,6 +146,10 @@ function essentials(pod: KubeObject): KubeObject {
       ephemeralContainers: spec.ephemeralContainers,
     },
     status: {
+      podIP: status.podIP,
+      podIPs: status.podIPs,
+      hostIP: status.hostIP,
+      hostIPs: status.hostIPs,
       containerStatuses: status.containerStatuses,
       initContainerStatuses: status.initContainerStatuses,
       ephemeralContainerStatuses: status.ephemeralContainerStatuses,
