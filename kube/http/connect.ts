@@ -40,17 +40,20 @@ export async function connectCluster(options: ConnectOptions = {}): Promise<Http
   const { pingMs = PING_MS } = options;
   const config = load(options);
   const server = config.getCurrentCluster()?.server ?? NOWHERE;
-  const agent = new Agent({
-    connect: connector(config, pingMs),
-    keepAliveTimeout: 60_000,
-    connections: 32,
-    h2Options: { pingInterval: pingMs },
-  });
   const { as, asGroups = [] } = options;
   const impersonation = {
     ...(as !== undefined && { 'Impersonate-User': as }),
     ...(asGroups.length > 0 && { 'Impersonate-Group': [...asGroups] }),
   };
+  // Over HTTP/2 undici sends a header once, its values joined: several groups would become one with a strange name.
+  const allowH2 = asGroups.length < 2;
+  const agent = new Agent({
+    connect: connector(config, pingMs, allowH2),
+    keepAliveTimeout: 60_000,
+    connections: 32,
+    allowH2,
+    h2Options: { pingInterval: pingMs },
+  });
   const headers = async () => ({ ...(await credentialsOf(config)).headers, ...impersonation });
   return new HttpCluster(new Transport(server.replace(/\/$/, ''), agent, headers));
 }
@@ -76,11 +79,11 @@ function load({ kubeconfig, context }: ConnectOptions): KubeConfig {
 }
 
 /** Each new connection takes the certificates as they are then: files and exec plugins renew them. */
-function connector(config: KubeConfig, pingMs: number): buildConnector.connector {
+function connector(config: KubeConfig, pingMs: number, allowH2: boolean): buildConnector.connector {
   return (options, callback) => {
     credentialsOf(config).then(
       ({ headers: _, ...tls }) =>
-        buildConnector(tls)(options, (...result) => {
+        buildConnector({ ...tls, allowH2 })(options, (...result) => {
           const [, socket] = result;
           if (socket) cutWhenDead(socket as TLSSocket, pingMs);
           callback(...result);

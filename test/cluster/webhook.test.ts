@@ -3,7 +3,8 @@ import { pino } from 'pino';
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { DetectionReportAnswer } from '../../api/detection.ts';
-import { SYSTEM_NAMESPACE, TOKEN_AUDIENCE } from '../../api/names.ts';
+import { BREAK_GLASS_GROUP, SYSTEM_NAMESPACE, TOKEN_AUDIENCE } from '../../api/names.ts';
+import { approve } from '../../cli/plugin/approve.ts';
 import { loadIndicators } from '../../detection/load.ts';
 import type { HttpCluster } from '../../kube/http/cluster.ts';
 import { connectCluster } from '../../kube/http/connect.ts';
@@ -175,6 +176,70 @@ describe.skipIf(clusterTests.skip)('the webhook on a real control plane', () => 
 
     const copy = await apply(daemonSet('billing', 'other-name'));
     expect(copy.stderr).toContain('those of a running incident');
+  });
+
+  test('what people approve is done: the owner and its pods go, and every token of the account dies', async () => {
+    const account = { namespace: 'shop', name: 'default' };
+    const whoami = (token: string) => server.kubectl(['auth', 'whoami', '--token', token, '-o', 'name']);
+    const carol = await connectCluster({
+      kubeconfig: server.kubeconfig,
+      as: 'carol',
+      asGroups: [BREAK_GLASS_GROUP, 'system:masters'],
+    });
+    // Token requests are refused in a contained namespace, except to her.
+    const token = await carol.createToken(account, {
+      audience: 'https://kubernetes.default.svc',
+      expirationSeconds: 3600,
+    });
+    expect(await whoami(token)).toMatchObject({ status: 0 });
+    const legacy = {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: {
+        ...account,
+        name: 'legacy',
+        annotations: { 'kubernetes.io/service-account.name': 'default' },
+      },
+      type: 'kubernetes.io/service-account-token',
+    };
+    expect(await apply(legacy)).toMatchObject({ status: 0 });
+    const uid = (await admin.get(KIND.ServiceAccount, account))?.metadata.uid;
+    const [incident] = (await admin.list(KIND.Incident)).items;
+    const name = incident?.metadata.name as string;
+    await approve({
+      connect: async () => carol,
+      positionals: [name, 'terminate', 'revoke'],
+      namespace: undefined,
+      option: () => undefined,
+      write: () => {},
+      exitWith: () => {},
+    });
+    await carol.close();
+    const steps = async () => (await admin.get(KIND.Incident, { name }))?.status?.steps ?? [];
+    const began = performance.now();
+    await vi.waitFor(
+      async () => {
+        const found = await steps();
+        expect(found.map(({ step, state }) => `${step} ${state}`)).toEqual(
+          ['confirm', 'blastRadius', 'terminate', 'revoke', 'wayIn', 'report'].map((step) => `${step} Done`),
+        );
+      },
+      { timeout: 20_000, interval: 100 },
+    );
+    console.log(`approved to terminated and revoked: ${Math.round(performance.now() - began)} ms`);
+    expect(await admin.get(KIND.DaemonSet, { namespace: 'shop', name: 'metrics' })).toBeUndefined();
+    expect(await read('pods', '-n', 'shop', '-l', 'app=metrics', '-o', 'name')).toBe('');
+    expect((await admin.get(KIND.ServiceAccount, account))?.metadata.uid).not.toBe(uid);
+    await vi.waitFor(async () => expect((await whoami(token)).stderr).toContain('Unauthorized'), {
+      timeout: 15_000,
+      interval: 200,
+    });
+    await vi.waitFor(async () => expect(await read('secrets', '-n', 'shop', '-o', 'name')).toBe(''), {
+      timeout: 15_000,
+      interval: 200,
+    });
+    const timeline = (await admin.get(KIND.Incident, { name }))?.status?.timeline ?? [];
+    expect(timeline.map(({ message }) => message)).toContain('carol approved the step terminate.');
   });
 
   test('with the webhook dead the API server itself still refuses, and other namespaces still deploy', async () => {
