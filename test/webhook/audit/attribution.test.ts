@@ -1,10 +1,11 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { attribute } from '../../../webhook/audit/attribution.ts';
 import type { Anchor } from '../../../webhook/audit/author.ts';
 import type { Fact } from '../../../webhook/audit/fact.ts';
 import { ANCHOR, ATTACKER, anonymousAttack } from './attack.ts';
-import { controller, fact, HOUR, MINER, MINUTE, NOON, serviceAccount, write } from './facts.ts';
+import { APPS, benignDay } from './benign-day.ts';
+import { controller, fact, HOUR, MINER, MINUTE, NOON, serviceAccount, traits, write } from './facts.ts';
 import { MemoryFacts } from './memory-facts.ts';
 
 async function attributed(facts: readonly Fact[], anchor: Anchor = ANCHOR) {
@@ -231,4 +232,34 @@ describe('shared handles', () => {
     expect(siblings).toHaveLength(50);
     expect(siblings.every(({ strength }) => strength === 'strong')).toBe(true);
   });
+});
+
+describe('a day on which nothing happens', () => {
+  const store = new MemoryFacts();
+  beforeAll(() => store.add(benignDay()));
+  const workloads = [
+    ...APPS.map(({ namespace, name, template }) => ({ namespace, kind: 'Deployment', name, template })),
+    ...APPS.map(({ namespace, name }) => ({
+      namespace,
+      kind: 'StatefulSet',
+      name: `${name}-db`,
+      template: undefined,
+    })),
+    { namespace: 'logging', kind: 'DaemonSet', name: 'fluent-bit', template: undefined },
+  ];
+
+  it.each(workloads)(
+    'connects nothing strongly with $kind $namespace/$name',
+    async ({ namespace, kind, name, template }) => {
+        const pods = [{ name: `${name}-7d4b9c6f5-x`, uid: '' }];
+      const fingerprint = template ? traits(template) : [];
+      const { siblings } = await attribute(
+        { namespace, workload: { kind, name }, pods, fingerprint, time: NOON + 6 * HOUR },
+        store,
+      );
+      expect(siblings.filter(({ strength }) => strength === 'strong')).toEqual([]);
+      // Those who deploy and enter by hand may be asked about a few other things.
+      expect(siblings.length).toBeLessThanOrEqual(24);
+    },
+  );
 });
