@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { IncidentAttribution } from './attribution.ts';
 import { Detection, WorkloadRef } from './detection.ts';
 import { Ban } from './fingerprint.ts';
 import { Conditions, type ObjectMeta } from './object.ts';
@@ -143,6 +144,7 @@ export const IncidentStatus = Type.Object(
         description: 'Workloads that may be touched as well, the most connected first.',
       }),
     ),
+    attribution: Type.Optional(IncidentAttribution),
     steps: Type.Optional(
       Type.Array(StepStatus, {
         maxItems: PLAYBOOK.length,
