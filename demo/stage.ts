@@ -1,5 +1,6 @@
 import type { Incident } from '../api/incident.ts';
 import type { KubeObject } from '../api/object.ts';
+import type { PlaybookStep } from '../api/playbook.ts';
 import type { Quarantine } from '../api/quarantine.ts';
 
 /** What the API server said to a request. */
@@ -36,6 +37,12 @@ export interface Stage {
   incident(namespace: string): Promise<Incident>;
   /** Once it is active. */
   quarantine(namespace: string): Promise<Quarantine>;
+  /** As the one on call, with the plugin. */
+  approve(incident: string, steps: readonly PlaybookStep[]): Promise<void>;
+  /** The incident once the response has done a step. */
+  afterStep(namespace: string, step: PlaybookStep): Promise<Incident>;
+  /** As Markdown, with the plugin. */
+  report(incident: string): Promise<string>;
   namespaceLabels(namespace: string): Promise<Record<string, string>>;
   release(quarantine: Quarantine): Promise<void>;
   traffic(): Promise<Traffic>;

@@ -1,5 +1,6 @@
 import type { Incident } from '../api/incident.ts';
 import type { KubeObject } from '../api/object.ts';
+import type { PlaybookStep } from '../api/playbook.ts';
 import type { Quarantine } from '../api/quarantine.ts';
 import type { Narrator, Step } from './narrator.ts';
 import type { Answer, Stage, Traffic } from './stage.ts';
@@ -54,6 +55,7 @@ export async function tell(stage: Stage, cast: Cast, narrator: Narrator): Promis
     const pod = await enter();
     const { incident, quarantine } = await runtimeGate(pod);
     await respawnGate(pod, incident, quarantine);
+    await respond(incident);
     await release(quarantine);
   } catch (error) {
     if (!(error instanceof StoryEnded)) throw error;
@@ -180,10 +182,45 @@ export async function tell(stage: Stage, cast: Cast, narrator: Narrator): Promis
     });
   }
 
+  async function respond({ metadata }: Incident): Promise<void> {
+    const name = metadata.name ?? '';
+    narrator.scene(
+      'Respond: six steps',
+      'What only looks is done already. What destroys waits for a human; the one on call says yes:\n' +
+        `kubectl kubesentry approve ${name} terminate revoke`,
+    );
+    await step('confirmed', async () => {
+      const { status } = await stage.afterStep(ATTACKED, 'wayIn');
+      narrator.output(stepLines(status, ['confirm', 'blastRadius', 'wayIn']));
+      return undefined;
+    });
+    await step('terminated', async () => {
+      await stage.approve(name, ['terminate', 'revoke']);
+      const { status } = await stage.afterStep(ATTACKED, 'terminate');
+      narrator.output(stepLines(status, ['terminate']));
+      return undefined;
+    });
+    await step('revoked', async () => {
+      const { status } = await stage.afterStep(ATTACKED, 'revoke');
+      narrator.output(stepLines(status, ['revoke']));
+      return undefined;
+    });
+    await step('reported', async () => {
+      await stage.afterStep(ATTACKED, 'report');
+      const report = await stage.report(name);
+      const timeline = report.slice(report.indexOf('## Timeline'));
+      narrator.output(timeline);
+      for (const source of ['runtime', 'admission', 'response', 'operator']) {
+        if (!timeline.includes(`| ${source} |`)) throw new Error(`the timeline lacks what ${source} saw`);
+      }
+      return `kubectl kubesentry report ${name} -o html`;
+    });
+  }
+
   async function release(quarantine: Quarantine): Promise<void> {
     narrator.scene(
       'Release',
-      'The hole is closed. One command lifts the quarantine; the DaemonSet gets its pod back.',
+      'The hole is closed. One command lifts the quarantine; the repaired DaemonSet is deployed as ever.',
     );
     await step('released', async () => {
       await stage.release(quarantine);
@@ -191,8 +228,21 @@ export async function tell(stage: Stage, cast: Cast, narrator: Narrator): Promis
       if ('kubesentry.io/quarantine' in labels) throw new Error('the namespace still carries the label');
       return undefined;
     });
-    await step('pod-back', async () => `${ATTACKED}/${await stage.runningPod(ATTACKED, 'node-metrics')}`);
+    await step('pod-back', async () => {
+      admitted(await stage.create(cast.nodeMetrics));
+      return `${ATTACKED}/${await stage.runningPod(ATTACKED, 'node-metrics')}`;
+    });
   }
+}
+
+function stepLines(status: Incident['status'], names: readonly PlaybookStep[]): string {
+  return names
+    .flatMap((name) => status?.steps?.find(({ step }) => step === name) ?? [])
+    .flatMap(({ step, message, evidence }) => [
+      `${step.padEnd(12)} ${message}`,
+      ...evidence.map((line) => `${' '.repeat(13)}${line.slice(0, 160)}`),
+    ])
+    .join('\n');
 }
 
 class StoryEnded extends Error {}

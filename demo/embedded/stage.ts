@@ -17,6 +17,7 @@ import { MemoryCluster } from '../../kube/memory/cluster.ts';
 import { DaemonSetController } from '../../kube/memory/daemon-set-controller.ts';
 import { ephemeralCertificate } from '../../webhook/certificate-sources.ts';
 import { startWebhook } from '../../webhook/start.ts';
+import { onCall } from '../on-call.ts';
 import type { Answer, Stage } from '../stage.ts';
 import { attackFrom } from '../stand-in/miner.ts';
 import { until } from '../until.ts';
@@ -146,6 +147,14 @@ export async function openEmbeddedStage(): Promise<Stage> {
             (await admin.list(KIND.Quarantine)).items.find(({ spec }) => spec.namespace === namespace),
           ({ status }) => status?.phase === 'Active',
         ),
+      ...onCall(admin.as(ON_CALL)),
+      afterStep: (namespace, wanted) =>
+        until(
+          `step ${wanted}`,
+          async () =>
+            (await admin.list(KIND.Incident)).items.find(({ spec }) => spec.namespace === namespace),
+          ({ status }) => status?.steps?.find(({ step }) => step === wanted)?.state === 'Done',
+        ),
       async namespaceLabels(namespace) {
         return (await admin.get(KIND.Namespace, { name: namespace }))?.metadata.labels ?? {};
       },
@@ -169,7 +178,13 @@ async function furnish(cluster: MemoryCluster): Promise<void> {
     await cluster.create(KIND.Namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   }
   const account = { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-agent' };
-  await cluster.create(KIND.ServiceAccount, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: account });
+  for (const metadata of [
+    account,
+    { namespace: 'shop', name: 'default' },
+    { namespace: 'billing', name: 'default' },
+  ]) {
+    await cluster.create(KIND.ServiceAccount, { apiVersion: 'v1', kind: 'ServiceAccount', metadata });
+  }
   // The agent runs in this process; its pod is on another kubelet's books so that ours does not start it.
   await cluster.create(KIND.Pod, {
     apiVersion: 'v1',

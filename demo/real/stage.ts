@@ -6,8 +6,11 @@ import { BREAK_GLASS_GROUP } from '../../api/names.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { Quarantine } from '../../api/quarantine.ts';
 import { buildImages, imageFile } from '../../build/image.ts';
+import type { Cluster } from '../../kube/cluster.ts';
+import { connectCluster } from '../../kube/http/connect.ts';
 import { type RunningCluster, runningCluster } from '../../test/cluster/cluster.ts';
 import { ctr } from '../../test/cluster/containerd.ts';
+import { onCall } from '../on-call.ts';
 import type { Answer, Stage } from '../stage.ts';
 import { attackFrom } from '../stand-in/miner.ts';
 import { until } from '../until.ts';
@@ -65,10 +68,18 @@ export async function openRealStage(name: string, log: (line: string) => void): 
     await stop();
     throw error;
   }
-  return stageOn(cluster, stop);
+  const person = await connectCluster({
+    kubeconfig: cluster.kubeconfig,
+    as: 'oncall',
+    asGroups: [BREAK_GLASS_GROUP, 'system:masters'],
+  });
+  return stageOn(cluster, person, async () => {
+    await person.close();
+    await stop();
+  });
 }
 
-function stageOn(cluster: RunningCluster, stop: () => Promise<void>): Stage {
+function stageOn(cluster: RunningCluster, person: Cluster, stop: () => Promise<void>): Stage {
   const kubectl = kubectlOf(cluster);
   const get = async <T>(...args: string[]) => JSON.parse(await kubectl(['get', ...args, '-o', 'json'])) as T;
   const items = async <T>(...args: string[]) => (await get<{ items: T[] }>(...args)).items;
@@ -139,6 +150,13 @@ function stageOn(cluster: RunningCluster, stop: () => Promise<void>): Stage {
         'active quarantine',
         async () => (await items<Quarantine>('quarantines')).find(({ spec }) => spec.namespace === namespace),
         ({ status }) => status?.phase === 'Active',
+      ),
+    ...onCall(person),
+    afterStep: (namespace, wanted) =>
+      until(
+        `step ${wanted}`,
+        async () => (await items<Incident>('incidents')).find(({ spec }) => spec.namespace === namespace),
+        ({ status }) => status?.steps?.find(({ step }) => step === wanted)?.state === 'Done',
       ),
     async namespaceLabels(namespace) {
       return (await get<KubeObject>('namespace', namespace)).metadata.labels ?? {};

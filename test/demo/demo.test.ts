@@ -23,7 +23,8 @@ async function play(words: string[]): Promise<Report> {
 
 const STEPS = [
   ...['deny-daemonset', 'admit-daemonset', 'pod-running', 'attack', 'detected', 'quarantined', 'egress-cut'],
-  ...['exec-denied', 'respawn-denied', 'copycat-denied', 'released', 'pod-back'],
+  ...['exec-denied', 'respawn-denied', 'copycat-denied', 'confirmed', 'terminated'],
+  ...['revoked', 'reported', 'released', 'pod-back'],
 ];
 
 test('the story comes true on this kernel', async () => {
