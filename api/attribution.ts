@@ -24,6 +24,7 @@ export const Creator = Type.Object(
   },
   { description: 'Who sent the request by which the workload came to run.' },
 );
+export type Creator = Static<typeof Creator>;
 
 export const AttributionHop = Type.Object(
   {

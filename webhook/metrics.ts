@@ -43,6 +43,30 @@ export class Metrics {
     labelNames: ['status'] as const,
     registers: this.#registers,
   });
+  readonly auditFindings = new Counter({
+    name: 'kubesentry_audit_findings_total',
+    help: 'What rules found in audit events, by rule and severity.',
+    labelNames: ['rule', 'severity'] as const,
+    registers: this.#registers,
+  });
+  readonly auditJudged = new Counter({
+    name: 'kubesentry_audit_judged_total',
+    help: 'Objects that passed unjudged and were judged afterwards: clean, miner, gone, unknown or failed.',
+    labelNames: ['outcome'] as const,
+    registers: this.#registers,
+  });
+  readonly auditInquiries = new Counter({
+    name: 'kubesentry_audit_inquiries_total',
+    help: 'Incidents that were attributed from audit events, by outcome: done or failed.',
+    labelNames: ['outcome'] as const,
+    registers: this.#registers,
+  });
+  readonly auditDropped = new Counter({
+    name: 'kubesentry_audit_dropped_total',
+    help: 'Work about audit events that found no room: inquiry, judgement or announcement.',
+    labelNames: ['work'] as const,
+    registers: this.#registers,
+  });
   readonly responseFailures = new Counter({
     name: 'kubesentry_response_failures_total',
     help: 'Steps of the response that failed and are tried again.',

@@ -43,7 +43,7 @@ const CHANGES = 32;
  * Attributes a deed: from the workload up to who wrote it, from there back 24 h to how they came in, and forward 1 h
  * to what else they did. Reads only the store; the same facts in any order give the same answer.
  */
-export async function attribute(anchor: Anchor, store: FactStore): Promise<Attribution> {
+export async function attribute(anchor: Anchor, store: Pick<FactStore, 'find'>): Promise<Attribution> {
   const history = new History(store, anchor.time - BACK_MS, anchor.time + FORWARD_MS);
   const author = await authorOf(anchor, history);
   const entries = await entriesInto(anchor, history);

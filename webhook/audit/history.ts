@@ -8,10 +8,10 @@ export const MOST = 1000;
 export class History {
   readonly from: number;
   readonly to: number;
-  readonly #store: FactStore;
+  readonly #store: Pick<FactStore, 'find'>;
   readonly #answers = new Map<string, Promise<Fact[]>>();
 
-  constructor(store: FactStore, from: number, to: number) {
+  constructor(store: Pick<FactStore, 'find'>, from: number, to: number) {
     this.#store = store;
     this.from = from;
     this.to = to;

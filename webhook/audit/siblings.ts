@@ -1,5 +1,5 @@
 import type { Facet, Fingerprint } from '../../api/fingerprint.ts';
-import type { Fact } from './fact.ts';
+import type { Actor, Fact } from './fact.ts';
 import type { History } from './history.ts';
 import { isClusterPart, succeeded } from './identity.ts';
 import type { Handle } from './suspects.ts';
@@ -13,8 +13,10 @@ export interface Sibling extends PlacedWorkload {
   reasons: string[];
   /** Facets that it shares. */
   shares: Facet[];
+  /** Of the first request that joined it. */
   auditID: string;
   time: number;
+  actor: Actor;
 }
 
 /** Nobody else has these by chance. */
@@ -76,6 +78,6 @@ export async function siblingsOf(
   );
 }
 
-function fresh(workload: PlacedWorkload, { id, time }: Fact): Sibling {
-  return { ...workload, strength: 'medium', reasons: [], shares: [], auditID: id, time };
+function fresh(workload: PlacedWorkload, { id, time, actor }: Fact): Sibling {
+  return { ...workload, strength: 'medium', reasons: [], shares: [], auditID: id, time, actor };
 }

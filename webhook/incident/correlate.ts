@@ -13,6 +13,7 @@ export interface CorrelationFacts {
   /** Name of the incident. */
   name: string;
   subject: Subject;
+  /** Empty when no node saw it. */
   node: string;
   /** Traits that the detection shows. */
   traits: Fingerprint;
@@ -55,7 +56,7 @@ export function correlate(
     lastSeen: later(before?.lastSeen, trimmed.time),
     detections,
     pods,
-    nodes: smallest([...(before?.nodes ?? []), facts.node], NODES),
+    nodes: smallest([...(before?.nodes ?? []), ...(facts.node === '' ? [] : [facts.node])], NODES),
     fingerprint: keepTraits(before?.fingerprint ?? [], facts),
     timeline: withDetections(before?.timeline ?? [], detections),
     omitted: {

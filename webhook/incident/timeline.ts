@@ -45,7 +45,8 @@ function othersOf(timeline: readonly TimelineEntry[]): TimelineEntry[] {
 function lineOf({ id, time, rule, process, container, action }: Detection): TimelineEntry {
   const where = container?.pod ? ` in pod ${container.pod}` : '';
   const done = action === 'none' ? '' : `; ${action} by the node`;
-  const message = `${rule}: ${process.exe.slice(0, 256)} (pid ${process.pid})${where}${done}.`;
+  const how = process.pid === 0 ? 'by its manifest' : `pid ${process.pid}`;
+  const message = `${rule}: ${process.exe.slice(0, 256)} (${how})${where}${done}.`;
   return { time, source: 'runtime', reference: id, message };
 }
 
