@@ -251,7 +251,7 @@ describe('a day on which nothing happens', () => {
   it.each(workloads)(
     'connects nothing strongly with $kind $namespace/$name',
     async ({ namespace, kind, name, template }) => {
-        const pods = [{ name: `${name}-7d4b9c6f5-x`, uid: '' }];
+      const pods = [{ name: `${name}-7d4b9c6f5-x`, uid: '' }];
       const fingerprint = template ? traits(template) : [];
       const { siblings } = await attribute(
         { namespace, workload: { kind, name }, pods, fingerprint, time: NOON + 6 * HOUR },
