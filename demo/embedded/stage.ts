@@ -17,12 +17,12 @@ import { MemoryCluster } from '../../kube/memory/cluster.ts';
 import { DaemonSetController } from '../../kube/memory/daemon-set-controller.ts';
 import { ephemeralCertificate } from '../../webhook/certificate-sources.ts';
 import { startWebhook } from '../../webhook/start.ts';
-import { onCall } from '../on-call.ts';
 import type { Answer, Stage } from '../stage.ts';
 import { attackFrom } from '../stand-in/miner.ts';
 import { until } from '../until.ts';
 import { openDepot } from './depot.ts';
 import { openNode } from './node.ts';
+import { onCall } from './on-call.ts';
 import { openSink } from './sink.ts';
 
 const NODE = 'node-1';

@@ -1,23 +1,28 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { Incident } from '../../api/incident.ts';
 import { BREAK_GLASS_GROUP } from '../../api/names.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { Quarantine } from '../../api/quarantine.ts';
 import { buildImages, imageFile } from '../../build/image.ts';
-import type { Cluster } from '../../kube/cluster.ts';
-import { connectCluster } from '../../kube/http/connect.ts';
 import { type RunningCluster, runningCluster } from '../../test/cluster/cluster.ts';
 import { ctr } from '../../test/cluster/containerd.ts';
-import { onCall } from '../on-call.ts';
 import type { Answer, Stage } from '../stage.ts';
 import { attackFrom } from '../stand-in/miner.ts';
 import { until } from '../until.ts';
 import { COUNT, DEPOT, loadImages, OUTSIDE, scenery } from './props.ts';
 
+const execFileAsync = promisify(execFile);
+
 /** Where the manifest mounts the agent's spool from. */
 const SPOOL = '/var/lib/kubesentry';
+
+/** Somebody who may overrule Kubesentry, and everything else. */
+const AS_ON_CALL = ['--as=oncall', `--as-group=${BREAK_GLASS_GROUP}`, '--as-group=system:masters'];
+
+const PLUGIN = join(import.meta.dirname, '..', '..', 'cli', 'kubesentry.ts');
 
 const INSTALL = join(import.meta.dirname, '..', '..', 'manifests', 'install.yaml');
 
@@ -36,8 +41,7 @@ export async function openRealStage(name: string, log: (line: string) => void): 
   const kubectl = kubectlOf(cluster);
   const stop = async () => {
     // What is contained is released with its Quarantine; then nothing of ours holds on to anything.
-    const asOnCall = ['--as=oncall', `--as-group=${BREAK_GLASS_GROUP}`, '--as-group=system:masters'];
-    await cluster.kubectl(['delete', 'quarantines', '--all', ...asOnCall]);
+    await cluster.kubectl(['delete', 'quarantines', '--all', ...AS_ON_CALL]);
     await cluster.kubectl(['delete', '-f', INSTALL, '--ignore-not-found']);
     await cluster.kubectl(['delete', 'namespace', 'shop', 'billing', OUTSIDE, '--ignore-not-found']);
     rmSync(SPOOL, { recursive: true, force: true });
@@ -68,18 +72,10 @@ export async function openRealStage(name: string, log: (line: string) => void): 
     await stop();
     throw error;
   }
-  const person = await connectCluster({
-    kubeconfig: cluster.kubeconfig,
-    as: 'oncall',
-    asGroups: [BREAK_GLASS_GROUP, 'system:masters'],
-  });
-  return stageOn(cluster, person, async () => {
-    await person.close();
-    await stop();
-  });
+  return stageOn(cluster, stop);
 }
 
-function stageOn(cluster: RunningCluster, person: Cluster, stop: () => Promise<void>): Stage {
+function stageOn(cluster: RunningCluster, stop: () => Promise<void>): Stage {
   const kubectl = kubectlOf(cluster);
   const get = async <T>(...args: string[]) => JSON.parse(await kubectl(['get', ...args, '-o', 'json'])) as T;
   const items = async <T>(...args: string[]) => (await get<{ items: T[] }>(...args)).items;
@@ -151,7 +147,10 @@ function stageOn(cluster: RunningCluster, person: Cluster, stop: () => Promise<v
         async () => (await items<Quarantine>('quarantines')).find(({ spec }) => spec.namespace === namespace),
         ({ status }) => status?.phase === 'Active',
       ),
-    ...onCall(person),
+    async approve(incident, steps) {
+      await plugin(cluster, ['approve', incident, ...steps]);
+    },
+    report: (incident) => plugin(cluster, ['report', incident]),
     afterStep: (namespace, wanted) =>
       until(
         `step ${wanted}`,
@@ -162,8 +161,7 @@ function stageOn(cluster: RunningCluster, person: Cluster, stop: () => Promise<v
       return (await get<KubeObject>('namespace', namespace)).metadata.labels ?? {};
     },
     async release({ metadata, spec }) {
-      const asOnCall = ['--as=oncall', `--as-group=${BREAK_GLASS_GROUP}`, '--as-group=system:masters'];
-      await kubectl(['delete', 'quarantine', metadata.name as string, ...asOnCall]);
+      await kubectl(['delete', 'quarantine', metadata.name as string, ...AS_ON_CALL]);
       await until(
         'end of the quarantine',
         () => get<KubeObject>('namespace', spec.namespace),
@@ -184,6 +182,19 @@ function kubectlOf(cluster: RunningCluster): (args: string[], input?: string) =>
     if (status !== 0) throw new Error(`kubectl ${args.slice(0, 3).join(' ')} ...: ${stderr.trim()}`);
     return stdout;
   };
+}
+
+/** The plugin as the one on call runs it, from where the API server can be reached. */
+async function plugin({ enter, kubeconfig }: RunningCluster, args: string[]): Promise<string> {
+  const [command = '', ...words] = [...enter, process.execPath, PLUGIN];
+  const { stdout } = await execFileAsync(command, [
+    ...words,
+    ...args,
+    '--kubeconfig',
+    kubeconfig,
+    ...AS_ON_CALL,
+  ]);
+  return stdout;
 }
 
 async function answer(cluster: RunningCluster, args: string[], input?: string): Promise<Answer> {

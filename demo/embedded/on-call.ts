@@ -1,8 +1,8 @@
-import type { PlaybookStep } from '../api/playbook.ts';
-import { approve } from '../cli/plugin/approve.ts';
-import type { Session } from '../cli/plugin/options.ts';
-import { report } from '../cli/plugin/report.ts';
-import type { Cluster } from '../kube/cluster.ts';
+import type { PlaybookStep } from '../../api/playbook.ts';
+import { approve } from '../../cli/plugin/approve.ts';
+import type { Session } from '../../cli/plugin/options.ts';
+import { report } from '../../cli/plugin/report.ts';
+import type { Cluster } from '../../kube/cluster.ts';
 
 /** What somebody on call does at a terminal, with the plugin; `cluster` is connected as they are. */
 export function onCall(cluster: Cluster): {
