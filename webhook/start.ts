@@ -3,6 +3,8 @@ import type { Indicators } from '../detection/indicators.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { DenialRecorder } from './admission/denials.ts';
 import { Reviewer } from './admission/reviewer.ts';
+import { AuditCorrelator } from './audit/correlator.ts';
+import type { FactStore } from './audit/store.ts';
 import type { CertificateSource } from './certificates.ts';
 import type { Address } from './configuration.ts';
 import { noteDenial } from './incident/note-denial.ts';
@@ -40,6 +42,8 @@ export interface WebhookOptions {
   /** Service account of the agents. */
   agent?: string | undefined;
   timeouts?: Partial<Timeouts> | undefined;
+  /** History of audit facts; without one incidents are not attributed. It is the caller's to close. */
+  facts?: FactStore | undefined;
   /** Further POST paths. */
   routes?: Readonly<Record<string, Handler>> | undefined;
   clock?: (() => Date) | undefined;
@@ -73,7 +77,10 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     policy: () => view.policy,
     clock,
     log,
-    onChange: (incident) => void response.containAtOnce(incident),
+    onChange: (incident) => {
+      void response.containAtOnce(incident);
+      audit?.noteIncident(incident);
+    },
   });
   const recorder = new DenialRecorder({
     cluster,
@@ -91,6 +98,12 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     clock,
     noteQuarantine: (quarantine) => view.noteQuarantine(quarantine),
   });
+  const audit: AuditCorrelator | undefined =
+    options.facts &&
+    new AuditCorrelator({ cluster, facts: options.facts, incidents, view, metrics, log, clock });
+  void audit
+    ?.learn()
+    .catch((error: unknown) => log.warn({ err: error }, 'the history of audit facts could not be read'));
   const reviewer = new Reviewer({
     view,
     recorder,
@@ -155,6 +168,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       unlisten();
       await server.close();
       await leadership.stop();
+      await audit?.close();
       await response.close();
       await recorder.close();
       await view.close();
