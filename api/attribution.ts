@@ -111,7 +111,7 @@ export const IncidentAttribution = Type.Object(
     }),
     missing: Type.Array(Type.String({ maxLength: 512 }), {
       maxItems: ATTRIBUTION_BOUNDS.missing,
-      description: 'What would have to be known to say more.',
+      description: 'What is not known, and which traces too many share to connect anything.',
     }),
   },
   { description: 'Who did it, from where, how they came in and what else is theirs; from audit events.' },

@@ -1,11 +1,13 @@
-import { type Anchor, type Author, authorOf, carries, SKEW_MS } from './author.ts';
+import { type Anchor, type Author, authorOf, carries } from './author.ts';
+import { certaintyOf, gapsOf } from './certainty.ts';
 import { type Change, changesOf } from './changes.ts';
 import type { Fact } from './fact.ts';
+import { type Handle, handlesOf } from './handles.ts';
 import { History, inOrder } from './history.ts';
-import { isAnonymous, isMaker, succeeded } from './identity.ts';
+import { isMaker, succeeded } from './identity.ts';
 import { type Sibling, siblingsOf } from './siblings.ts';
 import type { FactStore } from './store.ts';
-import { type Handle, handlesOf } from './suspects.ts';
+import { deedsOf, suspectsOf } from './suspects.ts';
 import { enablersOf, entriesInto, type Hop, hopOf } from './way-in.ts';
 import { keyOf, resourceOf, workloadOf } from './workload.ts';
 
@@ -23,16 +25,13 @@ export interface Attribution {
   confidence: number;
   /** What the confidence rests on, and what speaks against it. */
   reasons: string[];
-  /** What would have to be known to say more. */
+  /** What is not known, and which traces are shared by too many to connect anything. */
   missing: string[];
 }
 
 const HOUR_MS = 3_600_000;
 const BACK_MS = 24 * HOUR_MS;
 const FORWARD_MS = HOUR_MS;
-
-/** Somebody who came through more hands than this is not followed further. */
-const SUSPECTS = 8;
 
 /** Of an attack of a day; what finds no room is said in `missing`. */
 const HOPS = 16;
@@ -80,57 +79,15 @@ export async function attribute(anchor: Anchor, store: Pick<FactStore, 'find'>):
     siblings: siblings.slice(0, SIBLINGS),
     changes: changes.slice(0, CHANGES),
     respawns: await respawnsOf(anchor, author, history),
-    ...judge(anchor, author, entries),
+    ...certaintyOf(anchor, author, entries),
     missing: [
-      ...(await gaps(anchor, author, history)),
+      ...(await gapsOf(anchor, author, history)),
       ...[...handles.values()].flatMap(({ shared }) => shared ?? []),
       ...(siblings.length > SIBLINGS
         ? [`${siblings.length - SIBLINGS} more workloads are connected with it.`]
         : []),
     ],
   };
-}
-
-interface Suspect {
-  fact: Fact;
-  /** Cannot be legitimate: nobody is meant to be anonymous, or to have rights from somebody who is. */
-  tainted: boolean;
-}
-
-/** The author, who went in, and whoever gave them what they acted with, if that was no administrator at work. */
-async function suspectsOf(
-  first: readonly Fact[],
-  anchor: Anchor,
-  history: History,
-): Promise<Map<string, Suspect>> {
-  const suspects = new Map<string, Suspect>();
-  const queue = first.map((fact) => ({ fact, tainted: isAnonymous(fact.actor) }));
-  for (let next = queue.shift(); next && suspects.size < SUSPECTS; next = queue.shift()) {
-    const key = `${next.fact.actor.user} ${next.fact.address} ${next.fact.actor.credential ?? ''}`;
-    const known = suspects.get(key);
-    if (known && (known.tainted || !next.tainted)) continue;
-    suspects.set(key, next);
-    for (const enabler of await enablersOf(next.fact, anchor, history)) {
-      const isSame = enabler.address !== '' && enabler.address === next.fact.address;
-      if (isAnonymous(enabler.actor)) {
-        suspects.set(key, { ...next, tainted: true });
-        queue.push({ fact: enabler, tainted: true });
-      } else if (isSame || enabler.target.subresource === 'token')
-        queue.push({ fact: enabler, tainted: false });
-    }
-  }
-  return suspects;
-}
-
-/** What the unshared handles did: their writes, and what they read of Secrets. */
-async function deedsOf(handles: readonly Handle[], history: History): Promise<Fact[]> {
-  const open = handles.filter(({ shared }) => shared === undefined);
-  const writes = open.flatMap(({ writes }) => writes);
-  const users = new Set(writes.map(({ actor, address }) => `${actor.user} ${address}`));
-  const reads = (await history.find({ resource: 'secrets' })).filter(({ actor, address }) =>
-    users.has(`${actor.user} ${address}`),
-  );
-  return inOrder([...writes, ...reads]);
 }
 
 /** The first of each kind by each user is a hop; the rest only repeats it. */
@@ -176,52 +133,4 @@ async function respawnsOf(
       succeeded(fact),
   );
   return { pods: pods.filter(({ actor }) => isMaker(actor.user)).length, rewrites: rewrites.slice(0, HOPS) };
-}
-
-function judge(
-  anchor: Anchor,
-  author: Author | undefined,
-  entries: readonly Fact[],
-): Pick<Attribution, 'confidence' | 'reasons'> {
-  if (!author) return { confidence: 0, reasons: [] };
-  const { actor, time, target, id } = author.fact;
-  const where = `${target.resource} ${target.namespace}/${target.name}`;
-  const reasons: string[] = [];
-  let confidence = author.by === 'traits' ? 0.95 : author.by === 'name' ? 0.8 : 0.75;
-  if (author.by === 'traits')
-    reasons.push(`${where} was written with the traits of what runs (audit ${id}).`);
-  else if (author.by === 'name')
-    reasons.push(`${where} was written last by this user before it ran (audit ${id}).`);
-  else reasons.push(`${where} owns the workload and was written by this user (audit ${id}).`);
-  if (actor.impersonates) reasons.push(`The request was sent in the name of ${actor.impersonates}.`);
-  const others = entries.filter(
-    (entry) => entry.actor.user !== actor.user || entry.address !== author.fact.address,
-  );
-  // A container's own command is a trait as well, and stays the same when somebody starts a miner beside it.
-  const brought = author.fact.fingerprint.some(({ facet }) => facet === 'wallet' || facet === 'pool');
-  if (!brought && others.length > 0) {
-    confidence = 0.4;
-    reasons.push('Others went into its pods afterwards: the miner may be theirs.');
-  } else if (anchor.time - time > HOUR_MS) {
-    confidence = Math.min(confidence, 0.6);
-    const hours = Math.round((anchor.time - time) / HOUR_MS);
-    reasons.push(`It ran for ${hours} h before anything was found: its author may be a victim as well.`);
-  }
-  if (!succeeded(author.fact)) reasons.push('The request was refused.');
-  return { confidence, reasons };
-}
-
-async function gaps(anchor: Anchor, author: Author | undefined, history: History): Promise<string[]> {
-  const { namespace, workload } = anchor;
-  const missing: string[] = [];
-  if (!author) missing.push(`No audit event shows who made ${workload.kind} ${namespace}/${workload.name}.`);
-  else if (author.fact.address === '') missing.push('The event names no source address.');
-  if (!(await history.reachesBack(HOUR_MS))) {
-    const facts = await history.find({ namespace });
-    const first = facts[0]?.time ?? anchor.time;
-    missing.push(
-      `No audit events before ${new Date(Math.min(first, anchor.time - SKEW_MS)).toISOString()} are kept.`,
-    );
-  }
-  return missing;
 }

@@ -1,8 +1,8 @@
 import type { Facet, Fingerprint } from '../../api/fingerprint.ts';
 import type { Actor, Fact } from './fact.ts';
+import type { Handle } from './handles.ts';
 import type { History } from './history.ts';
 import { isClusterPart, succeeded } from './identity.ts';
-import type { Handle } from './suspects.ts';
 import { isWorkloadWrite, keyOf, type PlacedWorkload, workloadOf } from './workload.ts';
 
 /** Another workload that may be part of the attack. */
