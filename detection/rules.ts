@@ -298,11 +298,18 @@ export const RULES = {
     why: 'RandomX, which Monero is mined by, switches the rounding mode all the time; hardly anything else does.',
     remedy: REMOVE,
   },
+  'cpu-anomaly': {
+    severity: 'medium',
+    score: 30,
+    title: 'All the CPU that it may use, against its habit',
+    why: 'For minutes or hours it was content with little, and now takes everything for more than 30 s. A suspicion that is reported, and never enough to contain: a job may have begun.',
+    remedy: NOT_A_MINER,
+  },
   'cpu-saturation': {
     severity: 'low',
     score: 20,
     title: 'All the CPU that it may use',
-    why: 'It takes what it can get for longer than it ever did. A suspicion only: batch jobs do that too.',
+    why: 'It takes what it can get, and nobody knows its habit. It only makes other findings weigh more: batch jobs do that too.',
     remedy: NOT_A_MINER,
   },
   'posture-everywhere': {

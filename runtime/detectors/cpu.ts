@@ -41,7 +41,7 @@ const LEARNED_MS = 60_000;
 
 /**
  * One step of the state machine of a container. The finding comes once, when the container has been saturated for more
- * than 30 s and that is not its habit. It is a suspicion and never more.
+ * than 30 s and that is not its habit. It is a suspicion and never more: no score of it is enough to contain.
  */
 export function stepCpu(
   state: CpuState | undefined,
@@ -90,14 +90,13 @@ export function cpuEvidence({ course, baseline, learned }: CpuState): Record<str
   return { cpu: { samples: course, ...habit } };
 }
 
+/** Against a habit it is worth a report; where none is known it only supports other findings. */
 function saturation(sample: CpuSample, since: number, { baseline, learned }: CpuState): Finding {
   const seconds = Math.round((sample.time - since) / 1000);
-  const habit =
-    learned < LEARNED_MS || baseline === undefined
-      ? 'no habit of it is known'
-      : `its habit is ${Math.round(baseline * 100)} %`;
+  const isKnown = learned >= LEARNED_MS && baseline !== undefined;
+  const habit = isKnown ? `its habit is ${Math.round(baseline * 100)} %` : 'no habit of it is known';
   return finding(
-    'cpu-saturation',
+    isKnown ? 'cpu-anomaly' : 'cpu-saturation',
     'cpu',
     `For ${seconds} s it took all of the ${sample.allowed.toFixed(1)} CPUs that it may use; ${habit}.`,
   );

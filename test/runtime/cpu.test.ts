@@ -1,9 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type CpuState, stepCpu } from '../../runtime/detectors/cpu.ts';
+import type { Finding } from '../../api/finding.ts';
+import { type CpuState, cpuEvidence, stepCpu } from '../../runtime/detectors/cpu.ts';
 
 /** Runs a container through phases of `seconds` at `share` of `allowed` CPUs, sampled every 10 s; when it was reported. */
-function live(phases: { seconds: number; share: number }[], allowed = 2): number[] {
+function live(
+  phases: { seconds: number; share: number }[],
+  allowed = 2,
+  hear: (finding: Finding) => void = () => {},
+): number[] {
   let state: CpuState | undefined;
   let time = 0;
   let usage = 0;
@@ -12,6 +17,7 @@ function live(phases: { seconds: number; share: number }[], allowed = 2): number
     const step = stepCpu(state, { time, usage, allowed });
     state = step.state;
     if (step.findings.length > 0) reports.push(time / 1000);
+    step.findings.forEach(hear);
   };
   look();
   for (const { seconds, share } of phases) {
@@ -32,6 +38,29 @@ describe('stepCpu', () => {
     ]);
     expect(at).toBeGreaterThan(150);
     expect(at).toBeLessThanOrEqual(180);
+  });
+
+  it('is worth a report against a known habit, and only company for others without one', () => {
+    const rules = (phases: { seconds: number; share: number }[]) => {
+      const found: string[] = [];
+      live(phases, 2, (finding) => found.push(`${finding.rule} ${finding.score}`));
+      return found;
+    };
+    const busy = { seconds: 120, share: 1 };
+    expect(rules([{ seconds: 120, share: 0.2 }, busy])).toEqual(['cpu-anomaly 30']);
+    expect(rules([busy])).toEqual(['cpu-saturation 20']);
+  });
+
+  it('shows its course', () => {
+    const first = stepCpu(undefined, { time: 0, usage: 0, allowed: 2 }).state;
+    const second = stepCpu(first, { time: 10_000, usage: 5_000_000, allowed: 2 }).state;
+    expect(cpuEvidence(second)).toEqual({ cpu: { samples: [[10_000, 25]] } });
+    const later = Array.from({ length: 100 }, (_, at) => at + 2).reduce(
+      (state, at) => stepCpu(state, { time: at * 10_000, usage: at * 5_000_000, allowed: 2 }).state,
+      second,
+    );
+    expect(later.course).toHaveLength(60);
+    expect(cpuEvidence(later)).toMatchObject({ cpu: { baseline: 25 } });
   });
 
   it('says so once, and once more after a rest', () => {

@@ -43,7 +43,7 @@ function hashLine(detections: readonly Detection[]): string {
 }
 
 function cpuLine(detections: readonly Detection[]): string {
-  const saturation = findingNamed(detections, 'cpu-saturation');
+  const saturation = findingNamed(detections, 'cpu-anomaly') ?? findingNamed(detections, 'cpu-saturation');
   const rounding = findingNamed(detections, 'randomx-rounding');
   const said = [saturation, rounding].flatMap((finding) => finding?.message ?? []);
   return said.length > 0 ? `cpu: ${said.join(' ')}` : 'cpu: no saturation was measured';
