@@ -57,7 +57,7 @@ export async function handlesOf(
 }
 
 /** Why an address means nobody in particular. */
-async function crowdBehind(address: string, history: History): Promise<string | undefined> {
+export async function crowdBehind(address: string, history: History): Promise<string | undefined> {
   const facts = await history.find({ address });
   if (facts.some(({ actor }) => isClusterPart(actor))) {
     return `${address} is an address of the cluster itself, behind which many stand.`;

@@ -1,6 +1,6 @@
 import type { Anchor } from './author.ts';
 import type { Fact } from './fact.ts';
-import type { Handle } from './handles.ts';
+import { crowdBehind, type Handle } from './handles.ts';
 import { type History, inOrder } from './history.ts';
 import { isAnonymous } from './identity.ts';
 import { enablersOf } from './way-in.ts';
@@ -30,8 +30,11 @@ export async function suspectsOf(
     const known = suspects.get(key);
     if (known && (known.tainted || !next.tainted)) continue;
     suspects.set(key, next);
+    // Behind an address of many the administrator sits beside those whom he gives rights.
+    const { address } = next.fact;
+    const crowded = address !== '' && (await crowdBehind(address, history)) !== undefined;
     for (const enabler of await enablersOf(next.fact, anchor, history)) {
-      const isSame = enabler.address !== '' && enabler.address === next.fact.address;
+      const isSame = enabler.address !== '' && enabler.address === address && !crowded;
       if (isAnonymous(enabler.actor)) {
         suspects.set(key, { ...next, tainted: true });
         queue.push({ fact: enabler, tainted: true });

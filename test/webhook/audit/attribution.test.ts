@@ -217,6 +217,33 @@ describe('shared handles', () => {
     expect(missing.join()).toContain('shared by 5 users');
   });
 
+  it('does not suspect the administrator behind the same NAT who granted a role', async () => {
+    const nat = '198.51.100.1';
+    const seen = ['ann', 'bob', 'cem', 'dee', 'eli'].map((user) =>
+      fact({ verb: 'list', address: nat, actor: { user }, time: NOON - HOUR }),
+    );
+    const { siblings, wayIn } = await attributed([
+      ...seen,
+      fact({
+        time: NOON - MINUTE,
+        address: nat,
+        actor: { user: 'ops' },
+        target: { group: 'rbac.authorization.k8s.io', resource: 'rolebindings', name: 'ann' },
+        details: { role: 'edit', subjects: 'User/ann' },
+      }),
+      write(
+        'Deployment',
+        'ops',
+        'dns',
+        { image: 'docker.io/x/dns:1' },
+        { address: nat, actor: { user: 'ops' } },
+      ),
+      write('DaemonSet', 'shop', 'node-tuner', MINER, { address: nat, actor: { user: 'ann' } }),
+    ]);
+    expect(wayIn.map(({ kind, user }) => `${kind} by ${user}`)).toEqual(['grant by ops', 'create by ann']);
+    expect(siblings).toEqual([]);
+  });
+
   it('still finds fifty copies, which do not make the attacker busy', async () => {
     const copies = Array.from({ length: 50 }, (_, index) =>
       write('DaemonSet', `ns-${index}`, 'node-tuner', MINER, {
