@@ -48,21 +48,31 @@ export const SentryPolicySpec = Type.Object(
     ),
     exemptions: Type.Optional(
       Type.Array(
-        Type.Object({
-          namespaces: Type.Optional(names('Only in these namespaces; everywhere when absent.')),
-          images: Type.Optional(names('Image repositories, such as docker.io/library/monero.')),
-          workloads: Type.Optional(names('Workloads as Kind/name; a trailing * matches a prefix.')),
-          users: Type.Optional(names('Users as the API server names them.')),
-          rules: Type.Optional(names('Only these rules; all of them when absent.')),
-          reason: Type.String({
-            minLength: 1,
-            maxLength: 1024,
-            description: 'Why this is right; it is kept.',
-          }),
-          expires: Type.Optional(
-            Type.String({ format: 'date-time', description: 'When the exemption ends.' }),
-          ),
-        }),
+        Type.Object(
+          {
+            namespaces: Type.Optional(names('Only in these namespaces; everywhere when absent.')),
+            images: Type.Optional(names('Image repositories, such as docker.io/library/monero.')),
+            workloads: Type.Optional(names('Workloads as Kind/name; a trailing * matches a prefix.')),
+            users: Type.Optional(names('Users as the API server names them.')),
+            rules: Type.Optional(names('Only these rules; all of them when absent.')),
+            reason: Type.String({
+              minLength: 1,
+              maxLength: 1024,
+              description: 'Why this is right; it is kept.',
+            }),
+            expires: Type.Optional(
+              Type.String({ format: 'date-time', description: 'When the exemption ends.' }),
+            ),
+          },
+          {
+            'x-kubernetes-validations': [
+              {
+                rule: 'has(self.namespaces) || has(self.images) || has(self.workloads) || has(self.users) || has(self.rules)',
+                message: 'it would exempt everything: name namespaces, images, workloads, users or rules',
+              },
+            ],
+          },
+        ),
         { maxItems: 256, description: 'What is known to be legitimate. Every given field must match.' },
       ),
     ),

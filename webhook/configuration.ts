@@ -117,6 +117,21 @@ export function webhookConfiguration(address: Address, caBundle?: string): KubeO
       },
       {
         ...common,
+        // A policy that slips through in an outage is not in force, and its status says so.
+        name: `policies.${GROUP}`,
+        failurePolicy: 'Ignore',
+        rules: [
+          {
+            operations: ['CREATE', 'UPDATE'],
+            apiGroups: [GROUP],
+            apiVersions: ['*'],
+            resources: ['sentrypolicies'],
+            scope: 'Namespaced',
+          },
+        ],
+      },
+      {
+        ...common,
         // Only listens: an incident has to tell who released, approved or dismissed. An outage holds nobody up.
         name: `overrules.${GROUP}`,
         failurePolicy: 'Ignore',

@@ -2,7 +2,7 @@ import type { Incident } from '../api/incident.ts';
 import { SYSTEM_NAMESPACE } from '../api/names.ts';
 import type { KubeObject } from '../api/object.ts';
 import type { Quarantine } from '../api/quarantine.ts';
-import type { SentryPolicy } from '../api/sentry-policy.ts';
+import type { SentryPolicy, SentryPolicySpec } from '../api/sentry-policy.ts';
 import { type Indicators, withExtra } from '../detection/indicators.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { KIND } from '../kube/kind.ts';
@@ -10,6 +10,7 @@ import { Reflector } from '../kube/reflector.ts';
 import type { Facts } from './admission/gate.ts';
 import { Policy } from './admission/policy.ts';
 import { PodIndex } from './pod-index.ts';
+import { policyProblems } from './policy-problems.ts';
 import { QuarantineIndex } from './quarantine-index.ts';
 
 export interface ClusterViewOptions {
@@ -33,6 +34,8 @@ export class ClusterView {
     pods: Reflector<KubeObject>;
     incidents: Reflector<Incident>;
   };
+  /** By name, the spec that was in force last. */
+  readonly #inForce = new Map<string, SentryPolicySpec>();
   #policy = new Policy([]);
   #extended: Indicators;
 
@@ -85,6 +88,10 @@ export class ClusterView {
     return this.#reflectors.namespaces.store.values();
   }
 
+  policies(): Iterable<SentryPolicy> {
+    return this.#reflectors.policies.store.values();
+  }
+
   incidents(): Iterable<Incident> {
     return this.#reflectors.incidents.store.values();
   }
@@ -96,8 +103,8 @@ export class ClusterView {
 
   /** Calls `changed` after every change of what the response depends on. Answers how to stop that. */
   onResponseChange(changed: () => void): () => void {
-    const { quarantines, namespaces, incidents } = this.#reflectors;
-    const stops = [quarantines, namespaces, incidents].map(({ store }) =>
+    const { quarantines, namespaces, incidents, policies } = this.#reflectors;
+    const stops = [quarantines, namespaces, incidents, policies].map(({ store }) =>
       store.listen({ onSet: changed, onDelete: changed }),
     );
     return () => {
@@ -122,8 +129,17 @@ export class ClusterView {
     await Promise.all(Object.values(this.#reflectors).map((reflector) => reflector.stop()));
   }
 
+  /** A policy that got invalid, which only happens when admission could not be asked, stays as it was last. */
   #readPolicies(): void {
-    this.#policy = new Policy(this.#reflectors.policies.store.values());
+    const policies = [...this.#reflectors.policies.store.values()];
+    const before = new Map(this.#inForce);
+    this.#inForce.clear();
+    for (const { metadata, spec } of policies) {
+      const name = metadata.name ?? '';
+      const inForce = policyProblems(spec).length === 0 ? spec : before.get(name);
+      if (inForce) this.#inForce.set(name, inForce);
+    }
+    this.#policy = new Policy([...this.#inForce.values()].map((spec) => ({ spec })));
     this.#extended = withExtra(this.#indicators, this.#policy.indicators);
   }
 }

@@ -66,6 +66,41 @@ function reportOf(argument: string): Report {
       fingerprint: [],
       timeline: [{ time, source: 'runtime', message: argument }],
       omitted: { detections: 0, pods: 0, timeline: 2 },
+      attribution: {
+        creator: {
+          user: `system:serviceaccount:shop:${argument}`,
+          groups: [],
+          address: '203.0.113.66',
+          userAgent: argument,
+          auditID: 'a-1',
+          time,
+        },
+        wayIn: [
+          {
+            kind: 'grant',
+            time,
+            user: 'system:anonymous',
+            address: '203.0.113.66',
+            auditID: 'a-0',
+            message: argument,
+          },
+        ],
+        siblings: [
+          {
+            namespace: 'media',
+            kind: 'DaemonSet',
+            name: 'log-rotate',
+            strength: 'strong',
+            reasons: [argument],
+            auditID: 'a-2',
+          },
+        ],
+        changes: [],
+        respawns: 2,
+        confidence: 0.95,
+        reasons: [],
+        missing: [argument],
+      },
       steps: [
         {
           step: 'confirm',
@@ -97,6 +132,8 @@ describe('a report', () => {
       '  /tmp/kworker (pid 42)',
       '99 %',
       '### confirm: Done',
+      'from 203.0.113.66',
+      'Theirs as well: DaemonSet media/log-rotate',
     ]) {
       expect(text).toContain(part);
     }

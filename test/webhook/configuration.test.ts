@@ -26,6 +26,7 @@ describe('the webhook configuration', () => {
       'quarantine Fail',
       'guard-namespaces Fail',
       'guard-records Fail',
+      'policies Ignore',
       'overrules Ignore',
     ]);
     expect(entry('quarantine').namespaceSelector?.matchExpressions).toContainEqual({

@@ -21,7 +21,7 @@ function reviewer(
     metrics: new Metrics(),
     log,
     clock: () => new Date(),
-  onOverrule: () => {},
+    onOverrule: () => {},
   });
 }
 

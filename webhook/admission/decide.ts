@@ -3,6 +3,7 @@ import { ban } from './ban.ts';
 import { execConnect } from './exec-connect.ts';
 import type { Facts, Gate, Ruling } from './gate.ts';
 import { guard } from './guard.ts';
+import { policyGate } from './policy-gate.ts';
 import { quarantine } from './quarantine.ts';
 import { isMirrorPod } from './requester.ts';
 import type { AdmissionRequest } from './review.ts';
@@ -15,7 +16,7 @@ export interface Decision {
 }
 
 /** Cheap and certain ones first: the first that refuses has the word. */
-const GATES: readonly Gate[] = [guard, quarantine, ban, rules, execConnect];
+const GATES: readonly Gate[] = [guard, policyGate, quarantine, ban, rules, execConnect];
 
 const WEIGHT: Record<Verdict, number> = { allow: 0, warn: 1, deny: 2 };
 

@@ -91,6 +91,7 @@ export class ResponseLoop {
       quarantines,
       pods,
       policy,
+      policies: view.policies(),
       now,
     });
   }
@@ -126,5 +127,6 @@ function describe(step: Step | Move): Record<string, unknown> {
     quarantine,
     incident: 'incident' in step ? step.incident : undefined,
     namespace: 'namespace' in step ? step.namespace : undefined,
+    policy: 'policy' in step ? step.policy.metadata.name : undefined,
   };
 }

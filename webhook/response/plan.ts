@@ -3,8 +3,10 @@ import type { Incident } from '../../api/incident.ts';
 import { LABEL, PROTECTED_NAMESPACES } from '../../api/names.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { Quarantine } from '../../api/quarantine.ts';
+import type { SentryPolicy } from '../../api/sentry-policy.ts';
 import type { Policy } from '../admission/policy.ts';
 import type { PodIndex } from '../pod-index.ts';
+import { type PolicyProblem, policyProblems } from '../policy-problems.ts';
 import { isInForce, type QuarantineIndex } from '../quarantine-index.ts';
 import { missingBans, quarantineFor } from './contain.ts';
 import { type Move, planPlaybook } from './playbook/plan-playbook.ts';
@@ -19,7 +21,8 @@ export type Step =
   | { do: 'eradicate'; incident: string }
   | { do: 'expire'; quarantine: string }
   | { do: 'close'; incident: string; quarantine: string }
-  | { do: 'dismiss'; incident: string; reason: string; quarantine: string | undefined };
+  | { do: 'dismiss'; incident: string; reason: string; quarantine: string | undefined }
+  | { do: 'accept'; policy: SentryPolicy; problems: PolicyProblem[] };
 
 export interface PlanFacts {
   incidents: Iterable<Incident>;
@@ -27,6 +30,7 @@ export interface PlanFacts {
   namespaces: Iterable<KubeObject>;
   pods: Pick<PodIndex, 'byUid' | 'named' | 'values'>;
   policy: Policy;
+  policies: Iterable<SentryPolicy>;
   now: Date;
 }
 
@@ -37,6 +41,7 @@ export interface PlanFacts {
  */
 export function plan(facts: PlanFacts): (Step | Move)[] {
   return [
+    ...[...facts.policies].flatMap(planPolicy),
     ...[...facts.quarantines.values()].flatMap((quarantine) => planQuarantine(quarantine, facts)),
     ...[...facts.namespaces].flatMap((namespace) => planLabel(namespace, facts)),
     ...[...facts.incidents].flatMap((incident) => [
@@ -44,6 +49,17 @@ export function plan(facts: PlanFacts): (Step | Move)[] {
       ...planPlaybook(incident, facts.policy),
     ]),
   ];
+}
+
+/** Says in its status whether a policy is in force. */
+function planPolicy(policy: SentryPolicy): Step[] {
+  const problems = policyProblems(policy.spec);
+  const { status, observedGeneration } =
+    policy.status?.conditions?.find(({ type }) => type === 'Accepted') ?? {};
+  const isTold = status === (problems.length === 0 ? 'True' : 'False');
+  return isTold && observedGeneration === policy.metadata.generation
+    ? []
+    : [{ do: 'accept', policy, problems }];
 }
 
 function planQuarantine(quarantine: Quarantine, { now }: PlanFacts): Step[] {

@@ -3,9 +3,11 @@ import type { Ban } from '../../api/fingerprint.ts';
 import { LABEL, QUARANTINE_NOTE } from '../../api/names.ts';
 import { setCondition } from '../../api/object.ts';
 import type { Quarantine } from '../../api/quarantine.ts';
+import type { SentryPolicy } from '../../api/sentry-policy.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
 import type { IncidentStore } from '../incident/store.ts';
+import type { PolicyProblem } from '../policy-problems.ts';
 import { isInForce } from '../quarantine-index.ts';
 import { closed, contained, dismissed, eradicated } from './phases.ts';
 import type { Step } from './plan.ts';
@@ -53,6 +55,8 @@ export async function perform(step: Step, tools: StepTools): Promise<void> {
       await incidents.amend(step.incident, (status) => dismissed(status, step.reason, tools.clock()));
       if (step.quarantine) await cluster.delete(KIND.Quarantine, { name: step.quarantine });
       return;
+    case 'accept':
+      return accept(step.policy, step.problems, tools);
   }
 }
 
@@ -131,4 +135,33 @@ async function activate({ metadata, spec, status }: Quarantine, tools: StepTools
     { subresource: 'status' },
   );
   tools.noteQuarantine(active);
+}
+
+async function accept(
+  { metadata, status }: SentryPolicy,
+  problems: readonly PolicyProblem[],
+  { cluster, clock }: StepTools,
+): Promise<void> {
+  const { name = '', namespace, generation } = metadata;
+  const message =
+    problems.length === 0
+      ? 'It is in force.'
+      : `${problems.map((problem) => `${problem.path}: ${problem.message}`).join(' ')} What was in force before stays so.`;
+  const conditions = setCondition(
+    status?.conditions ?? [],
+    {
+      type: 'Accepted',
+      status: problems.length === 0 ? 'True' : 'False',
+      reason: problems.length === 0 ? 'Valid' : 'Invalid',
+      message,
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
+    },
+    clock().toISOString(),
+  );
+  await cluster.patch(
+    KIND.SentryPolicy,
+    { name, namespace },
+    { status: { conditions } },
+    { subresource: 'status' },
+  );
 }

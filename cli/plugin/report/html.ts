@@ -1,4 +1,5 @@
 import type { Detection } from '../../../api/detection.ts';
+import { authorship } from './authorship.ts';
 import { type CpuCourse, cpuCourses, lineage, type Report, titleOf } from './report.ts';
 
 /**
@@ -25,6 +26,7 @@ export function html(report: Report): string {
             ),
           ]),
         ),
+        section('Who did it', bullets(authorship(report))),
         section('Processes', status.detections.map(processTree).join('\n')),
         ...courses(cpuCourses(report)),
         section(

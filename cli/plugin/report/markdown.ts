@@ -1,3 +1,4 @@
+import { authorship } from './authorship.ts';
 import { cpuCourses, lineage, type Report, titleOf } from './report.ts';
 
 /** For people, and for the abuse form of a cloud provider. */
@@ -23,6 +24,10 @@ export function markdown(report: Report): string {
       ({ kind, namespace, name, reasons }) =>
         `- Perhaps also ${kind} ${namespace}/${name}: ${text(reasons.join('; '))}`,
     ),
+    '',
+    '## Who did it',
+    '',
+    ...bullets(authorship(report)),
     '',
     '## Processes',
     '',
@@ -76,6 +81,10 @@ function omissions(omitted: { detections: number; pods: number; timeline: number
   const { detections, pods, timeline } = omitted;
   if (detections + pods + timeline === 0) return [];
   return [`Left out for size: ${detections} detections, ${pods} pods, ${timeline} lines of the timeline.`];
+}
+
+function bullets(lines: readonly string[]): string[] {
+  return lines.length === 0 ? ['No audit events tell.'] : lines.map((line) => `- ${text(line)}`);
 }
 
 function list(names: readonly string[]): string {
