@@ -17,6 +17,8 @@ export interface Attribution {
   creator: Fact | undefined;
   /** In order of time, up to the request that made the workload. */
   wayIn: Hop[];
+  /** Whether somebody went into its pods before the deed: then the miner need not be what the pod was made for. */
+  entered: boolean;
   siblings: Sibling[];
   changes: Change[];
   /** How often controllers made its pods again after the deed, and who wrote the workload itself again. */
@@ -76,6 +78,7 @@ export async function attribute(anchor: Anchor, store: Pick<FactStore, 'find'>):
     wayIn: [...shorten(hops), ...(author ? [creation(author.fact)] : [])].sort(
       (a, b) => a.time - b.time || (a.auditID < b.auditID ? -1 : 1),
     ),
+    entered: entries.length > 0,
     siblings: siblings.slice(0, SIBLINGS),
     changes: changes.slice(0, CHANGES),
     respawns: await respawnsOf(anchor, author, history),

@@ -41,7 +41,7 @@ export async function inquire(incident: Incident, tools: InquiryTools): Promise<
   const attribution = await attribute(anchor, tools.facts);
   const outcomes = new Map<string, Outcome>();
   for (const sibling of attribution.siblings.slice(0, LOOKS)) {
-    outcomes.set(keyOf(sibling), await lookAt(sibling, incident, tools));
+    outcomes.set(keyOf(sibling), await lookAt(sibling, incident, attribution.entered, tools));
   }
   const record = recordOf(attribution, (sibling) => outcomes.get(keyOf(sibling)) ?? {});
   const lines = timelineOf(attribution);
@@ -57,7 +57,12 @@ function saysMore(after: IncidentAttribution, before: IncidentAttribution | unde
   return after.creator !== undefined || before?.creator === undefined;
 }
 
-async function lookAt(sibling: Sibling, incident: Incident, tools: InquiryTools): Promise<Outcome> {
+async function lookAt(
+  sibling: Sibling,
+  incident: Incident,
+  entered: boolean,
+  tools: InquiryTools,
+): Promise<Outcome> {
   const { cluster, view, incidents, clock } = tools;
   const known = openIncidentOf(sibling, view.incidents());
   if (known) return { incident: known };
@@ -66,7 +71,9 @@ async function lookAt(sibling: Sibling, incident: Incident, tools: InquiryTools)
   if (!look) return {};
   const verdict = look.ruling?.verdict ?? 'allow';
   const conviction =
-    look.ruling?.verdict === 'deny' ? byRuling(look.ruling, sibling.time) : bySharing(sibling, incident);
+    look.ruling?.verdict === 'deny'
+      ? byRuling(look.ruling, sibling.time)
+      : bySharing(sibling, incident, entered);
   if (!conviction) return { verdict };
   const placed = placedOf(look.object, look.kind, conviction, view.pods);
   await incidents.add([placed]);
@@ -95,9 +102,11 @@ export function byRuling({ findings, score }: Ruling, time: number): Conviction 
 function bySharing(
   { shares, strength, time }: Sibling,
   { metadata, status }: Incident,
+  entered: boolean,
 ): Conviction | undefined {
   const own = shares.find((facet) => facet === 'wallet' || facet === 'pool' || facet === 'binary');
-  const copy = shares.includes('template') && strength === 'strong' && status?.detections.some(isOwnCommand);
+  const copy =
+    !entered && shares.includes('template') && strength === 'strong' && status?.detections.some(isOwnCommand);
   if (!status || status.phase === 'Detected' || (!own && !copy)) return undefined;
   const facet = own ?? 'template';
   return {

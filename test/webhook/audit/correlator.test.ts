@@ -234,6 +234,41 @@ describe('siblings', () => {
   });
 });
 
+describe('a copy that nothing in its manifest gives away', () => {
+  const agent = { image: 'docker.io/acme/agent:2', command: ['/agent', '--quiet'] };
+  const copies = () => [
+    write('DaemonSet', 'shop', 'node-tuner', agent, { address: ATTACKER, actor: { user: 'mallory' } }),
+    write('DaemonSet', 'media', 'log-rotate', agent, {
+      address: ATTACKER,
+      actor: { user: 'mallory' },
+      time: NOON + MINUTE,
+    }),
+  ];
+  const both = async () => {
+    await at.deploy('media', 'log-rotate', agent);
+    await at.detect(await at.deploy('shop', 'node-tuner', agent));
+    await at.correlator.settled();
+  };
+
+  it('gets an incident when the container was made to mine', async () => {
+    await at.hear(copies());
+    await both();
+    expect((await at.incident('media-log-rotate'))?.status?.detections[0]?.rule).toBe('shared-fingerprint');
+  });
+
+  it('is only a candidate when somebody went into the pod that mines', async () => {
+    const into = { subresource: 'exec', name: 'node-tuner-abcde' };
+    await at.hear([
+      ...copies(),
+      fact({ time: NOON + MINUTE, verb: 'get', code: 101, actor: { user: 'eve' }, target: into }),
+    ]);
+    await both();
+    expect(await at.incident('media-log-rotate')).toBeUndefined();
+    const { siblings } = (await at.incident('shop-node-tuner'))?.status?.attribution ?? {};
+    expect(siblings).toMatchObject([{ name: 'log-rotate', verdict: 'allow' }]);
+  });
+});
+
 describe('what failed open', () => {
   const passed = (name: string, template: Template) =>
     write('DaemonSet', 'shop', name, template, {
