@@ -10,7 +10,7 @@ import { anchorOf, concerns } from './anchor.ts';
 import { Announcer } from './announcer.ts';
 import type { Fact } from './fact.ts';
 import { succeeded } from './identity.ts';
-import { type InquiryTools, inquire } from './inquiry.ts';
+import { AUDIT_LAG_MS, type InquiryTools, inquire } from './inquiry.ts';
 import { isFailedOpen } from './rules/failed-open.ts';
 import { AuditRules } from './rules.ts';
 import { judgeAfterwards } from './unjudged.ts';
@@ -52,6 +52,7 @@ export class AuditCorrelator {
   /** What an incident was attributed from, so that our own writing is no reason to do it again. */
   readonly #bases = new LRUCache<string, string>({ max: 1000 });
   readonly #known = new LRUCache<string, Incident>({ max: 1000 });
+  readonly #later = new Map<string, NodeJS.Timeout>();
   readonly #running = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -109,6 +110,8 @@ export class AuditCorrelator {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    for (const timer of this.#later.values()) clearTimeout(timer);
+    this.#later.clear();
     this.#due.clear();
     await Promise.all(this.#running);
   }
@@ -152,7 +155,10 @@ export class AuditCorrelator {
     const { cluster, metrics, log } = this.#options;
     try {
       const incident = await cluster.get(KIND.Incident, { name });
-      if (incident && isOpen(incident)) await inquire(incident, this.#options);
+      if (incident && isOpen(incident)) {
+        await inquire(incident, this.#options);
+        this.#lookLater(incident);
+      }
       metrics.auditInquiries.inc({ outcome: 'done' });
     } catch (error) {
       metrics.auditInquiries.inc({ outcome: 'failed' });
@@ -161,6 +167,18 @@ export class AuditCorrelator {
       this.#due.set(name, failures + 1);
       this.#schedule(RETRY_MS);
     }
+  }
+
+  /** What is said too early is looked at once more when the facts of that time have arrived. */
+  #lookLater({ metadata: { name = '' }, status }: Incident): void {
+    const age = this.#options.clock().getTime() - Date.parse(status?.firstSeen ?? '');
+    if (!(age < AUDIT_LAG_MS) || this.#later.has(name) || this.#later.size >= INCIDENTS) return;
+    const timer = setTimeout(() => {
+      this.#later.delete(name);
+      this.#wait(name);
+      this.#schedule(0);
+    }, AUDIT_LAG_MS);
+    this.#later.set(name, timer.unref());
   }
 
   #judge(fact: Fact): void {

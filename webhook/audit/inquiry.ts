@@ -27,6 +27,9 @@ export interface InquiryTools {
 /** Siblings that are fetched and judged; the list is ordered by how certain they are. */
 const LOOKS = 24;
 
+/** So long after the deed everything about it has arrived: audit events come in batches, a second or two late. */
+export const AUDIT_LAG_MS = 5_000;
+
 /** A trait that somebody else shows is a little less than the detection itself. */
 const SHARED = 0.95;
 
@@ -39,9 +42,12 @@ export async function inquire(incident: Incident, tools: InquiryTools): Promise<
   const anchor = anchorOf(incident, tools.view.pods);
   if (!anchor) return;
   const attribution = await attribute(anchor, tools.facts);
+  // Who went into the pod may not have been heard of yet.
+  const isEarly = tools.clock().getTime() < anchor.time + AUDIT_LAG_MS;
+  const mayCondemnCopies = !isEarly && !attribution.entered;
   const outcomes = new Map<string, Outcome>();
   for (const sibling of attribution.siblings.slice(0, LOOKS)) {
-    outcomes.set(keyOf(sibling), await lookAt(sibling, incident, attribution.entered, tools));
+    outcomes.set(keyOf(sibling), await lookAt(sibling, incident, mayCondemnCopies, tools));
   }
   const record = recordOf(attribution, (sibling) => outcomes.get(keyOf(sibling)) ?? {});
   const lines = timelineOf(attribution);
@@ -60,7 +66,7 @@ function saysMore(after: IncidentAttribution, before: IncidentAttribution | unde
 async function lookAt(
   sibling: Sibling,
   incident: Incident,
-  entered: boolean,
+  mayCondemnCopies: boolean,
   tools: InquiryTools,
 ): Promise<Outcome> {
   const { cluster, view, incidents, clock } = tools;
@@ -73,7 +79,7 @@ async function lookAt(
   const conviction =
     look.ruling?.verdict === 'deny'
       ? byRuling(look.ruling, sibling.time)
-      : bySharing(sibling, incident, entered);
+      : bySharing(sibling, incident, mayCondemnCopies);
   if (!conviction) return { verdict };
   const placed = placedOf(look.object, look.kind, conviction, view.pods);
   await incidents.add([placed]);
@@ -102,7 +108,7 @@ export function byRuling({ findings, score }: Ruling, time: number): Conviction 
 function bySharing(
   { shares, strength, time }: Sibling,
   { metadata, status }: Incident,
-  entered: boolean,
+  mayCondemnCopies: boolean,
 ): Conviction | undefined {
   const own = shares.find((facet) => facet === 'wallet' || facet === 'pool' || facet === 'binary');
   const copy =
