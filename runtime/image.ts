@@ -49,11 +49,21 @@ export class Images {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const link = this.#proc.exe(tgid);
-    const exe = link?.endsWith(DELETED) ? link.slice(0, -DELETED.length) : link;
+    const isOurs = link !== undefined && this.#stillRuns(event);
+    const exe = isOurs && link.endsWith(DELETED) ? link.slice(0, -DELETED.length) : isOurs ? link : undefined;
     const image = { exe: exe ?? filename, filename, argv, comm, flags, inode: Number(inode), device };
-    // A killed process has no link any more; the next one with the same file may tell.
+    // A killed process has no link any more, and one that went on to another program that of the other; the next one
+    // with the same file may tell.
     if (exe !== undefined) this.#known.set(key, image);
     return image;
+  }
+
+  /**
+   * Whether the process has executed nothing else since. The name stands in for the inode, since the file systems that
+   * are laid over others show another number to stat(2) than inside the kernel.
+   */
+  #stillRuns({ tgid, inode, comm }: EventView): boolean {
+    return this.#proc.exeInode(tgid) === Number(inode) || this.#proc.stat(tgid)?.comm === comm;
   }
 
   /** Of a process that runs already. */

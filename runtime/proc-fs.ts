@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 
 /** Clock ticks a second in /proc, on every architecture that Linux has now (USER_HZ). */
 export const TICKS_PER_SECOND = 100;
@@ -43,6 +43,15 @@ export class ProcFs {
   exe(pid: number): string | undefined {
     try {
       return readlinkSync(`${this.root}/${pid}/exe`);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Number of the binary's inode; undefined when the process is gone or is not ours to look at. */
+  exeInode(pid: number): number | undefined {
+    try {
+      return statSync(`${this.root}/${pid}/exe`).ino;
     } catch {
       return undefined;
     }

@@ -1,0 +1,57 @@
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { EventView } from '../../bpf/event-view.ts';
+import { Images } from '../../runtime/image.ts';
+import { ProcFs } from '../../runtime/proc-fs.ts';
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'kubesentry-image-'));
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+/** A file that can be executed, and its inode. */
+function program(name: string): { path: string; inode: number } {
+  const path = join(root, name);
+  writeFileSync(path, '');
+  return { path, inode: statSync(path).ino };
+}
+
+/** What /proc says now. */
+function runs(pid: number, comm: string, path: string): void {
+  const folder = join(root, 'proc', `${pid}`);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  symlinkSync(path, join(folder, 'exe'));
+  writeFileSync(join(folder, 'stat'), `${pid} (${comm}) S 1 ${'0 '.repeat(48)}`);
+}
+
+const executed = (tgid: number, comm: string, filename: string, inode: number) =>
+  ({
+    tgid,
+    comm,
+    filename,
+    inode: BigInt(inode),
+    device: 1,
+    argv: [comm],
+    execFlags: 0,
+  }) as unknown as EventView;
+
+test('a process that went on to another program before it was looked at does not lend its name to the first', () => {
+  const [shell, miner] = [program('busybox'), program('xmrig')];
+  const images = new Images(new ProcFs(join(root, 'proc')));
+  runs(7, 'xmrig', miner.path);
+  expect(images.executed(executed(7, 'sh', '/bin/sh', shell.inode)).exe).toBe('/bin/sh');
+
+  runs(8, 'sh', shell.path);
+  expect(images.executed(executed(8, 'sh', '/bin/sh', shell.inode)).exe).toBe(shell.path);
+});
+
+test('an inode that overlayfs shows differently is no reason to doubt the link', () => {
+  const shell = program('busybox');
+  const images = new Images(new ProcFs(join(root, 'proc')));
+  runs(9, 'sh', shell.path);
+  expect(images.executed(executed(9, 'sh', '/bin/sh', shell.inode + 1)).exe).toBe(shell.path);
+});
