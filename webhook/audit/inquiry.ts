@@ -112,7 +112,10 @@ function bySharing(
 ): Conviction | undefined {
   const own = shares.find((facet) => facet === 'wallet' || facet === 'pool' || facet === 'binary');
   const copy =
-    !entered && shares.includes('template') && strength === 'strong' && status?.detections.some(isOwnCommand);
+    mayCondemnCopies &&
+    shares.includes('template') &&
+    strength === 'strong' &&
+    status?.detections.some(isOwnCommand);
   if (!status || status.phase === 'Detected' || (!own && !copy)) return undefined;
   const facet = own ?? 'template';
   return {
