@@ -12,6 +12,18 @@ export const Mode = Type.Union(
 );
 export type Mode = Static<typeof Mode>;
 
+/** What becomes of workloads that exist already and would be refused today. */
+export const BackgroundMode = Type.Union(
+  [Type.Literal('report'), Type.Literal('respond'), Type.Literal('off')],
+  {
+    description:
+      'Workloads that exist already are judged in the background. report: an Event, a metric and kubectl ' +
+      'kubesentry status name those that would be refused; the default. respond: they become incidents as well. ' +
+      'off: nobody looks (quote it in YAML).',
+  },
+);
+export type BackgroundMode = Static<typeof BackgroundMode>;
+
 const names = (description: string) =>
   Type.Array(Type.String({ minLength: 1, maxLength: 253 }), { maxItems: 1000, description });
 
@@ -46,6 +58,7 @@ export const SentryPolicySpec = Type.Object(
         { description: 'The deploy gate.' },
       ),
     ),
+    background: Type.Optional(BackgroundMode),
     exemptions: Type.Optional(
       Type.Array(
         Type.Object(

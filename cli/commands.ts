@@ -9,7 +9,7 @@ export interface Command {
 
 export const COMMANDS: Record<string, Command> = {
   scan: {
-    summary: 'Judge manifests without a cluster',
+    summary: 'Judge manifests, or what exists in a cluster',
     load: async () => (await import('./scan.ts')).scanCommand,
   },
   webhook: {

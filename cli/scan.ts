@@ -3,18 +3,23 @@ import { ERRORS, KubesentryError } from '../api/errors.ts';
 import { judgeObject } from '../detection/judge.ts';
 import { loadIndicators } from '../detection/load.ts';
 import { isRecord, textOf } from '../detection/shape.ts';
+import { type ClusterOptions, resourcesIn } from './cluster-resources.ts';
 import { filesOf, type Resource, resourcesOf } from './resources.ts';
 import { sarif } from './sarif.ts';
 import { type Scanned, table } from './scan-table.ts';
 
-const HELP = `Judge Kubernetes manifests without a cluster: would Kubesentry admit them?
+const HELP = `Judge Kubernetes manifests: would Kubesentry admit them?
 
 Usage:
   kubesentry scan [-f FILE|FOLDER|-]... [-o table|json|sarif]
+  kubesentry scan --cluster [-n NAMESPACE] [-o table|json|sarif]
 
 Options:
   -f, --filename NAME   a file, a folder (every .yaml, .yml and .json below it) or - for standard
                         input; may be repeated; standard input when absent
+      --cluster         judge what exists in a cluster; nothing is changed and nothing has to be installed
+  -n, --namespace NAME  with --cluster: only there
+      --kubeconfig FILE, --context NAME   as kubectl has them
   -o, --output FORMAT   table (default), json or sarif
   -h, --help            this text
 
@@ -31,7 +36,7 @@ Examples:
   helm template my-release my-chart | kubesentry scan
 
   # Judge what runs already
-  kubectl get pods,daemonsets,cronjobs,configmaps -A -o json | kubesentry scan -f -
+  kubesentry scan --cluster
 
   # Feed code scanning
   kubesentry scan -f manifests/ -o sarif > kubesentry.sarif
@@ -47,7 +52,7 @@ export async function scanCommand(argv: readonly string[]): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const { resources, errors } = readAll(options.names);
+  const { resources, errors } = options.cluster ? await resourcesIn(options.cluster) : readAll(options.names);
   const indicators = await loadIndicators();
   const scanned = resources.map(({ source, object }): Scanned => {
     const metadata = isRecord(object) && isRecord(object.metadata) ? object.metadata : {};
@@ -68,8 +73,18 @@ export async function scanCommand(argv: readonly string[]): Promise<number> {
   return scanned.some(({ verdict }) => verdict === 'deny') ? 2 : 0;
 }
 
-function readOptions(argv: readonly string[]): { names: string[]; format: Format } | undefined {
-  let parsed: { values: { filename?: string[]; output?: string; help?: boolean }; positionals: string[] };
+interface Options {
+  names: string[];
+  format: Format;
+  /** Judge what is in a cluster instead of files. */
+  cluster: ClusterOptions | undefined;
+}
+
+function readOptions(argv: readonly string[]): Options | undefined {
+  let parsed: {
+    values: ClusterOptions & { filename?: string[]; output?: string; cluster?: boolean; help?: boolean };
+    positionals: string[];
+  };
   try {
     parsed = parseArgs({
       args: [...argv],
@@ -77,6 +92,10 @@ function readOptions(argv: readonly string[]): { names: string[]; format: Format
       options: {
         filename: { type: 'string', short: 'f', multiple: true },
         output: { type: 'string', short: 'o' },
+        cluster: { type: 'boolean' },
+        namespace: { type: 'string', short: 'n' },
+        kubeconfig: { type: 'string' },
+        context: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     });
@@ -88,7 +107,16 @@ function readOptions(argv: readonly string[]): { names: string[]; format: Format
   if (!format) throw new KubesentryError('USAGE', `There is no output format "${parsed.values.output}".`);
   // A file without -f is what people try first.
   const names = [...(parsed.values.filename ?? []), ...parsed.positionals];
-  return { names: names.length === 0 ? ['-'] : names, format };
+  const { cluster, namespace, kubeconfig, context } = parsed.values;
+  if (cluster && names.length > 0)
+    throw new KubesentryError('USAGE', 'Scan files or a cluster, not both at once.');
+  return {
+    names: names.length === 0 ? ['-'] : names,
+    format,
+    cluster: cluster
+      ? { ...(namespace && { namespace }), ...(kubeconfig && { kubeconfig }), ...(context && { context }) }
+      : undefined,
+  };
 }
 
 function readAll(names: readonly string[]): { resources: Resource[]; errors: KubesentryError[] } {

@@ -72,6 +72,16 @@ export class Metrics {
     help: 'Steps of the response that failed and are tried again.',
     registers: this.#registers,
   });
+  readonly backgroundJudged = new Gauge({
+    name: 'kubesentry_background_judged_workloads',
+    help: 'Workloads that the last round of the background scan judged.',
+    registers: this.#registers,
+  });
+  readonly backgroundFound = new Gauge({
+    name: 'kubesentry_background_found_workloads',
+    help: 'Workloads that exist and would be refused today.',
+    registers: this.#registers,
+  });
   readonly incidents = new Gauge({
     name: 'kubesentry_incidents',
     help: 'Incidents by phase.',

@@ -5,6 +5,7 @@ import { DenialRecorder } from './admission/denials.ts';
 import { Reviewer } from './admission/reviewer.ts';
 import { AuditCorrelator } from './audit/correlator.ts';
 import type { FactStore } from './audit/store.ts';
+import { BackgroundScan } from './background/scan.ts';
 import type { CertificateSource } from './certificates.ts';
 import type { Address } from './configuration.ts';
 import { noteDenial } from './incident/note-denial.ts';
@@ -152,7 +153,15 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
   });
   const ready = view.synced.then(() => publish(cluster, certificates.current.caBundle, address));
   ready.catch((error: unknown) => log.error({ err: error }, 'the webhook could not be registered'));
-  const leadership = new Leadership({ cluster, response, log, clock, identity: options.identity });
+  const background = new BackgroundScan({ cluster, view, incidents, metrics, log, clock });
+  const leadership = new Leadership({
+    cluster,
+    response,
+    background,
+    log,
+    clock,
+    identity: options.identity,
+  });
   log.info({ url, probes: probes.url }, 'listening');
 
   return {
@@ -168,6 +177,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       unlisten();
       await server.close();
       await leadership.stop();
+      await background.close();
       await audit?.close();
       await response.close();
       await recorder.close();

@@ -112,6 +112,11 @@ export class ClusterView {
     };
   }
 
+  /** Calls `changed` after every change of the policies. Answers how to stop that. */
+  onPolicyChange(changed: () => void): () => void {
+    return this.#reflectors.policies.store.listen({ onSet: changed, onDelete: changed });
+  }
+
   facts(now: Date): Facts {
     return {
       now,

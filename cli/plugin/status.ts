@@ -32,6 +32,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   leader,
   agents,
   policies,
+  'what exists': background,
   incidents: openIncidents,
   quarantines: openQuarantines,
 };
@@ -157,6 +158,16 @@ async function policies(cluster: Cluster): Promise<Finding> {
   return ok(
     items.length === 0 ? 'none, so the defaults hold' : items.map(({ metadata }) => metadata.name).join(', '),
   );
+}
+
+async function background(cluster: Cluster): Promise<Finding> {
+  const key = { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-background' };
+  const { data } = ((await cluster.get(KIND.ConfigMap, key)) ?? {}) as { data?: Record<string, string> };
+  if (!data) return ok('not judged yet');
+  const found = Number(data.found);
+  const judged = `${data.judged} workloads judged at ${data.time}`;
+  if (found === 0) return ok(judged);
+  return wrong(`${judged}; ${found} would be refused today: ${some((data.workloads ?? '').split('\n'))}`);
 }
 
 async function openIncidents(cluster: Cluster): Promise<Finding> {

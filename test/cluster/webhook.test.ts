@@ -133,6 +133,12 @@ describe.skipIf(clusterTests.skip)('the webhook on a real control plane', () => 
     expect(await server.kubectl(['apply', '-f', NGINX])).toMatchObject({ status: 0 });
   });
 
+  test('what exists is judged in the background, with the rights of the manifest', async () => {
+    const judged = () =>
+      read('configmap', '-n', SYSTEM_NAMESPACE, 'kubesentry-background', '-o', 'jsonpath={.data.judged}');
+    await expect.poll(judged, { timeout: 15_000, interval: 200 }).toMatch(/^[0-9]+$/);
+  });
+
   test('a detection of sufficient confidence contains the namespace, and the real controller cannot respawn', async () => {
     expect(await apply(daemonSet('shop', 'metrics'))).toMatchObject({ status: 0 });
     const bound = async () =>

@@ -1,11 +1,13 @@
 import { PROTECTED_NAMESPACES } from '../../api/names.ts';
 import { DEFAULT_STEP_MODES, type PlaybookStep, type StepMode } from '../../api/playbook.ts';
-import type { Mode, SentryPolicy, SentryPolicySpec } from '../../api/sentry-policy.ts';
+import type { BackgroundMode, Mode, SentryPolicy, SentryPolicySpec } from '../../api/sentry-policy.ts';
 import { covers, type Exemption, matchesAny, type Subject } from '../../detection/exemption.ts';
 
 const STRICTNESS: Record<Mode, number> = { off: 0, audit: 1, warn: 2, enforce: 3 };
 const DEFAULT_CONFIDENCE = 0.9;
 const DEFAULT_GRACE_SECONDS = 1;
+
+const BACKGROUND: readonly BackgroundMode[] = ['respond', 'report', 'off'];
 
 /** The most careful first. */
 const CARE: readonly StepMode[] = ['off', 'approve', 'auto'];
@@ -54,6 +56,13 @@ export class Policy {
   stepMode(step: PlaybookStep): StepMode {
     const set = this.#specs.flatMap(({ response }) => response?.steps?.[step] ?? []);
     return CARE.find((mode) => set.includes(mode)) ?? DEFAULT_STEP_MODES[step];
+  }
+
+  /** What becomes of workloads that exist and would be refused today; the strictest counts. */
+  get background(): BackgroundMode {
+    const set = this.#specs.flatMap(({ background }) => background ?? []);
+    if (set.length === 0) return 'report';
+    return BACKGROUND.find((mode) => set.includes(mode)) ?? 'report';
   }
 
   /** Seconds that terminated pods get; the longest that a policy gives. */
