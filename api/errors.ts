@@ -73,6 +73,17 @@ export const ERRORS = {
     remedy: 'Run as root or grant the capability that the message names.',
   },
   SPOOL_UNUSABLE: { fault: 'environment', status: 500, remedy: 'Give the agent a writable --spool folder.' },
+  STORE_UNUSABLE: {
+    fault: 'environment',
+    status: 500,
+    remedy: 'Give --audit-db a file in a writable folder, or the address of a PostgreSQL that answers.',
+  },
+  AUDIT_TOKEN_INVALID: {
+    fault: 'user',
+    status: 401,
+    remedy:
+      'Send the audit token as "Authorization: Bearer TOKEN": kubesentry audit kubeconfig makes the file.',
+  },
   CERTIFICATE_INVALID: {
     fault: 'environment',
     status: 500,
