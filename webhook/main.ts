@@ -1,7 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { KubesentryError } from '../api/errors.ts';
 import { SYSTEM_NAMESPACE } from '../api/names.ts';
 import { loadIndicators } from '../detection/load.ts';
 import { connectCluster } from '../kube/http/connect.ts';
+import { openFacts } from './audit/open.ts';
 import { certificateFromFolder, certificateFromSecret } from './certificate-sources.ts';
 import { stdoutLog } from './log.ts';
 import { parseWebhookArguments, WEBHOOK_HELP, type WebhookArguments } from './options.ts';
@@ -32,6 +34,8 @@ async function run(args: WebhookArguments): Promise<number> {
     args.certDir === undefined
       ? await certificateFromSecret(cluster, secret, hostsOf(args), log)
       : await certificateFromFolder(args.certDir, log);
+  const facts = args.audit && (await openFacts(args.audit));
+  const tokenFile = args.audit?.tokenFile;
   const webhook = await startWebhook({
     cluster,
     indicators: await loadIndicators(),
@@ -40,12 +44,15 @@ async function run(args: WebhookArguments): Promise<number> {
     host: args.host,
     port: args.port,
     probePort: args.probePort,
+    facts,
+    auditToken: tokenFile === undefined ? undefined : () => readFile(tokenFile, 'utf8'),
     register: args.register ? addressOf(args) : undefined,
     timeouts: { drain: args.drainSeconds * 1000 },
   });
   const signal = await asked;
   log.info({ signal }, 'drains and stops');
   await webhook.close();
+  await facts?.close();
   certificates.close();
   return 0;
 }

@@ -43,6 +43,12 @@ export class Metrics {
     labelNames: ['status'] as const,
     registers: this.#registers,
   });
+  readonly auditEvents = new Counter({
+    name: 'kubesentry_audit_events_total',
+    help: 'Audit events received: kept, malformed, or why nothing about them matters.',
+    labelNames: ['outcome'] as const,
+    registers: this.#registers,
+  });
   readonly auditFindings = new Counter({
     name: 'kubesentry_audit_findings_total',
     help: 'What rules found in audit events, by rule and severity.',

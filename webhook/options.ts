@@ -18,6 +18,10 @@ Serves admission reviews and the agents' reports over HTTPS, and runs the respon
   --cert-dir FOLDER        take tls.crt, tls.key and ca.crt from here instead
   --url URL                address that the API server uses instead of the Service, such as https://10.0.0.5:8443
   --no-register            leave the ValidatingWebhookConfiguration alone; manifests or people put the CA in
+  --audit-db FILE          keep the audit history there (SQLite), to say who did it and what else is theirs
+  --audit-token-file FILE  token that the API server's audit webhook has to send; read again for every batch
+  --audit-days DAYS        how long audit history is kept (default 7)
+  --audit-size MIB         how large it may get (default 1024)
   --drain-seconds SECONDS  go on serving so long after SIGTERM (default 5)
   --log-level LEVEL        ${LOG_LEVELS.join(', ')} (default info)
   -h, --help               this text
@@ -36,6 +40,7 @@ export interface WebhookArguments {
   certDir: string | undefined;
   url: string | undefined;
   register: boolean;
+  audit: { database: string; tokenFile: string; days: number; mebibytes: number } | undefined;
   drainSeconds: number;
   logLevel: LogLevel;
 }
@@ -57,6 +62,7 @@ export function parseWebhookArguments(argv: readonly string[]): WebhookArguments
     certDir: values['cert-dir'],
     url: values.url?.replace(/\/+$/, ''),
     register: values['no-register'] !== true,
+    audit: auditOf(values),
     drainSeconds: numberOf('--drain-seconds', values['drain-seconds'], 5, 3600),
     logLevel,
   };
@@ -76,6 +82,10 @@ function parse(argv: readonly string[]) {
         'cert-dir': { type: 'string' },
         url: { type: 'string' },
         'no-register': { type: 'boolean' },
+        'audit-db': { type: 'string' },
+        'audit-token-file': { type: 'string' },
+        'audit-days': { type: 'string' },
+        'audit-size': { type: 'string' },
         'drain-seconds': { type: 'string' },
         'log-level': { type: 'string' },
         help: { type: 'boolean', short: 'h' },
@@ -84,6 +94,22 @@ function parse(argv: readonly string[]) {
   } catch (error) {
     throw usage(error instanceof Error ? `${error.message.split('. ')[0]}.` : String(error));
   }
+}
+
+/** Facts without a token could be anybody's, and a token without a store would have nowhere to put them. */
+function auditOf(values: ReturnType<typeof parse>): WebhookArguments['audit'] {
+  const database = values['audit-db'];
+  const tokenFile = values['audit-token-file'];
+  if (database === undefined && tokenFile === undefined) return undefined;
+  if (database === undefined || tokenFile === undefined) {
+    throw usage('--audit-db and --audit-token-file belong together.');
+  }
+  return {
+    database,
+    tokenFile,
+    days: numberOf('--audit-days', values['audit-days'], 7, 365),
+    mebibytes: numberOf('--audit-size', values['audit-size'], 1024, 1024 * 1024),
+  };
 }
 
 function numberOf(option: string, text: string | undefined, initial: number, most: number): number {

@@ -4,6 +4,7 @@ import type { Cluster } from '../kube/cluster.ts';
 import { DenialRecorder } from './admission/denials.ts';
 import { Reviewer } from './admission/reviewer.ts';
 import { AuditCorrelator } from './audit/correlator.ts';
+import { AuditIntake } from './audit/intake.ts';
 import type { FactStore } from './audit/store.ts';
 import { BackgroundScan } from './background/scan.ts';
 import type { CertificateSource } from './certificates.ts';
@@ -45,6 +46,8 @@ export interface WebhookOptions {
   timeouts?: Partial<Timeouts> | undefined;
   /** History of audit facts; without one incidents are not attributed. It is the caller's to close. */
   facts?: FactStore | undefined;
+  /** With `facts`: the token that the API server's audit webhook sends. Without one, /audit is not served. */
+  auditToken?: (() => Promise<string>) | undefined;
   /** Further POST paths. */
   routes?: Readonly<Record<string, Handler>> | undefined;
   clock?: (() => Date) | undefined;
@@ -105,6 +108,17 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
   void audit
     ?.learn()
     .catch((error: unknown) => log.warn({ err: error }, 'the history of audit facts could not be read'));
+  const auditIntake: AuditIntake | undefined =
+    options.facts &&
+    options.auditToken &&
+    new AuditIntake({
+      facts: options.facts,
+      token: options.auditToken,
+      metrics,
+      log,
+      clock,
+      onFacts: (facts) => audit?.noteFacts(facts),
+    });
   const reviewer = new Reviewer({
     view,
     recorder,
@@ -126,6 +140,12 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
         mustBeSynced(view);
         return { status: 200, body: await intake.report(body, headers.authorization) };
       },
+      ...(auditIntake && {
+        '/audit': async ({ body, headers }) => ({
+          status: 200,
+          body: await auditIntake.receive(body, headers),
+        }),
+      }),
       ...options.routes,
     },
     certificates.current,
@@ -178,6 +198,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       await server.close();
       await leadership.stop();
       await background.close();
+      await auditIntake?.close();
       await audit?.close();
       await response.close();
       await recorder.close();

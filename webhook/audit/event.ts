@@ -1,205 +1,151 @@
 import { GROUP } from '../../api/names.ts';
-import { fingerprintObject } from '../../detection/fingerprint.ts';
-import { isRecord, listOf, textOf } from '../../detection/shape.ts';
-import { workloadView } from '../../detection/workload.ts';
+import { isRecord, type JsonRecord, listOf, textOf } from '../../detection/shape.ts';
 import type { Actor, Fact, Target } from './fact.ts';
+import { type DropReason, disinterest } from './interest.ts';
+import { DETAIL_LIMIT, objectFacts } from './object-facts.ts';
 
-/** Bounds of what one fact keeps. */
-const TEXT = 1024;
+/** What became of one event: a fact, a reason not to keep it, or what is wrong with it. */
+export type Reading = { fact: Fact } | { dropped: DropReason } | { malformed: string };
+
+const TEXT_LIMIT = 512;
 const GROUPS = 32;
 const WORDS = 64;
-const IMAGES = 32;
 
-/** Annotations by which the API server says that a webhook was not there (k8s.io/apiserver validating/dispatcher.go). */
-const FAILED_OPEN = 'failed-open.validating.webhook.admission.k8s.io/';
-
-/** Extra of users whose token is bound to a pod (KEP-1205, KEP-4193; k8s.io/apiserver pkg/authentication/serviceaccount). */
-const EXTRA = {
-  podName: 'authentication.kubernetes.io/pod-name',
-  podUid: 'authentication.kubernetes.io/pod-uid',
-  nodeName: 'authentication.kubernetes.io/node-name',
-  credential: 'authentication.kubernetes.io/credential-id',
-} as const;
-
-type Json = Record<string, unknown>;
+/** Stages after which nothing more is said about a request. A watch, an exec or a log never completes in time. */
+const FINAL: ReadonlySet<string> = new Set(['ResponseComplete', 'ResponseStarted', 'Panic']);
 
 /**
- * The fact in an audit.k8s.io/v1 Event; undefined for what is none, or says nothing that can be used. Never throws,
- * whatever the event is. Objects are looked at for what runs in them and not kept; of a Secret not even that.
+ * Reads one Event of audit.k8s.io/v1, whatever it looks like; never throws. Patches carry the patch as requestObject:
+ * read for what it says, which is less than the object. Contents of Secrets and ConfigMaps are not looked at.
+ * Source: k8s.io/apiserver/pkg/apis/audit/v1/types.go.
  */
-export function factOf(event: unknown): Fact | undefined {
-  if (!isRecord(event)) return undefined;
-  const id = cut(textOf(event.auditID), 64);
-  const time = Date.parse(textOf(event.requestReceivedTimestamp));
-  const verb = cut(textOf(event.verb), 32);
-  const actor = actorOf(event);
-  if (id === '' || Number.isNaN(time) || verb === '' || !actor) return undefined;
-  const request = recordOf(event.requestObject);
-  const response = recordOf(event.responseObject);
-  const target = targetOf(event, request, response);
-  const annotations = recordOf(event.annotations) ?? {};
-  const decision = textOf(annotations['authorization.k8s.io/decision']);
-  const object = target.resource === 'secrets' ? undefined : workloadIn(response, request, target);
-  const view = object && workloadView(object);
+export function readEvent(value: unknown): Reading {
+  if (!isRecord(value)) return { malformed: 'not an object' };
+  const id = text(value.auditID, 128);
+  const time = Date.parse(textOf(value.requestReceivedTimestamp));
+  const user = isRecord(value.user) ? value.user : {};
+  if (id === '') return { malformed: 'no auditID' };
+  if (Number.isNaN(time)) return { malformed: 'no requestReceivedTimestamp' };
+  if (textOf(value.verb) === '') return { malformed: 'no verb' };
+  if (!FINAL.has(textOf(value.stage))) return { dropped: 'unfinished' };
+  const actor = actorOf(user, value.impersonatedUser);
+  const reference = isRecord(value.objectRef) ? value.objectRef : {};
+  const annotations = isRecord(value.annotations) ? value.annotations : {};
+  const failedOpen = failedOpenOf(annotations);
+  const place: Target = {
+    group: text(reference.apiGroup),
+    resource: text(reference.resource),
+    subresource: text(reference.subresource),
+    namespace: text(reference.namespace),
+    name: text(reference.name),
+    uid: text(reference.uid, 64),
+  };
+  const verb = text(value.verb, 32);
+  const code = codeOf(value.responseStatus);
+  const decision = decisionOf(annotations);
+  const dropped = disinterest({ actor, verb, target: place, code, decision, failedOpen: failedOpen !== '' });
+  if (dropped) return { dropped };
+  const { target, images, fingerprint, details } = withObjects(place, value);
+  if (failedOpen !== '') details.failedOpen = failedOpen;
   return {
-    id,
-    time,
-    actor,
-    address: cut(textOf(listOf(event.sourceIPs)[0]), 64),
-    userAgent: cut(textOf(event.userAgent), 256),
-    verb,
-    target,
-    code: codeOf(event.responseStatus),
-    decision: decision === 'allow' || decision === 'forbid' ? decision : '',
-    command: commandOf(textOf(event.requestURI), target.subresource),
-    images: [...new Set((view?.containers ?? []).map(({ image }) => cut(image, TEXT)))].slice(0, IMAGES),
-    fingerprint: object ? fingerprintObject(object) : [],
-    details: detailsOf(target, verb, event.requestObject, annotations),
+    fact: {
+      id,
+      time,
+      actor,
+      address: text(listOf(value.sourceIPs)[0], 64),
+      userAgent: text(value.userAgent, 256),
+      verb,
+      target,
+      code,
+      decision,
+      command: commandOf(place.subresource, value.requestURI),
+      images,
+      fingerprint,
+      details,
+    },
   };
 }
 
-function actorOf({ user, impersonatedUser }: Json): Actor | undefined {
-  if (!isRecord(user)) return undefined;
-  const name = cut(textOf(user.username), 256);
-  if (name === '') return undefined;
-  const extra = recordOf(user.extra) ?? {};
-  const as = isRecord(impersonatedUser) ? cut(textOf(impersonatedUser.username), 256) : '';
-  const claims = Object.entries(EXTRA).flatMap(([claim, key]) => {
-    const value = cut(textOf(listOf(extra[key])[0]), 256);
-    return value === '' ? [] : [[claim, value] as const];
-  });
+/** `user.extra` of bound tokens: k8s.io/apiserver/pkg/authentication/{serviceaccount,user}. */
+function actorOf(user: JsonRecord, impersonated: unknown): Actor {
+  const extra = isRecord(user.extra) ? user.extra : {};
+  const claim = (name: string) => text(listOf(extra[`authentication.kubernetes.io/${name}`])[0], 256);
+  const impersonates = isRecord(impersonated) ? text(impersonated.username) : '';
+  const podName = claim('pod-name');
+  const podUid = claim('pod-uid');
+  const nodeName = claim('node-name');
+  const credential = claim('credential-id');
   return {
-    user: name,
+    user: text(user.username),
     groups: listOf(user.groups)
-      .map((group) => cut(textOf(group), 256))
-      .filter((group) => group !== '')
-      .slice(0, GROUPS),
-    ...(as !== '' && { impersonates: as }),
-    ...Object.fromEntries(claims),
+      .slice(0, GROUPS)
+      .map((group) => text(group)),
+    ...(impersonates === '' ? {} : { impersonates }),
+    ...(podName === '' ? {} : { podName }),
+    ...(podUid === '' ? {} : { podUid }),
+    ...(nodeName === '' ? {} : { nodeName }),
+    ...(credential === '' ? {} : { credential }),
   };
 }
 
-/** The reference of the request, completed by what the answer says: generated names and uids are only there. */
-function targetOf({ objectRef }: Json, request: Json | undefined, response: Json | undefined): Target {
-  const reference = recordOf(objectRef) ?? {};
-  const resource = cut(textOf(reference.resource), 128);
-  const subresource = cut(textOf(reference.subresource), 64);
-  // What subresources answer, such as a Scale or a TokenRequest, has a name and a uid of its own.
-  const answered = subresource === '' || subresource === 'status' || subresource === 'ephemeralcontainers';
-  const metadata = [answered ? response : undefined, request].map(
-    (object) => recordOf(object?.metadata) ?? {},
-  );
-  const first = (field: string) =>
-    metadata.map((each) => textOf(each[field])).find((text) => text !== '') ?? '';
-  const owner = metadata
-    .flatMap((each) => listOf(each.ownerReferences))
-    .find((each) => recordOf(each)?.controller === true);
-  const controller = recordOf(owner);
-  return {
-    group: cut(textOf(reference.apiGroup), 253),
-    resource,
-    subresource,
-    namespace: cut(textOf(reference.namespace), 63),
-    name: cut(textOf(reference.name) || first('name'), 253),
-    uid: cut(textOf(reference.uid) || first('uid'), 64),
-    ...(controller && {
-      owner: cut(`${textOf(controller.kind)}/${textOf(controller.name)}`, 317),
-      ownerUid: cut(textOf(controller.uid), 64),
-    }),
+/** The response is what came to be, with its name and uid; the request is what was asked for. */
+function withObjects(place: Target, { requestObject, responseObject }: JsonRecord) {
+  const isSecret = place.resource === 'secrets' || place.subresource === 'token';
+  const asked = isRecord(requestObject) && !isSecret ? objectFacts(requestObject, place.resource) : undefined;
+  const isStatus = isRecord(responseObject) && responseObject.kind === 'Status';
+  const made =
+    isRecord(responseObject) && !isSecret && !isStatus
+      ? objectFacts(responseObject, place.resource)
+      : undefined;
+  const owner = made?.owner ?? asked?.owner;
+  const ownerUid = made?.ownerUid ?? asked?.ownerUid;
+  const target: Target = {
+    ...place,
+    name: place.name || made?.name.slice(0, TEXT_LIMIT) || asked?.name.slice(0, TEXT_LIMIT) || '',
+    namespace: place.namespace,
+    uid: place.uid || made?.uid.slice(0, 64) || asked?.uid.slice(0, 64) || '',
+    ...(owner === undefined ? {} : { owner }),
+    ...(ownerUid === undefined ? {} : { ownerUid }),
   };
+  const whole = made?.images.length ? made : asked;
+  const details: Record<string, string> = { ...made?.details, ...asked?.details };
+  return { target, images: whole?.images ?? [], fingerprint: whole?.fingerprint ?? [], details };
 }
 
-/** What was written, as a whole object: what was answered, or what was sent unless that is only a patch. */
-function workloadIn(response: Json | undefined, request: Json | undefined, target: Target): Json | undefined {
-  if (target.subresource !== '' && target.subresource !== 'ephemeralcontainers') return undefined;
-  for (const object of [response, request]) {
-    if (!object || workloadView(object) === undefined) continue;
-    const metadata = { namespace: target.namespace, name: target.name, ...recordOf(object.metadata) };
-    return { ...object, metadata };
-  }
-  return undefined;
-}
-
-/** argv of an exec or attach; kubectl sends a GET for its WebSocket, older ones a POST. */
-function commandOf(uri: string, subresource: string): string[] {
-  // Through nodes/proxy the kubelet runs commands that are in its own query.
-  if (subresource !== 'exec' && subresource !== 'attach' && subresource !== 'proxy') return [];
-  const at = uri.indexOf('?');
-  if (at < 0) return [];
-  const query = new URLSearchParams(uri.slice(at, at + 32_768));
-  const words = [...query.getAll('command'), ...query.getAll('cmd')];
-  return words.slice(0, WORDS).map((word) => cut(word, TEXT));
-}
-
-/** Plain facts of single kinds of request; see Fact.details. */
-function detailsOf(
-  { resource, subresource }: Target,
-  verb: string,
-  sent: unknown,
-  annotations: Json,
-): Record<string, string> {
-  const request = recordOf(sent);
-  const details: Record<string, string> = {};
-  const note = (key: string, text: string) => {
-    if (text !== '') details[key] = cut(text, TEXT);
-  };
-  if (resource === 'clusterrolebindings' || resource === 'rolebindings') {
-    note('role', textOf(recordOf(request?.roleRef)?.name));
-    note('subjects', listOf(request?.subjects).map(subjectOf).filter(Boolean).join(', '));
-  }
-  if (resource === 'namespaces' && subresource === '') note('labels', changedLabels(verb, sent).join(','));
-  if (resource !== 'secrets') note('serviceAccount', serviceAccountIn(request));
-  const open = Object.entries(annotations).filter(([key]) => key.startsWith(FAILED_OPEN));
-  note('failedOpen', open.map(([, name]) => textOf(name)).join(', '));
-  return details;
-}
-
-function subjectOf(subject: unknown): string {
-  const { kind, name, namespace } = recordOf(subject) ?? {};
-  if (textOf(name) === '') return '';
-  return kind === 'ServiceAccount'
-    ? `ServiceAccount/${textOf(namespace)}/${textOf(name)}`
-    : `${textOf(kind)}/${textOf(name)}`;
+/** PodExecOptions in the query; attach has none. kubectl repeats `command` for every word. */
+function commandOf(subresource: string, requestURI: unknown): string[] {
+  if (subresource !== 'exec' || typeof requestURI !== 'string') return [];
+  const query = requestURI.slice(0, 64 * 1024).split('?', 2)[1] ?? '';
+  return new URLSearchParams(query)
+    .getAll('command')
+    .slice(0, WORDS)
+    .map((word) => word.slice(0, 4096));
 }
 
 /**
- * Label keys that a request sets or takes away. A whole object says nothing about what changed: of ours only patches
- * are counted, or every update of a contained namespace would look like tampering.
+ * Names of our webhooks that did not answer, separated by commas.
+ * Source: k8s.io/apiserver/pkg/admission/plugin/webhook/validating/dispatcher.go.
  */
-function changedLabels(verb: string, request: unknown): string[] {
-  if (Array.isArray(request)) {
-    return request.flatMap((operation) => {
-      const [, key] = /^\/metadata\/labels\/(.+)$/.exec(textOf(recordOf(operation)?.path)) ?? [];
-      return key === undefined ? [] : [key.replaceAll('~1', '/').replaceAll('~0', '~')];
-    });
-  }
-  const keys = Object.keys(recordOf(recordOf(recordOf(request)?.metadata)?.labels) ?? {});
-  return verb === 'update' ? keys.filter((key) => !key.startsWith(`${GROUP}/`)) : keys;
+function failedOpenOf(annotations: JsonRecord): string {
+  return Object.entries(annotations)
+    .filter(([key]) => key.startsWith('failed-open.validating.webhook.admission.k8s.io/'))
+    .map(([, name]) => textOf(name))
+    .filter((name) => name.endsWith(`.${GROUP}`))
+    .sort()
+    .join(', ')
+    .slice(0, DETAIL_LIMIT);
 }
 
-function serviceAccountIn(request: Json | undefined): string {
-  const spec = recordOf(request?.spec);
-  const cron = recordOf(recordOf(spec?.jobTemplate)?.spec);
-  for (const holder of [
-    spec,
-    recordOf(recordOf(spec?.template)?.spec),
-    recordOf(recordOf(cron?.template)?.spec),
-  ]) {
-    const name = textOf(holder?.serviceAccountName);
-    if (name !== '') return name;
-  }
-  return '';
+function decisionOf(annotations: JsonRecord): Fact['decision'] {
+  const decision = annotations['authorization.k8s.io/decision'];
+  return decision === 'allow' || decision === 'forbid' ? decision : '';
 }
 
 function codeOf(status: unknown): number {
-  const code = recordOf(status)?.code;
+  const code = isRecord(status) ? status.code : undefined;
   return typeof code === 'number' && Number.isInteger(code) && code >= 0 && code < 1000 ? code : 0;
 }
 
-function recordOf(value: unknown): Json | undefined {
-  return isRecord(value) ? value : undefined;
-}
-
-function cut(text: string, length: number): string {
-  return text.length <= length ? text : text.slice(0, length);
+function text(value: unknown, limit = TEXT_LIMIT): string {
+  return textOf(value).slice(0, limit);
 }

@@ -1,63 +1,80 @@
-import { LRUCache } from 'lru-cache';
-import type { Fact } from './fact.ts';
+import type { Actor, Target } from './fact.ts';
 import { isAnonymous, isClusterPart } from './identity.ts';
 
-/** Why a fact is kept, or `routine`. */
-export type Interest = 'change' | 'entry' | 'secret' | 'anonymous' | 'failed-open' | 'sighting' | 'routine';
+/** Why an event is not kept; the label of a metric. */
+export type DropReason = 'unfinished' | 'read' | 'status' | 'housekeeping' | 'unauthenticated' | 'duplicate';
 
-const READS: ReadonlySet<string> = new Set(['get', 'list', 'watch']);
-
-/** Subresources that let somebody in, or out: reading them is acting. */
-const ENTRIES: ReadonlySet<string> = new Set(['attach', 'exec', 'portforward', 'proxy', 'token']);
-
-/** Written all day by the cluster itself, and nothing runs by them. */
-const ROUTINE: ReadonlySet<string> = new Set([
-  'endpoints',
-  'endpointslices',
-  'events',
-  'leases',
-  'localsubjectaccessreviews',
-  'nodes/status',
-  'pods/status',
-  'selfsubjectreviews',
-  'subjectaccessreviews',
-  'tokenreviews',
-]);
-
-const SIGHTINGS = 50_000;
-const AGAIN_MS = 60 * 60_000;
-
-/**
- * Decides which facts are kept. What changes something, lets somebody in or reads secrets is; of everything else the
- * first request an hour of each identity from each address, by which a stolen credential shows and a shared address is
- * known. Bounded; what it forgets is kept once more.
- */
-export class InterestFilter {
-  readonly #seen = new LRUCache<string, number>({ max: SIGHTINGS });
-
-  of(fact: Fact): Interest {
-    const { actor, target, verb, details, time, address } = fact;
-    if (details.failedOpen !== undefined) return 'failed-open';
-    const resource = target.subresource === '' ? target.resource : `${target.resource}/${target.subresource}`;
-    if (!ROUTINE.has(resource) && target.resource !== '') {
-      if (ENTRIES.has(target.subresource)) return isKubeletToken(fact) ? this.#sighting(fact) : 'entry';
-      if (target.resource === 'secrets' && verb !== 'watch' && !isClusterPart(actor)) return 'secret';
-      if (!READS.has(verb) && target.subresource !== 'status') return 'change';
-      if (isAnonymous(actor)) return 'anonymous';
-    }
-    return address === '' || Number.isNaN(time) ? 'routine' : this.#sighting(fact);
-  }
-
-  #sighting({ actor, address, time }: Fact): Interest {
-    const key = `${actor.user} ${actor.podUid ?? ''} ${address}`;
-    const before = this.#seen.get(key);
-    if (before !== undefined && Math.abs(time - before) < AGAIN_MS) return 'routine';
-    this.#seen.set(key, time);
-    return 'sighting';
-  }
+/** What a decision needs of an event. */
+export interface Glimpse {
+  actor: Actor;
+  verb: string;
+  target: Pick<Target, 'group' | 'resource' | 'subresource' | 'namespace'>;
+  code: number;
+  decision: 'allow' | 'forbid' | '';
+  /** Whether one of our webhooks did not answer for it. */
+  failedOpen: boolean;
 }
 
-/** Kubelets renew the tokens of their pods all day. */
-function isKubeletToken({ actor, target }: Fact): boolean {
-  return target.subresource === 'token' && actor.user.startsWith('system:node:');
+const READS: ReadonlySet<string> = new Set(['get', 'list', 'watch', 'head']);
+
+/** Subresources that lead into a pod or a node; over WebSocket they are a GET (KEP-4006). */
+const ENTRIES: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'proxy']);
+
+/** Reads that attackers need and clusters seldom do. */
+const TELLING_READS: ReadonlySet<string> = new Set(['secrets', 'clusterrolebindings', 'rolebindings']);
+
+/** Written all day by the parts of the cluster, never a step of an attack. Deleting Events is one. */
+const HOUSEKEEPING: ReadonlySet<string> = new Set([
+  'leases',
+  'endpoints',
+  'endpointslices',
+  'tokenreviews',
+  'subjectaccessreviews',
+  'localsubjectaccessreviews',
+]);
+
+/** The state that controllers report about objects, which anybody can read from the object. */
+const STATUS: ReadonlySet<string> = new Set(['status', 'binding', 'finalize']);
+
+/**
+ * Whether an event tells anything about an attack; the rows are asked from above, and the first that knows an answer
+ * has the word.
+ *
+ * | row | why |
+ * |---|---|
+ * | failed open | passed unjudged: it has to be judged afterwards |
+ * | 401 | who is not known did nothing; bursts of them are in the metric |
+ * | anonymous and allowed a resource | nobody is meant to be (T1078) |
+ * | exec, attach, portforward, proxy | the way into a pod or node, verb `get` or `create` (T1609) |
+ * | reads of Secrets and bindings by people and applications | what a stolen token is used for first (T1552.007) |
+ * | refused reads | who asks for what it may not have is looking around (T1613) |
+ * | other reads | most of the stream; they change nothing |
+ * | leases, endpoints, reviews, status; Events but their deletion | the heartbeat of the cluster |
+ * | every other write | it may be a step, and the author of a workload is found here |
+ *
+ * Undefined: it is kept.
+ */
+export function disinterest({
+  actor,
+  verb,
+  target,
+  code,
+  decision,
+  failedOpen,
+}: Glimpse): DropReason | undefined {
+  const { resource, subresource } = target;
+  if (failedOpen) return undefined;
+  if (code === 401) return 'unauthenticated';
+  if (isAnonymous(actor)) return decision === 'allow' && resource !== '' ? undefined : 'unauthenticated';
+  if (ENTRIES.has(subresource)) return undefined;
+  if (READS.has(verb)) {
+    if (isClusterPart(actor) || resource === '') return 'read';
+    return TELLING_READS.has(resource) || code === 403 ? undefined : 'read';
+  }
+  if (STATUS.has(subresource)) return 'status';
+  if (HOUSEKEEPING.has(resource)) return 'housekeeping';
+  if (resource === 'events') return verb.startsWith('delete') ? undefined : 'housekeeping';
+  // Kubelets ask for a token of every pod about once an hour.
+  if (subresource === 'token' && isClusterPart(actor)) return 'housekeeping';
+  return resource === '' ? 'read' : undefined;
 }
