@@ -6,6 +6,8 @@ export interface AuditBackend {
   url: string;
   /** CA of that server, PEM; it is not verified without one. */
   ca?: string;
+  /** Sent as a bearer token. */
+  token?: string;
 }
 
 /** Writes the audit policy and backend of a cluster and answers the API server's flags for them. */
@@ -40,7 +42,7 @@ export function auditFlags(folder: string, audit: AuditBackend | undefined): str
       apiVersion: 'v1',
       kind: 'Config',
       clusters: [{ name: 'audit', cluster }],
-      users: [{ name: 'audit', user: {} }],
+      users: [{ name: 'audit', user: audit.token === undefined ? {} : { token: audit.token } }],
       contexts: [{ name: 'audit', context: { cluster: 'audit', user: 'audit' } }],
       'current-context': 'audit',
     }),
