@@ -23,6 +23,7 @@ export async function installKubesentry(
   cluster: RunningCluster,
   log: (line: string) => void = () => {},
 ): Promise<Installation> {
+  log('Building the images ...');
   await buildImages(log);
   for (const target of ['webhook', 'agent'] as const) cluster.loadImage(imageFile(target));
   const spool = join(cluster.folder, 'agent');
@@ -34,6 +35,7 @@ export async function installKubesentry(
   if (!text.includes(hostPath(SPOOL_IN_MANIFEST))) throw new Error(`${MANIFEST} mounts no spool.`);
   writeFileSync(manifest, text.replace(hostPath(SPOOL_IN_MANIFEST), hostPath(spool)));
 
+  log('Installing Kubesentry: kubectl apply -f manifests/install.yaml ...');
   await must(cluster, ['apply', '--server-side', '-f', manifest]);
   for (const workload of ['deployment/kubesentry-webhook', 'daemonset/kubesentry-agent']) {
     await must(cluster, ['rollout', 'status', '-n', SYSTEM_NAMESPACE, workload, '--timeout=60s']);
