@@ -75,14 +75,14 @@ export const ERRORS = {
   SPOOL_UNUSABLE: { fault: 'environment', status: 500, remedy: 'Give the agent a writable --spool folder.' },
   STORE_UNUSABLE: {
     fault: 'environment',
-    status: 500,
-    remedy: 'Give --audit-db a file in a writable folder, or the address of a PostgreSQL that answers.',
+    status: 503,
+    remedy: 'Name a writable file or a reachable PostgreSQL database with --audit-db.',
   },
-  AUDIT_TOKEN_INVALID: {
+  AUDIT_UNAUTHENTICATED: {
     fault: 'user',
     status: 401,
     remedy:
-      'Send the audit token as "Authorization: Bearer TOKEN": kubesentry audit kubeconfig makes the file.',
+      'Send the token of --audit-token-file as "Authorization: Bearer TOKEN"; see kubesentry audit kubeconfig.',
   },
   CERTIFICATE_INVALID: {
     fault: 'environment',

@@ -32,6 +32,9 @@ export const LABEL = {
   incident: `${GROUP}/incident`,
 } as const;
 
+/** The NetworkPolicy that denies everything in a contained namespace. */
+export const QUARANTINE_NETWORK_POLICY = 'kubesentry-quarantine';
+
 /** Annotation on a contained namespace: since when and why, in words; what the API server's own refusal shows. */
 export const QUARANTINE_NOTE = `${GROUP}/quarantine-note`;
 

@@ -47,6 +47,7 @@ export const KIND = {
     'clusterrolebindings',
     false,
   ),
+  NetworkPolicy: kind('networking.k8s.io/v1', 'NetworkPolicy', 'networkpolicies'),
   Lease: kind('coordination.k8s.io/v1', 'Lease', 'leases'),
   Event: kind('events.k8s.io/v1', 'Event', 'events'),
   ValidatingWebhookConfiguration: kind(

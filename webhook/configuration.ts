@@ -171,10 +171,13 @@ const LABEL_CHANGES = {
   expression: `${label('object')} != ${label('oldObject')}`,
 };
 
+/** CEL: who deletes what belonged to something deleted before (requester.ts knows the same). */
+export const IS_CLEANER =
+  'request.userInfo.username in ' +
+  "['system:serviceaccount:kube-system:namespace-controller', 'system:serviceaccount:kube-system:generic-garbage-collector']";
+
 /** A namespace that is deleted takes its Denials along; that must not wait for the webhook. */
 const NOT_A_CLEANER = {
   name: 'not-a-cleaner',
-  expression:
-    "request.operation != 'DELETE' || !(request.userInfo.username in " +
-    "['system:serviceaccount:kube-system:namespace-controller', 'system:serviceaccount:kube-system:generic-garbage-collector'])",
+  expression: `request.operation != 'DELETE' || !(${IS_CLEANER})`,
 };

@@ -1,6 +1,6 @@
-import { LABEL, QUARANTINE_NOTE } from '../api/names.ts';
+import { LABEL, QUARANTINE_NETWORK_POLICY, QUARANTINE_NOTE } from '../api/names.ts';
 import type { KubeObject } from '../api/object.ts';
-import { MAY_NOT_OVERRULE } from './configuration.ts';
+import { IS_CLEANER, MAY_NOT_OVERRULE } from './configuration.ts';
 import { CONTAINED } from './resources.ts';
 
 const NAME = 'kubesentry-quarantine';
@@ -17,6 +17,7 @@ const fewer = (absent: number) =>
 
 /** As runs-code.ts decides: tokens for the kubelet, scaling down, and updates that start nothing. */
 const IS_HARMLESS = [
+  `(request.operation == 'DELETE' && (oldObject.metadata.name != '${QUARANTINE_NETWORK_POLICY}' || ${IS_CLEANER}))`,
   `(${SUBRESOURCE} == 'token' && 'system:nodes' in request.userInfo.groups)`,
   `(${SUBRESOURCE} == 'scale' && ${fewer(0)})`,
   `(request.operation == 'UPDATE' && ${SUBRESOURCE} == '' && object.spec == oldObject.spec` +

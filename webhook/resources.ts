@@ -40,11 +40,13 @@ const PODS = ['pods', 'pods/ephemeralcontainers', 'replicationcontrollers', 'pod
 /** What the deploy gate reads. */
 export const JUDGED: ResourceRule[] = [rule(WRITES, '', [...PODS, 'configmaps']), ...WORKLOADS];
 
-/** What a contained namespace refuses: everything through which code comes to run, or somebody in. */
+/** What a contained namespace refuses: everything through which code comes to run, somebody in, or traffic out. */
 export const CONTAINED: ResourceRule[] = [
   rule(WRITES, '', [...PODS, 'pods/resize', 'replicationcontrollers/scale']),
   rule(['CREATE'], '', ['pods/binding', 'bindings', 'serviceaccounts/token']),
   rule(['CONNECT'], '', ['pods/exec', 'pods/attach', 'pods/portforward']),
   ...WORKLOADS,
+  // Policies add up: another one would open what ours closes.
+  rule([...WRITES, 'DELETE'], 'networking.k8s.io', ['networkpolicies']),
   rule(['UPDATE'], 'apps', ['deployments/scale', 'replicasets/scale', 'statefulsets/scale']),
 ];

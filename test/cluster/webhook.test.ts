@@ -184,6 +184,21 @@ describe.skipIf(clusterTests.skip)('the webhook on a real control plane', () => 
     expect(copy.stderr).toContain('those of a running incident');
   });
 
+  test('the contained network stays closed: by the policy in the API server too', async () => {
+    await expect
+      .poll(() => read('networkpolicy', '-n', 'shop', '-o', 'name'), { timeout: 5_000 })
+      .toContain('kubesentry-quarantine');
+    const open = {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { namespace: 'shop', name: 'allow-all' },
+      spec: { podSelector: {}, egress: [{}], policyTypes: ['Egress'] },
+    };
+    expect((await apply(open)).stderr).toContain('is in quarantine');
+    const gone = await server.kubectl(['delete', 'networkpolicy', '--all', '-n', 'shop']);
+    expect(gone.stderr).toContain('is in quarantine');
+  });
+
   test('what people approve is done: the owner and its pods go, and every token of the account dies', async () => {
     const account = { namespace: 'shop', name: 'default' };
     const whoami = (token: string) => server.kubectl(['auth', 'whoami', '--token', token, '-o', 'name']);

@@ -194,3 +194,33 @@ describe('in a quarantined namespace', () => {
     await scene.as('alice').create(KIND.Pod, podOf('ledger', 'billing'));
   });
 });
+
+describe('the network of a contained namespace', () => {
+  const policy = (name: string): KubeObject => ({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name, namespace: 'shop' },
+    spec: { podSelector: {}, ingress: [{}], egress: [{}] },
+  });
+  const ours = { name: 'kubesentry-quarantine', namespace: 'shop' };
+
+  it('is denied by a NetworkPolicy, which nobody opens again', async () => {
+    await eventually(() => scene.cluster.get(KIND.NetworkPolicy, ours), 'the policy');
+    const alice = scene.as('alice');
+    explains(await refusal(alice.create(KIND.NetworkPolicy, policy('allow-all'))));
+    explains(await refusal(alice.patch(KIND.NetworkPolicy, ours, { spec: { egress: [{}] } })));
+    explains(await refusal(alice.delete(KIND.NetworkPolicy, ours)));
+    const { status } =
+      (await scene.cluster.get(KIND.Quarantine, { name: quarantine.metadata.name as string })) ?? {};
+    expect(status?.conditions?.map(({ type }) => type)).toContain('NetworkDenied');
+    await alice.create(KIND.NetworkPolicy, { ...policy('x'), metadata: { name: 'x', namespace: 'billing' } });
+  });
+
+  it('is as before after the release', async () => {
+    await scene.as('breakGlass').delete(KIND.Quarantine, { name: quarantine.metadata.name as string });
+    await eventually(
+      async () => ((await scene.cluster.get(KIND.NetworkPolicy, ours)) ? undefined : true),
+      'no policy',
+    );
+  });
+});

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
+import { QUARANTINE_NETWORK_POLICY } from '../../api/names.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { workloadView } from '../../detection/workload.ts';
-import { isNode } from './requester.ts';
+import { isCleaner, isNode } from './requester.ts';
 import type { AdmissionRequest } from './review.ts';
 
 /** Subresources through which code comes into a pod that exists, or a pod onto a node. */
@@ -23,12 +24,13 @@ const SCALABLE: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Whether a request makes something run, or lets somebody in. Deletions never do, nor does an update that leaves
+ * Whether a request makes something run, lets somebody in, or traffic out. Deletions never do, nor does an update that leaves
  * what runs as it is or makes it less: controllers must be able to take finalizers off and to scale down, or
  * deletions would hang. quarantine-policy.ts says the same in CEL.
  */
 export function runsCode(request: AdmissionRequest): boolean {
   const { operation, resource, subResource, object, oldObject } = request;
+  if (resource.resource === 'networkpolicies') return opensNetwork(request);
   if (operation === 'DELETE') return false;
   if (resource.resource === 'pods' && subResource !== '') return POD_SUBRESOURCES.has(subResource);
   if (subResource === 'scale') return replicasOf(object, 0) > replicasOf(oldObject, 0);
@@ -40,6 +42,12 @@ export function runsCode(request: AdmissionRequest): boolean {
     return false;
   }
   return workloadView(object) !== undefined;
+}
+
+/** Policies add up, so that taking any but ours away opens nothing. */
+function opensNetwork({ operation, oldObject, userInfo }: AdmissionRequest): boolean {
+  if (operation !== 'DELETE') return true;
+  return oldObject?.metadata?.name === QUARANTINE_NETWORK_POLICY && !isCleaner(userInfo);
 }
 
 function startsNothing(resource: string, object: KubeObject, before: KubeObject): boolean {

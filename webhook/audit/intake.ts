@@ -57,7 +57,7 @@ export class AuditIntake {
     this.#timer.unref();
   }
 
-  /** Raises AUDIT_TOKEN_INVALID, BODY_* and OVERLOADED. */
+  /** Raises AUDIT_UNAUTHENTICATED, BODY_* and OVERLOADED. */
   async receive(body: Body, headers: IncomingHttpHeaders): Promise<{ received: number; kept: number }> {
     await this.#authenticate(headers.authorization);
     if (this.#limiter.isFull) throw new KubesentryError('OVERLOADED', 'More audit batches wait than fit.');
@@ -94,7 +94,7 @@ export class AuditIntake {
     // Hashes have one length, so that nothing can be told from the time it takes.
     const digest = (text: string) => createHash('sha256').update(text).digest();
     if (sent === undefined || wanted === '' || !timingSafeEqual(digest(sent), digest(wanted))) {
-      throw new KubesentryError('AUDIT_TOKEN_INVALID', 'The audit batch carries no valid token.');
+      throw new KubesentryError('AUDIT_UNAUTHENTICATED', 'The audit batch carries no valid token.');
     }
   }
 

@@ -9,6 +9,7 @@ import type { PodIndex } from '../pod-index.ts';
 import { type PolicyProblem, policyProblems } from '../policy-problems.ts';
 import { isInForce, type QuarantineIndex } from '../quarantine-index.ts';
 import { missingBans, quarantineFor } from './contain.ts';
+import { NETWORK_DENIED } from './isolate.ts';
 import { type Move, planPlaybook } from './playbook/plan-playbook.ts';
 
 /** One thing to do; doing it twice changes nothing. */
@@ -17,6 +18,7 @@ export type Step =
   | { do: 'ban'; quarantine: Quarantine; bans: Ban[] }
   | { do: 'label'; namespace: string; from: string | undefined; to: Quarantine | undefined }
   | { do: 'activate'; quarantine: Quarantine }
+  | { do: 'isolate'; quarantine: Quarantine }
   | { do: 'contain'; incident: string; quarantine: Quarantine }
   | { do: 'eradicate'; incident: string }
   | { do: 'expire'; quarantine: string }
@@ -66,7 +68,16 @@ function planQuarantine(quarantine: Quarantine, { now }: PlanFacts): Step[] {
   const { metadata } = quarantine;
   if (metadata.deletionTimestamp) return [];
   if (!isInForce(quarantine, now)) return [{ do: 'expire', quarantine: metadata.name ?? '' }];
-  return quarantine.status?.phase === 'Active' ? [] : [{ do: 'activate', quarantine }];
+  if (quarantine.status?.phase !== 'Active') return [{ do: 'activate', quarantine }];
+  return isIsolated(quarantine) ? [] : [{ do: 'isolate', quarantine }];
+}
+
+/** Of a workload the agents cut the network; a NetworkPolicy goes by labels, which its owner chooses. */
+function isIsolated({ spec, status }: Quarantine): boolean {
+  if (spec.workload) return true;
+  return (
+    status?.conditions?.some(({ type, status: now }) => type === NETWORK_DENIED && now === 'True') ?? false
+  );
 }
 
 function planLabel({ metadata }: KubeObject, { quarantines, now }: PlanFacts): Step[] {

@@ -9,6 +9,7 @@ import { KIND } from '../../kube/kind.ts';
 import type { IncidentStore } from '../incident/store.ts';
 import type { PolicyProblem } from '../policy-problems.ts';
 import { isInForce } from '../quarantine-index.ts';
+import { isolate, rejoin } from './isolate.ts';
 import { closed, contained, dismissed, eradicated } from './phases.ts';
 import type { Step } from './plan.ts';
 
@@ -35,9 +36,12 @@ export async function perform(step: Step, tools: StepTools): Promise<void> {
       return ban(step.quarantine, step.bans, tools);
     case 'label':
       if (step.from !== undefined && (await isWanted(step.from, step.namespace, tools))) return;
+      if (step.to === undefined) await rejoin(step.namespace, cluster);
       return label(step.namespace, step.to, cluster);
     case 'activate':
       return activate(step.quarantine, tools);
+    case 'isolate':
+      return isolate(step.quarantine, cluster, tools.clock());
     case 'contain':
       await incidents.amend(step.incident, (status) => contained(status, step.quarantine, tools.clock()));
       return;

@@ -63,7 +63,7 @@ describe('POST /audit', () => {
   it('refuses who has no token, or a wrong one', async () => {
     for (const headers of [{}, { authorization: 'Bearer wrong' }, { authorization: 'Basic eDp5' }]) {
       const { status, json } = await post(scene.webhook, '/audit', list(event()), { headers });
-      expect({ status, code: json.code }).toEqual({ status: 401, code: 'AUDIT_TOKEN_INVALID' });
+      expect({ status, code: json.code }).toEqual({ status: 401, code: 'AUDIT_UNAUTHENTICATED' });
     }
     expect(await all()).toEqual([]);
   });

@@ -1,0 +1,43 @@
+import { LABEL, QUARANTINE_NETWORK_POLICY } from '../../api/names.ts';
+import { setCondition } from '../../api/object.ts';
+import type { Quarantine } from '../../api/quarantine.ts';
+import type { Cluster } from '../../kube/cluster.ts';
+import { KIND } from '../../kube/kind.ts';
+
+/** Type of the condition that says that the NetworkPolicy is there. */
+export const NETWORK_DENIED = 'NetworkDenied';
+
+/**
+ * Denies all traffic of the namespace, beside what the agents cut in the kernel: this one also keeps others out, where
+ * the network plugin enforces policies. Policies that allow something keep allowing it, since policies add up.
+ */
+export async function isolate(
+  { metadata, spec, status }: Quarantine,
+  cluster: Cluster,
+  now: Date,
+): Promise<void> {
+  const { namespace } = spec;
+  const name = metadata.name ?? '';
+  await cluster.apply(KIND.NetworkPolicy, {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name: QUARANTINE_NETWORK_POLICY, namespace, labels: { [LABEL.quarantine]: name } },
+    spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'] },
+  });
+  const conditions = setCondition(
+    status?.conditions ?? [],
+    {
+      type: NETWORK_DENIED,
+      status: 'True',
+      reason: 'PolicyApplied',
+      message: `NetworkPolicy ${namespace}/${QUARANTINE_NETWORK_POLICY} denies everything that no other policy allows.`,
+      ...(metadata.generation === undefined ? {} : { observedGeneration: metadata.generation }),
+    },
+    now.toISOString(),
+  );
+  await cluster.patch(KIND.Quarantine, { name }, { status: { conditions } }, { subresource: 'status' });
+}
+
+export async function rejoin(namespace: string, cluster: Cluster): Promise<void> {
+  await cluster.delete(KIND.NetworkPolicy, { namespace, name: QUARANTINE_NETWORK_POLICY });
+}
