@@ -1,23 +1,19 @@
 import { execFile, spawn } from 'node:child_process';
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Incident } from '../../api/incident.ts';
 import { BREAK_GLASS_GROUP } from '../../api/names.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { Quarantine } from '../../api/quarantine.ts';
-import { buildImages, imageFile } from '../../build/image.ts';
 import { type RunningCluster, runningCluster } from '../../test/cluster/cluster.ts';
 import { ctr } from '../../test/cluster/containerd.ts';
+import { installKubesentry } from '../../test/cluster/install.ts';
 import type { Answer, Stage } from '../stage.ts';
 import { attackFrom } from '../stand-in/miner.ts';
 import { until } from '../until.ts';
 import { COUNT, DEPOT, loadImages, OUTSIDE, scenery } from './props.ts';
 
 const execFileAsync = promisify(execFile);
-
-/** Where the manifest mounts the agent's spool from. */
-const SPOOL = '/var/lib/kubesentry';
 
 /** Somebody who may overrule Kubesentry, and everything else. */
 const AS_ON_CALL = ['--as=oncall', `--as-group=${BREAK_GLASS_GROUP}`, '--as-group=system:masters'];
@@ -32,39 +28,16 @@ const INSTALL = join(import.meta.dirname, '..', '..', 'manifests', 'install.yaml
  */
 export async function openRealStage(name: string, log: (line: string) => void): Promise<Stage> {
   const cluster = runningCluster(name);
-  log('Building the images ...');
-  await buildImages(log);
-  for (const target of ['webhook', 'agent'] as const) cluster.loadImage(imageFile(target));
   loadImages((file) => cluster.loadImage(file));
-  // The node is this machine: what the agent of an earlier, broken-off run could not deliver is not of this story.
-  rmSync(SPOOL, { recursive: true, force: true });
   const kubectl = kubectlOf(cluster);
   const stop = async () => {
     // What is contained is released with its Quarantine; then nothing of ours holds on to anything.
     await cluster.kubectl(['delete', 'quarantines', '--all', ...AS_ON_CALL]);
     await cluster.kubectl(['delete', '-f', INSTALL, '--ignore-not-found']);
     await cluster.kubectl(['delete', 'namespace', 'shop', 'billing', OUTSIDE, '--ignore-not-found']);
-    rmSync(SPOOL, { recursive: true, force: true });
   };
   try {
-    log('Installing Kubesentry: kubectl apply -f manifests/install.yaml ...');
-    await kubectl(['apply', '--server-side', '-f', INSTALL]);
-    await kubectl([
-      'rollout',
-      'status',
-      '-n',
-      'kubesentry-system',
-      'deployment/kubesentry-webhook',
-      '--timeout=60s',
-    ]);
-    await kubectl([
-      'rollout',
-      'status',
-      '-n',
-      'kubesentry-system',
-      'daemonset/kubesentry-agent',
-      '--timeout=60s',
-    ]);
+    await installKubesentry(cluster, log);
     await kubectl(['apply', '-f', '-'], list(scenery()));
     await kubectl(['wait', '--for=condition=Ready', 'pod', '--all', '-n', OUTSIDE, '--timeout=60s']);
     await kubectl(['wait', '--for=condition=Ready', 'pod', '--all', '-n', 'billing', '--timeout=60s']);
