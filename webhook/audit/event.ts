@@ -1,8 +1,8 @@
 import { GROUP } from '../../api/names.ts';
 import { isRecord, type JsonRecord, listOf, textOf } from '../../detection/shape.ts';
 import type { Actor, Fact, Target } from './fact.ts';
-import { type DropReason, disinterest } from './interest.ts';
-import { DETAIL_LIMIT, objectFacts } from './object-facts.ts';
+import { type DropReason, disinterest, type Sightings } from './interest.ts';
+import { DETAIL_LIMIT, objectFacts, patchedLabels } from './object-facts.ts';
 
 /** What became of one event: a fact, a reason not to keep it, or what is wrong with it. */
 export type Reading = { fact: Fact } | { dropped: DropReason } | { malformed: string };
@@ -11,15 +11,16 @@ const TEXT_LIMIT = 512;
 const GROUPS = 32;
 const WORDS = 64;
 
-/** Stages after which nothing more is said about a request. A watch, an exec or a log never completes in time. */
+/** RequestReceived says nothing that these do not. An exec is told when it starts: it may go on for days. */
 const FINAL: ReadonlySet<string> = new Set(['ResponseComplete', 'ResponseStarted', 'Panic']);
 
 /**
  * Reads one Event of audit.k8s.io/v1, whatever it looks like; never throws. Patches carry the patch as requestObject:
  * read for what it says, which is less than the object. Contents of Secrets and ConfigMaps are not looked at.
+ * With `sightings`, what is dropped otherwise is kept where it shows an identity at a new address.
  * Source: k8s.io/apiserver/pkg/apis/audit/v1/types.go.
  */
-export function readEvent(value: unknown): Reading {
+export function readEvent(value: unknown, sightings?: Pick<Sightings, 'isNew'>): Reading {
   if (!isRecord(value)) return { malformed: 'not an object' };
   const id = text(value.auditID, 128);
   const time = Date.parse(textOf(value.requestReceivedTimestamp));
@@ -44,15 +45,21 @@ export function readEvent(value: unknown): Reading {
   const code = codeOf(value.responseStatus);
   const decision = decisionOf(annotations);
   const dropped = disinterest({ actor, verb, target: place, code, decision, failedOpen: failedOpen !== '' });
-  if (dropped) return { dropped };
+  const address = text(listOf(value.sourceIPs)[0], 64);
+  if (dropped && (dropped === 'unauthenticated' || !sightings?.isNew(actor, address, time)))
+    return { dropped };
   const { target, images, fingerprint, details } = withObjects(place, value);
+  // An update sends every label, changed or not.
+  const labels =
+    place.resource === 'namespaces' && verb !== 'update' ? patchedLabels(value.requestObject) : '';
+  if (labels !== '') details.labels = labels;
   if (failedOpen !== '') details.failedOpen = failedOpen;
   return {
     fact: {
       id,
       time,
       actor,
-      address: text(listOf(value.sourceIPs)[0], 64),
+      address,
       userAgent: text(value.userAgent, 256),
       verb,
       target,
@@ -89,7 +96,9 @@ function actorOf(user: JsonRecord, impersonated: unknown): Actor {
 }
 
 /** The response is what came to be, with its name and uid; the request is what was asked for. */
-function withObjects(place: Target, { requestObject, responseObject }: JsonRecord) {
+function withObjects(place: Target, { requestObject: sent, responseObject: answered }: JsonRecord) {
+  const requestObject = placed(sent, place);
+  const responseObject = placed(answered, place);
   const isSecret = place.resource === 'secrets' || place.subresource === 'token';
   const asked = isRecord(requestObject) && !isSecret ? objectFacts(requestObject, place.resource) : undefined;
   const isStatus = isRecord(responseObject) && responseObject.kind === 'Status';
@@ -109,15 +118,26 @@ function withObjects(place: Target, { requestObject, responseObject }: JsonRecor
   };
   const whole = made?.images.length ? made : asked;
   const details: Record<string, string> = { ...made?.details, ...asked?.details };
-  return { target, images: whole?.images ?? [], fingerprint: whole?.fingerprint ?? [], details };
+  // A merge patch has no kind, and is only a part of what will run.
+  const isPart = whole === asked && isRecord(sent) && sent.kind === undefined;
+  const fingerprint = (whole?.fingerprint ?? []).filter(({ facet }) => !isPart || facet !== 'template');
+  return { target, images: whole?.images ?? [], fingerprint, details };
 }
 
-/** PodExecOptions in the query; attach has none. kubectl repeats `command` for every word. */
+/** Namespace and name of the request, where the object leaves them out. */
+function placed(object: unknown, { namespace, name }: Target): unknown {
+  if (!isRecord(object)) return object;
+  const metadata = isRecord(object.metadata) ? object.metadata : {};
+  const place = { ...(namespace && { namespace }), ...(name && { name }) };
+  return { ...object, metadata: { ...place, ...metadata } };
+}
+
+/** PodExecOptions in the query, a `command` for every word. Through nodes/proxy the kubelet's own query has it. */
 function commandOf(subresource: string, requestURI: unknown): string[] {
-  if (subresource !== 'exec' || typeof requestURI !== 'string') return [];
+  if ((subresource !== 'exec' && subresource !== 'proxy') || typeof requestURI !== 'string') return [];
   const query = requestURI.slice(0, 64 * 1024).split('?', 2)[1] ?? '';
-  return new URLSearchParams(query)
-    .getAll('command')
+  const words = new URLSearchParams(query);
+  return [...words.getAll('command'), ...words.getAll('cmd')]
     .slice(0, WORDS)
     .map((word) => word.slice(0, 4096));
 }

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
+import { LRUCache } from 'lru-cache';
 import { KubesentryError } from '../../api/errors.ts';
 import { isRecord } from '../../detection/shape.ts';
 import type { Body } from '../body.ts';
@@ -12,6 +13,7 @@ import type { Metrics } from '../metrics.ts';
 import { BODY_LIMIT } from '../server.ts';
 import { readEvent } from './event.ts';
 import type { Fact } from './fact.ts';
+import { Sightings } from './interest.ts';
 import type { FactStore } from './store.ts';
 
 export interface AuditIntakeOptions {
@@ -31,6 +33,9 @@ const EVENTS = 5_000;
 /** An object in an audit event nests as deep as objects do, and a few levels more. */
 const DEPTH = 110;
 
+/** Requests that were told of already: a batch may come again, and an exec is told at its start and at its end. */
+const TOLD = 50_000;
+
 /** Of a compressed batch when it is unpacked. */
 const UNPACKED = 4 * BODY_LIMIT;
 
@@ -49,6 +54,8 @@ const gunzipAsync = promisify(gunzip);
 export class AuditIntake {
   readonly #options: AuditIntakeOptions;
   readonly #limiter = new Limiter(AT_A_TIME, WAITING);
+  readonly #sightings = new Sightings();
+  readonly #told = new LRUCache<string, true>({ max: TOLD });
   readonly #timer: NodeJS.Timeout;
 
   constructor(options: AuditIntakeOptions) {
@@ -74,7 +81,7 @@ export class AuditIntake {
     const { facts, metrics, onFacts } = this.#options;
     const kept = new Map<string, Fact>();
     for (const event of events) {
-      const reading = readEvent(event);
+      const reading = readEvent(event, this.#sightings);
       if ('fact' in reading) kept.set(reading.fact.id, reading.fact);
       metrics.auditEvents.inc({
         outcome: 'fact' in reading ? 'kept' : 'dropped' in reading ? reading.dropped : 'malformed',
@@ -83,7 +90,9 @@ export class AuditIntake {
     const list = [...kept.values()];
     if (list.length > 0) {
       await facts.add(list);
-      onFacts(list);
+      const news = list.filter(({ id }) => !this.#told.has(id));
+      for (const { id } of news) this.#told.set(id, true);
+      if (news.length > 0) onFacts(news);
     }
     return { received: events.length, kept: list.length };
   }

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Actor, Target } from './fact.ts';
 import { isAnonymous, isClusterPart } from './identity.ts';
 
@@ -77,4 +78,25 @@ export function disinterest({
   // Kubelets ask for a token of every pod about once an hour.
   if (subresource === 'token' && isClusterPart(actor)) return 'housekeeping';
   return resource === '' ? 'read' : undefined;
+}
+
+const SIGHTINGS = 50_000;
+const AGAIN_MS = 60 * 60_000;
+
+/**
+ * Of what is otherwise dropped, the first request an hour of each identity from each address is kept: by it a stolen
+ * credential shows, and an address that many share is known as such. Bounded; what it forgets is kept once more.
+ */
+export class Sightings {
+  readonly #seen = new LRUCache<string, number>({ max: SIGHTINGS });
+
+  /** `time` in milliseconds since 1970. */
+  isNew({ user, podUid = '' }: Actor, address: string, time: number): boolean {
+    if (address === '' || user === '') return false;
+    const key = `${user} ${podUid} ${address}`;
+    const before = this.#seen.get(key);
+    if (before !== undefined && Math.abs(time - before) < AGAIN_MS) return false;
+    this.#seen.set(key, time);
+    return true;
+  }
 }

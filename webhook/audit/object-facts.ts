@@ -33,7 +33,7 @@ export function objectFacts(object: JsonRecord, resource: string): ObjectFacts {
       .slice(0, IMAGES)
       .map((image) => image.slice(0, DETAIL_LIMIT)),
     fingerprint: view ? fingerprintObject(object) : [],
-    details: detailsOf(object, metadata, resource),
+    details: detailsOf(object, resource),
   };
 }
 
@@ -48,16 +48,13 @@ function ownerOf(metadata: JsonRecord): { owner?: string; ownerUid?: string } {
   };
 }
 
-function detailsOf(object: JsonRecord, metadata: JsonRecord, resource: string): Record<string, string> {
+function detailsOf(object: JsonRecord, resource: string): Record<string, string> {
   const details: Record<string, string> = {};
   if (resource === 'rolebindings' || resource === 'clusterrolebindings') {
     const role = isRecord(object.roleRef) ? textOf(object.roleRef.name) : '';
     const subjects = listOf(object.subjects).filter(isRecord).map(subjectOf).join(', ');
     if (role !== '') details.role = role.slice(0, DETAIL_LIMIT);
     if (subjects !== '') details.subjects = subjects.slice(0, DETAIL_LIMIT);
-  } else if (resource === 'namespaces') {
-    const labels = isRecord(metadata.labels) ? Object.keys(metadata.labels).sort().join(', ') : '';
-    if (labels !== '') details.labels = labels.slice(0, DETAIL_LIMIT);
   } else {
     const account = serviceAccountOf(object);
     if (account !== '') details.serviceAccount = account.slice(0, DETAIL_LIMIT);
@@ -69,6 +66,22 @@ function detailsOf(object: JsonRecord, metadata: JsonRecord, resource: string): 
 function subjectOf({ kind, namespace, name }: JsonRecord): string {
   const place = kind === 'ServiceAccount' ? `${textOf(namespace)}/` : '';
   return `${textOf(kind)}/${place}${textOf(name)}`;
+}
+
+/** Label keys that a patch touches: a merge patch, what is applied, or a JSON patch (RFC 6902). */
+export function patchedLabels(patch: unknown): string {
+  const metadata = isRecord(patch) && isRecord(patch.metadata) ? patch.metadata : {};
+  const merged = isRecord(metadata.labels) ? Object.keys(metadata.labels) : [];
+  const operations = listOf(patch)
+    .filter(isRecord)
+    .flatMap(({ path, value }) => {
+      const [, key] = /^\/metadata\/labels(?:\/(.+))?$/.exec(textOf(path)) ?? [undefined, null];
+      if (key === null) return [];
+      // RFC 6901: ~1 is a slash, ~0 a tilde.
+      if (key !== undefined) return key.replaceAll('~1', '/').replaceAll('~0', '~');
+      return isRecord(value) ? Object.keys(value) : [];
+    });
+  return [...new Set([...merged, ...operations])].sort().join(', ').slice(0, DETAIL_LIMIT);
 }
 
 /** Of a pod, of a template, of a template in a CronJob. */
