@@ -11,12 +11,12 @@ import { BREAK_GLASS_GROUP } from '../../api/names.ts';
 import type { Quarantine } from '../../api/quarantine.ts';
 import { ApiClient } from '../cluster/api-client.ts';
 import { startCluster } from '../cluster/cluster.ts';
+import { eventually } from '../cluster/eventually.ts';
 import { installKubesentry, must } from '../cluster/install.ts';
 import { attack, loadStandIn, sleeper } from '../cluster/stand-in.ts';
 
 /** How often a pod is offered to a namespace under attack, milliseconds; this adds to the last measure. */
 const OFFER_MS = 10;
-const PATIENCE_MS = 30_000;
 
 const METHOD =
   'One host, one clock. The exec is the time that the kernel gave its event (as in the detection, whole milliseconds). ' +
@@ -37,16 +37,6 @@ const attacks = Number(values.attacks);
 const log = (line: string) => process.stderr.write(`${line}\n`);
 /** Milliseconds since 1970, with fractions. */
 const now = () => performance.timeOrigin + performance.now();
-
-async function until<T>(what: string, read: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  const deadline = now() + PATIENCE_MS;
-  for (;;) {
-    const value = await read();
-    if (value !== undefined) return value;
-    if (now() > deadline) throw new Error(`no ${what} within ${PATIENCE_MS / 1000} s`);
-    await new Promise((resolve) => setTimeout(resolve, OFFER_MS));
-  }
-}
 
 const cluster = await startCluster({ name: 'bench', node: true, log });
 const over = new AbortController();
@@ -83,18 +73,18 @@ try {
     );
 
     attack(cluster, body.status.containerStatuses[0].containerID.replace('containerd://', ''));
-    const refused = await until('refused pod', async () => {
+    const refused = await eventually('refused pod', async () => {
       const { status } = await api.ask('POST', `${pods}?dryRun=All`, sleeper(namespace, 'again', 'other'));
       return status === 201 ? undefined : now();
     });
-    const detection = await until('detection', async () => {
+    const detection = await eventually('detection', async () => {
       const { body } = await api.ask<{ items: Incident[] }>('GET', '/apis/kubesentry.io/v1alpha1/incidents');
       const incident = body.items.find(({ spec }) => spec.namespace === namespace);
       return incident?.status?.detections[0];
     });
     const executed = Date.parse(detection.time);
-    const acknowledged = await until('acknowledgement', () => left.get(detection.id));
-    const contained = await until('quarantine', () => quarantined.get(namespace));
+    const acknowledged = await eventually('acknowledgement', () => left.get(detection.id));
+    const contained = await eventually('quarantine', () => quarantined.get(namespace));
     samples.push({
       acknowledged: Math.round(acknowledged - executed),
       quarantined: Math.round(contained - executed),

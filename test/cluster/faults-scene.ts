@@ -1,12 +1,12 @@
-import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { Incident } from '../../api/incident.ts';
 import { SYSTEM_NAMESPACE } from '../../api/names.ts';
 import type { Quarantine } from '../../api/quarantine.ts';
 import { ApiClient } from './api-client.ts';
 import { type RunningCluster, startCluster, stopCluster } from './cluster.ts';
+import { eventually } from './eventually.ts';
 import { type Installation, installKubesentry, must } from './install.ts';
-import { attack, containerPid, loadStandIn } from './stand-in.ts';
+import { attack, containerPid, loadStandIn, type } from './stand-in.ts';
 
 export interface PodStatus {
   metadata: { name: string; namespace: string; uid: string; deletionTimestamp?: string };
@@ -16,8 +16,6 @@ export interface PodStatus {
     containerStatuses?: { containerID?: string; restartCount: number; state: { running?: object } }[];
   };
 }
-
-const PATIENCE_MS = 60_000;
 
 /** A cluster with Kubesentry in it, and what a test of faults looks at there. */
 export class FaultScene {
@@ -63,11 +61,12 @@ export class FaultScene {
 
   /** Somebody gets into the pod and mines. */
   async attack(namespace: string, pod: string): Promise<void> {
-    attack(this.cluster, await this.containerOf(namespace, pod));
+    attack(this.cluster, containerIdOf(await this.pod(namespace, pod)));
   }
 
-  async containerOf(namespace: string, pod: string): Promise<string> {
-    return containerIdOf(await this.pod(namespace, pod));
+  /** A line of shell in the pod; resolves when it has ended. */
+  async type(namespace: string, pod: string, line: string): Promise<void> {
+    await type(this.cluster, containerIdOf(await this.pod(namespace, pod)), line);
   }
 
   async pod(namespace: string, name: string): Promise<PodStatus> {
@@ -100,7 +99,7 @@ export class FaultScene {
 
   /** The namespace's incident once it is contained. */
   async contained(namespace: string): Promise<Incident> {
-    return this.until(`contained incident in ${namespace}`, async () =>
+    return eventually(`contained incident in ${namespace}`, async () =>
       (await this.incidents(namespace)).find(({ status }) => status?.phase === 'Contained'),
     );
   }
@@ -114,23 +113,12 @@ export class FaultScene {
 
   /** Process id on this machine of a pod's container; undefined when none runs. */
   pidOf(pod: PodStatus): number | undefined {
-    const id = pod.status.containerStatuses?.[0]?.containerID;
-    return id === undefined ? undefined : containerPid(this.cluster, id.replace('containerd://', ''));
+    return containerPid(this.cluster, containerIdOf(pod));
   }
 
   /** How many bytes a sink received. */
   received(pid: number, file: string): number {
     return statSync(`/proc/${pid}/root${file}`, { throwIfNoEntry: false })?.size ?? 0;
-  }
-
-  async until<T>(what: string, read: () => Promise<T | undefined> | T | undefined): Promise<T> {
-    const deadline = performance.now() + PATIENCE_MS;
-    for (;;) {
-      const value = await read();
-      if (value !== undefined) return value;
-      if (performance.now() > deadline) throw new Error(`no ${what} within ${PATIENCE_MS / 1000} s`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
   }
 
   async #records<T>(plural: string): Promise<T[]> {
@@ -143,26 +131,4 @@ function containerIdOf({ metadata, status }: PodStatus): string {
   const id = status.containerStatuses?.[0]?.containerID;
   if (id === undefined) throw new Error(`Pod ${metadata.namespace}/${metadata.name} has no container.`);
   return id.replace('containerd://', '');
-}
-
-/** Ids of the eBPF programs that a process holds, as the kernel tells them in fdinfo (kernel/bpf/syscall.c). */
-export function programsOf(pid: number): number[] {
-  const folder = `/proc/${pid}/fdinfo`;
-  const ids = readdirSync(folder).flatMap((fd) => {
-    const id = /^prog_id:\s*(\d+)$/m.exec(readFileSync(`${folder}/${fd}`, 'utf8'))?.[1];
-    return id === undefined ? [] : [Number(id)];
-  });
-  return [...new Set(ids)];
-}
-
-/** Ids of everything of eBPF that the kernel keeps, attached or held by whomever. */
-export function programsInKernel(): Set<number> {
-  const show = (what: string, key: string) =>
-    (
-      JSON.parse(execFileSync('bpftool', ['-j', what, 'show'], { encoding: 'utf8' })) as Record<
-        string,
-        number
-      >[]
-    ).map((each) => each[key] ?? 0);
-  return new Set([...show('prog', 'id'), ...show('link', 'prog_id')]);
 }

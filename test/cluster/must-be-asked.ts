@@ -1,3 +1,4 @@
+import { eventually } from './eventually.ts';
 import type { FaultScene } from './faults-scene.ts';
 import { shell } from './stand-in.ts';
 
@@ -33,9 +34,7 @@ export async function mustBeAsked(scene: FaultScene, namespace: string): Promise
   });
   // Both entries refuse a miner; the API server passes on whichever answered first.
   const miner = shell(namespace, 'miner', '/opt/xmrig -o stratum+tcp://pool.example.com:3333');
-  await scene.until(`refusal by ${NAME}`, async () =>
-    (await scene.refusal(miner))?.includes(NAME) ? true : undefined,
-  );
+  await eventually(`refusal by ${NAME}`, async () => (await scene.refusal(miner))?.includes(NAME));
   return async () => {
     await scene.api.ask('DELETE', `${CONFIGURATIONS}/${NAME}`);
   };

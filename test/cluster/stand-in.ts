@@ -1,4 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -59,14 +61,22 @@ export function shell(namespace: string, name: string, script: string, ...words:
   };
 }
 
-/** As somebody who got in through the application, which the API server does not see; the stand-in then waits. */
-export function attack(cluster: RunningCluster, containerId: string): void {
+/**
+ * Types a line of shell in a container, as somebody who got in through the application, which the API server does not
+ * see. Resolves when the line has ended.
+ */
+export async function type(cluster: RunningCluster, containerId: string, line: string): Promise<void> {
   const [command, ...args] = ctr(cluster.folder);
-  const execution = ['tasks', 'exec', '--exec-id', 'attack', containerId, 'sh'];
+  const execution = ['tasks', 'exec', '--exec-id', randomUUID(), containerId, 'sh'];
   // Over standard input: on a command line of the node it would be an attack on the node.
   const entered = spawn(command, [...args, ...execution], { stdio: ['pipe', 'ignore', 'ignore'] });
-  entered.stdin.end('exec /opt/xmrig\n');
-  entered.unref();
+  entered.stdin.end(`${line}\n`);
+  await once(entered, 'exit');
+}
+
+/** Starts the stand-in in a container, where it then waits. */
+export function attack(cluster: RunningCluster, containerId: string): void {
+  void type(cluster, containerId, 'exec /opt/xmrig');
 }
 
 /** The process id of a container's first process, on this machine. Undefined when it does not run. */
