@@ -16,6 +16,10 @@ export const COMMANDS: Record<string, Command> = {
     summary: 'Serve the admission webhook, the audit and report intake, and the response',
     load: async () => (await import('../webhook/main.ts')).webhookCommand,
   },
+  audit: {
+    summary: 'Read audit logs into the history, or print what the API server needs to send them',
+    load: async () => (await import('./audit.ts')).auditCommand,
+  },
   agent: {
     summary: 'Watch this node and report miners',
     load: async () => (await import('../runtime/main.ts')).agentCommand,
