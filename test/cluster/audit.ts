@@ -8,6 +8,8 @@ export interface AuditBackend {
   ca?: string;
   /** Sent as a bearer token. */
   token?: string;
+  /** Text of an audit policy; one of every write and most reads without it. */
+  policy?: string;
 }
 
 /** Writes the audit policy and backend of a cluster and answers the API server's flags for them. */
@@ -17,21 +19,22 @@ export function auditFlags(folder: string, audit: AuditBackend | undefined): str
   const backend = join(folder, 'audit-backend.json');
   writeFileSync(
     policy,
-    JSON.stringify({
-      apiVersion: 'audit.k8s.io/v1',
-      kind: 'Policy',
-      omitStages: ['RequestReceived'],
-      rules: [
-        {
-          level: 'None',
-          users: ['system:apiserver', 'system:kube-scheduler', 'system:kube-controller-manager'],
-          verbs: ['get', 'list', 'watch'],
-        },
-        { level: 'Metadata', resources: [{ group: '', resources: ['secrets', 'configmaps'] }] },
-        { level: 'Request', verbs: ['create', 'update', 'patch', 'delete'] },
-        { level: 'Metadata' },
-      ],
-    }),
+    audit.policy ??
+      JSON.stringify({
+        apiVersion: 'audit.k8s.io/v1',
+        kind: 'Policy',
+        omitStages: ['RequestReceived'],
+        rules: [
+          {
+            level: 'None',
+            users: ['system:apiserver', 'system:kube-scheduler', 'system:kube-controller-manager'],
+            verbs: ['get', 'list', 'watch'],
+          },
+          { level: 'Metadata', resources: [{ group: '', resources: ['secrets', 'configmaps'] }] },
+          { level: 'Request', verbs: ['create', 'update', 'patch', 'delete'] },
+          { level: 'Metadata' },
+        ],
+      }),
   );
   const cluster = audit.ca
     ? { server: audit.url, 'certificate-authority-data': Buffer.from(audit.ca).toString('base64') }
