@@ -30,13 +30,12 @@ export function packInitramfs({ folder, programs, files, script }: Initramfs): s
   for (const path of ['dev', 'proc', 'sys', 'tmp', 'etc', 'run', 'bin'])
     mkdirSync(join(root, path), { recursive: true });
   put('/bin/busybox', 'bin/busybox');
+  const own = new Set(programs.map((program) => program.slice(program.lastIndexOf('/') + 1)));
   for (const applet of ['sh', 'mount', 'mkdir', 'sleep', 'cat', 'cp', 'chmod', 'ip', 'poweroff']) {
-    symlinkSync('busybox', join(root, 'bin', applet));
+    if (!own.has(applet)) symlinkSync('busybox', join(root, 'bin', applet));
   }
-  for (const program of programs) {
-    put(program, join('bin', program.slice(program.lastIndexOf('/') + 1)));
-    for (const library of libraries(program)) put(library, library);
-  }
+  for (const program of programs) put(program, join('bin', program.slice(program.lastIndexOf('/') + 1)));
+  for (const library of new Set(programs.flatMap(libraries))) put(library, library);
   for (const [to, from] of Object.entries(files)) put(from, to);
   writeFileSync(
     join(root, 'init'),
@@ -48,6 +47,7 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount -t bpf bpf /sys/fs/bpf
 mount -t tracefs tracefs /sys/kernel/tracing
 mount -t tmpfs tmp /tmp
+mount -t securityfs security /sys/kernel/security
 ip link set lo up
 export PATH=/bin HOME=/tmp
 ${script}

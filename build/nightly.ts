@@ -1,0 +1,36 @@
+/**
+ * `npm run nightly`: everything, with nothing skipped: tests, corpus, all kernels, all
+ * benchmarks. Goes on after a failure, and says at the end what failed and where the time went.
+ */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { columns } from '../cli/columns.ts';
+
+const root = join(import.meta.dirname, '..');
+const node = (...args: string[]) => [process.execPath, ...args];
+
+const STEPS: Readonly<Record<string, string[]>> = {
+  'Kubernetes, built once': node('test/cluster/main.ts', 'build'),
+  tests: node('build/check.ts'),
+  corpus: node('test/corpus/main.ts'),
+  kernels: node('test/kernels/main.ts'),
+  'bench ringbuf': node('test/bench/main.ts', 'ringbuf', '--json'),
+  'bench runtime': node('test/bench/main.ts', 'runtime', '--json'),
+  'bench cluster': node('test/bench/main.ts', 'cluster', '--json'),
+  'bench audit': node('test/bench/main.ts', 'audit', '--json'),
+  'left behind': node('test/leftovers.ts'),
+};
+
+const rows: string[][] = [];
+for (const [title, [command = '', ...args]] of Object.entries(STEPS)) {
+  console.log(`\n##### ${title}`);
+  const began = performance.now();
+  const { status } = spawnSync(command, args, {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, KUBESENTRY_REQUIRE_ALL: '1' },
+  });
+  rows.push([title, status === 0 ? 'ok' : 'FAILED', ((performance.now() - began) / 1000).toFixed(0)]);
+}
+console.log(`\n${columns(['STEP', 'RESULT', 'SECONDS'], rows)}`);
+process.exit(rows.every(([, result]) => result === 'ok') ? 0 : 1);
