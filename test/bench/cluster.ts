@@ -4,6 +4,7 @@
  * namespace and an innocent pod of its own, which are cleaned up before the next.
  */
 import { existsSync, watch } from 'node:fs';
+import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Incident } from '../../api/incident.ts';
@@ -112,7 +113,13 @@ function print(samples: readonly Sample[]): void {
   }));
   if (values.json) {
     const milliseconds = Object.fromEntries(rows.map(({ measure, ...numbers }) => [measure, numbers]));
-    console.log(JSON.stringify({ attacks: samples.length, milliseconds, samples, method: METHOD }, null, 2));
+    console.log(
+      JSON.stringify(
+        { attacks: samples.length, machine: machine(), milliseconds, samples, method: METHOD },
+        null,
+        2,
+      ),
+    );
     return;
   }
   console.log(
@@ -122,10 +129,15 @@ function print(samples: readonly Sample[]): void {
     const numbers = [p50, p99, max].map((number) => String(number).padStart(8)).join('');
     console.log(MEASURES[measure].padEnd(34) + numbers);
   }
-  console.log(`\n${samples.length} attacks. ${METHOD}`);
+  console.log(`\n${samples.length} attacks on ${machine()}. ${METHOD}`);
 }
 
-/** By nearest rank. */
+/** What else the machine had to do shows in the load. */
+function machine(): string {
+  return `${availableParallelism()} cores with a load of ${loadavg()[0]?.toFixed(1)}`;
+}
+
+/** By nearest rank: of fifty samples the 99th percentile is the worst. */
 function quantiles(samples: readonly number[]): { p50: number; p99: number; max: number } {
   const sorted = samples.toSorted((a, b) => a - b);
   const at = (share: number) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
