@@ -45,6 +45,7 @@ async function run(args: WebhookArguments): Promise<number> {
     port: args.port,
     probePort: args.probePort,
     facts,
+    alertUrls: args.alertUrls,
     auditToken: tokenFile === undefined ? undefined : () => readFile(tokenFile, 'utf8'),
     register: args.register ? addressOf(args) : undefined,
     timeouts: { drain: args.drainSeconds * 1000 },

@@ -43,6 +43,12 @@ export class Metrics {
     labelNames: ['status'] as const,
     registers: this.#registers,
   });
+  readonly alerts = new Counter({
+    name: 'kubesentry_alerts_total',
+    help: 'Alerts about incidents by sink (event, falco, alertmanager) and outcome: sent, retried, or dead.',
+    labelNames: ['sink', 'outcome'] as const,
+    registers: this.#registers,
+  });
   readonly auditEvents = new Counter({
     name: 'kubesentry_audit_events_total',
     help: 'Audit events received: kept, malformed, or why nothing about them matters.',

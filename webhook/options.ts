@@ -18,6 +18,9 @@ Serves admission reviews and the agents' reports over HTTPS, and runs the respon
   --cert-dir FOLDER        take tls.crt, tls.key and ca.crt from here instead
   --url URL                address that the API server uses instead of the Service, such as https://10.0.0.5:8443
   --no-register            leave the ValidatingWebhookConfiguration alone; manifests or people put the CA in
+  --alert-url URL          tell about incidents there, in the format of Falco's http_output, as falcosidekick takes it;
+                           may be given again
+  --alertmanager-url URL   tell a Prometheus Alertmanager; may be given again
   --audit-db FILE          keep the audit history there (SQLite), to say who did it and what else is theirs
   --audit-token-file FILE  token that the API server's audit webhook has to send; read again for every batch
   --audit-days DAYS        how long audit history is kept (default 7)
@@ -41,6 +44,7 @@ export interface WebhookArguments {
   url: string | undefined;
   register: boolean;
   audit: { database: string; tokenFile: string; days: number; mebibytes: number } | undefined;
+  alertUrls: { falco: string[]; alertmanager: string[] };
   drainSeconds: number;
   logLevel: LogLevel;
 }
@@ -62,6 +66,10 @@ export function parseWebhookArguments(argv: readonly string[]): WebhookArguments
     certDir: values['cert-dir'],
     url: values.url?.replace(/\/+$/, ''),
     register: values['no-register'] !== true,
+    alertUrls: {
+      falco: urlsOf('--alert-url', values['alert-url']),
+      alertmanager: urlsOf('--alertmanager-url', values['alertmanager-url']),
+    },
     audit: auditOf(values),
     drainSeconds: numberOf('--drain-seconds', values['drain-seconds'], 5, 3600),
     logLevel,
@@ -82,6 +90,8 @@ function parse(argv: readonly string[]) {
         'cert-dir': { type: 'string' },
         url: { type: 'string' },
         'no-register': { type: 'boolean' },
+        'alert-url': { type: 'string', multiple: true },
+        'alertmanager-url': { type: 'string', multiple: true },
         'audit-db': { type: 'string' },
         'audit-token-file': { type: 'string' },
         'audit-days': { type: 'string' },
@@ -110,6 +120,15 @@ function auditOf(values: ReturnType<typeof parse>): WebhookArguments['audit'] {
     days: numberOf('--audit-days', values['audit-days'], 7, 365),
     mebibytes: numberOf('--audit-size', values['audit-size'], 1024, 1024 * 1024),
   };
+}
+
+function urlsOf(option: string, urls: string[] = []): string[] {
+  for (const url of urls) {
+    // Not shown whole: such an address is often a secret.
+    if (!/^https?:\/\//.test(url) || !URL.canParse(url))
+      throw usage(`${option} takes an http or https address.`);
+  }
+  return urls;
 }
 
 function numberOf(option: string, text: string | undefined, initial: number, most: number): number {

@@ -3,6 +3,7 @@ import type { Indicators } from '../detection/indicators.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { DenialRecorder } from './admission/denials.ts';
 import { Reviewer } from './admission/reviewer.ts';
+import { Alerts } from './alerts/alerts.ts';
 import { AuditCorrelator } from './audit/correlator.ts';
 import { AuditIntake } from './audit/intake.ts';
 import type { FactStore } from './audit/store.ts';
@@ -48,6 +49,8 @@ export interface WebhookOptions {
   facts?: FactStore | undefined;
   /** With `facts`: the token that the API server's audit webhook sends. Without one, /audit is not served. */
   auditToken?: (() => Promise<string>) | undefined;
+  /** Whom to tell about incidents beside the Kubernetes Events. */
+  alertUrls?: { falco?: readonly string[]; alertmanager?: readonly string[] } | undefined;
   /** Further POST paths. */
   routes?: Readonly<Record<string, Handler>> | undefined;
   clock?: (() => Date) | undefined;
@@ -76,12 +79,21 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     indicators: options.indicators,
     onError: (error) => log.warn({ err: error }, 'a watch failed and is tried again'),
   });
+  const alerts = new Alerts({
+    cluster,
+    falcoUrls: options.alertUrls?.falco ?? [],
+    alertmanagerUrls: options.alertUrls?.alertmanager ?? [],
+    metrics,
+    log,
+    clock,
+  });
   const incidents: IncidentStore = new IncidentStore({
     cluster,
     policy: () => view.policy,
     clock,
     log,
     onChange: (incident) => {
+      alerts.note(incident);
       void response.containAtOnce(incident);
       audit?.noteIncident(incident);
     },
@@ -202,6 +214,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       await audit?.close();
       await response.close();
       await recorder.close();
+      await alerts.close();
       await view.close();
       await probes.close();
     },

@@ -1,0 +1,112 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { KIND } from '../../kube/kind.ts';
+import type { DaemonSetController } from '../../kube/memory/daemon-set-controller.ts';
+import { Alerts } from '../../webhook/alerts/alerts.ts';
+import { Metrics } from '../../webhook/metrics.ts';
+import { mineIn, runDaemonSet } from './attack.ts';
+import { eventually, log, openScene, type Scene } from './harness.ts';
+
+interface Call {
+  path: string;
+  // biome-ignore lint/suspicious/noExplicitAny: the tests look into it.
+  body: any;
+}
+
+let sink: Server;
+let url: string;
+let calls: Call[];
+let refuse: number;
+let scene: Scene;
+let controller: DaemonSetController;
+beforeEach(async () => {
+  calls = [];
+  refuse = 0;
+  sink = createServer(async (request, response) => {
+    const body = JSON.parse(await text(request));
+    if (refuse-- > 0) response.statusCode = 503;
+    else calls.push({ path: request.url ?? '', body });
+    response.end();
+  }).listen(0, '127.0.0.1');
+  await once(sink, 'listening');
+  url = `http://127.0.0.1:${(sink.address() as AddressInfo).port}`;
+});
+afterEach(async () => {
+  await controller?.stop();
+  await scene?.[Symbol.asyncDispose]();
+  sink.close();
+});
+
+describe('whoever has to know', () => {
+  it('is told of every phase once: Falco, Alertmanager, and the Events of the namespace', async () => {
+    scene = await openScene({ alertUrls: { falco: [`${url}/falco`], alertmanager: [url] } });
+    const { pod, controller: daemons } = await runDaemonSet(scene);
+    controller = daemons;
+    const { metadata } = await mineIn(scene, pod);
+    const phases = (path: string) => calls.filter((call) => call.path === path);
+    await eventually(
+      () =>
+        phases('/falco').some(({ body }) => body.output_fields['kubesentry.phase'] === 'Contained')
+          ? true
+          : undefined,
+      'the containment in Falco',
+    );
+    const told = phases('/falco').map(({ body }) => body.output_fields['kubesentry.phase']);
+    expect(new Set(told).size).toBe(told.length);
+    expect(phases('/falco')[0]?.body).toMatchObject({
+      priority: 'Critical',
+      rule: 'Kubesentry: pool-protocol',
+      source: 'kubesentry',
+      tags: expect.arrayContaining(['T1496.001']),
+      output_fields: {
+        'k8s.ns.name': 'shop',
+        'k8s.pod.name': pod.metadata.name,
+        'kubesentry.incident': metadata.name,
+      },
+    });
+    await eventually(() => phases('/api/v2/alerts')[0], 'an alert in Alertmanager');
+    expect(phases('/api/v2/alerts')[0]?.body[0].labels).toEqual({
+      alertname: 'KubesentryCryptomining',
+      incident: metadata.name,
+      namespace: 'shop',
+      workload: 'DaemonSet/collector',
+      severity: 'critical',
+    });
+    const event = await eventually(async () => {
+      const { items } = await scene.cluster.list(KIND.Event, { namespace: 'shop' });
+      return items.find(({ reason }) => reason === 'CryptominingContained');
+    }, 'the Event');
+    expect(event.note).toContain(`kubectl kubesentry incidents ${metadata.name}`);
+  });
+
+  it('is told again when it did not answer, and counted as lost in the end', async () => {
+    scene = await openScene();
+    const { pod, controller: daemons } = await runDaemonSet(scene);
+    controller = daemons;
+    await mineIn(scene, pod);
+    const [incident] = (await scene.cluster.list(KIND.Incident)).items;
+    if (!incident) throw new Error('no incident');
+    const metrics = new Metrics();
+    const outcomes = async () =>
+      Object.fromEntries(
+        (await metrics.alerts.get()).values
+          .filter(({ labels }) => labels.sink === 'falco')
+          .map(({ labels, value }) => [labels.outcome, value]),
+      );
+    const options = { cluster: scene.cluster, metrics, log, clock: () => new Date(), firstRetryMs: 1 };
+    refuse = 2;
+    const patient = new Alerts({ ...options, falcoUrls: [url] });
+    patient.note(incident);
+    await eventually(() => calls[0], 'the third try');
+    await patient.close();
+    expect(await outcomes()).toEqual({ retried: 2, sent: 1 });
+    refuse = Number.POSITIVE_INFINITY;
+    const hopeless = new Alerts({ ...options, falcoUrls: [url] });
+    hopeless.note(incident);
+    await eventually(async () => ((await outcomes()).dead === 1 ? true : undefined), 'a dead letter');
+    await hopeless.close();
+  });
+});
