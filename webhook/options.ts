@@ -21,7 +21,8 @@ Serves admission reviews and the agents' reports over HTTPS, and runs the respon
   --alert-url URL          tell about incidents there, in the format of Falco's http_output, as falcosidekick takes it;
                            may be given again
   --alertmanager-url URL   tell a Prometheus Alertmanager; may be given again
-  --audit-db FILE          keep the audit history there (SQLite), to say who did it and what else is theirs
+  --audit-db FILE          keep the audit history there (SQLite), to say who did it and what else is theirs; or in a
+                           PostgreSQL that all replicas share: postgres://USER@HOST/DATABASE (password: PGPASSWORD)
   --audit-token-file FILE  token that the API server's audit webhook has to send; read again for every batch
   --audit-days DAYS        how long audit history is kept (default 7)
   --audit-size MIB         how large it may get (default 1024)

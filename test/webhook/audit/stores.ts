@@ -2,8 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RETENTION, type Retention } from '../../../webhook/audit/columns.ts';
+import { PostgresFacts } from '../../../webhook/audit/postgres.ts';
 import { SqliteFacts } from '../../../webhook/audit/sqlite.ts';
 import type { FactStore } from '../../../webhook/audit/store.ts';
+import { postgresServer, whyNoPostgres } from './postgres-server.ts';
 
 /** A new folder that is gone when its scope ends. */
 export function scratch(): { path: string; [Symbol.dispose](): void } {
@@ -30,6 +32,23 @@ export const STORES: StoreKind[] = [
         async end() {
           await store.close();
           folder[Symbol.dispose]();
+        },
+      };
+    },
+  },
+  {
+    name: 'PostgreSQL',
+    skip: whyNoPostgres() !== undefined,
+    async open(retention) {
+      const server = await postgresServer();
+      const database = await server.createDatabase();
+      const store = await PostgresFacts.open(database.url, { ...RETENTION, ...retention });
+      return {
+        store,
+        async end() {
+          await store.close();
+          await database.drop();
+          await server.release();
         },
       };
     },
