@@ -1,4 +1,4 @@
-import { Pool, type PoolClient } from 'pg';
+import { Pool, type PoolClient, type QueryConfig, type QueryResultRow } from 'pg';
 import { KubesentryError } from '../../api/errors.ts';
 import { facetsOf, isWrite, MOST_FOUND, type Retention } from './columns.ts';
 import type { Fact } from './fact.ts';
@@ -143,9 +143,10 @@ export class PostgresFacts implements FactStore {
     return total;
   }
 
-  async #ask<T extends object>(sql: string, values: unknown[], timeout = TIMEOUT_MS): Promise<T[]> {
+  async #ask<T extends QueryResultRow>(sql: string, values: unknown[], timeout = TIMEOUT_MS): Promise<T[]> {
     try {
-      return (await this.#pool.query({ text: sql, values, query_timeout: timeout })).rows as T[];
+      const question: QueryConfig & { query_timeout: number } = { text: sql, values, query_timeout: timeout };
+      return (await this.#pool.query<T>(question)).rows;
     } catch (cause) {
       throw unusable(cause);
     }
