@@ -34,6 +34,7 @@ export async function bundle(): Promise<void> {
   });
   cpSync(join(root, 'detection', 'indicators'), join(BUNDLE, 'indicators'), { recursive: true });
   cpSync(join(root, 'dist', 'bpf'), join(BUNDLE, 'bpf'), { recursive: true });
+  cpSync(join(root, 'manifests', 'audit', 'policy.yaml'), join(BUNDLE, 'audit-policy.yaml'));
   const addon = `node-libbpf-${process.arch}.node`;
   cpSync(join(root, 'bpf', 'node-libbpf', 'build', addon), join(BUNDLE, 'build', addon));
   for (const file of ['web-tree-sitter/web-tree-sitter.wasm', 'tree-sitter-bash/tree-sitter-bash.wasm']) {

@@ -1,0 +1,74 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import type { KubeObject } from '../../api/object.ts';
+import { type RunningCluster, startCluster } from '../cluster/cluster.ts';
+import { clusterTests } from '../cluster/requirement.ts';
+
+const MANIFESTS = join(import.meta.dirname, '..', '..', 'manifests');
+const OVERLAYS = readdirSync(join(MANIFESTS, 'overlays'));
+
+describe.skipIf(clusterTests.skip)('kustomize', () => {
+  let cluster: RunningCluster;
+  beforeAll(async () => {
+    cluster = await startCluster({ name: 'overlays-test' });
+    // A dry run makes neither the namespace nor the kinds that the rest needs.
+    for (const file of ['base/namespace.yaml', 'crds']) {
+      const applied = await cluster.kubectl([
+        'apply',
+        '--server-side',
+        file === 'crds' ? '-k' : '-f',
+        join(MANIFESTS, file),
+      ]);
+      expect(applied).toMatchObject({ status: 0 });
+    }
+    await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=15s', 'crd', '--all']);
+  });
+  afterAll(() => cluster?.stop());
+
+  const build = async (folder: string) => {
+    const { status, stdout, stderr } = await cluster.kubectl(['kustomize', join(MANIFESTS, folder)]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    return parseAllDocuments(stdout).map((document) => document.toJS() as KubeObject);
+  };
+  const idOf = ({ apiVersion, kind, metadata }: KubeObject) =>
+    `${apiVersion} ${kind} ${metadata.namespace ?? ''}/${metadata.name}`;
+
+  test('the base is what install.yaml has', async () => {
+    const { stdout } = await cluster.kubectl([
+      'create',
+      '--dry-run=client',
+      '-o',
+      'yaml',
+      '-f',
+      join(MANIFESTS, 'install.yaml'),
+    ]);
+    const installed = parseAllDocuments(stdout).flatMap((document) => {
+      const object = document.toJS() as KubeObject & { items?: KubeObject[] };
+      return object.items ?? [object];
+    });
+    expect((await build('base')).map(idOf).sort()).toEqual(installed.map(idOf).sort());
+  });
+
+  test.each(OVERLAYS)('the API server takes the overlay %s', async (overlay) => {
+    const folder = join(MANIFESTS, 'overlays', overlay);
+    const { status, stderr } = await cluster.kubectl([
+      'apply',
+      '--server-side',
+      '--dry-run=server',
+      '-k',
+      folder,
+    ]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+
+  test('detect-only switches every effect off', async () => {
+    const policy = (await build('overlays/detect-only')).find(({ kind }) => kind === 'SentryPolicy');
+    expect(policy?.spec).toEqual({
+      admission: { mode: 'audit' },
+      response: { quarantine: 'off', steps: { terminate: 'off', revoke: 'off' } },
+      runtime: { mode: 'detect' },
+    });
+  });
+});
