@@ -39,7 +39,7 @@ export function generatedFiles(): Record<string, string> {
     yaml(admission()).trimEnd(),
   ];
   return {
-    ...Object.fromEntries(crds.map((crd) => [`crds/${crd.metadata.name}.yaml`, NOTE + yaml([crd])])),
+    'base/crds.yaml': NOTE + yaml(crds),
     'base/admission.yaml': NOTE + yaml(admission()),
     'install.yaml': `${NOTE}${parts.join('\n---\n')}\n`,
   };

@@ -88,7 +88,7 @@ describe.skipIf(clusterTests.skip)('an attack that the real API server tells abo
       '-f',
       'manifests/base/namespace.yaml',
       '-f',
-      'manifests/crds',
+      'manifests/base/crds.yaml',
       '-f',
       'manifests/base/agent-rbac.yaml',
       '-f',

@@ -43,7 +43,7 @@ describe.skipIf(clusterTests.skip)('on a real API server', () => {
       'apply',
       '--server-side',
       '-f',
-      join(MANIFESTS, 'crds'),
+      join(MANIFESTS, 'base', 'crds.yaml'),
     ]);
     expect(stderr).toBe('');
     expect(status).toBe(0);

@@ -14,7 +14,7 @@ describe.skipIf(clusterTests.skip)('kustomize', () => {
   beforeAll(async () => {
     cluster = await startCluster({ name: 'overlays-test' });
     // A dry run makes neither the namespace nor the kinds that the rest needs.
-    for (const file of ['base/namespace.yaml', 'crds']) {
+    for (const file of ['base/namespace.yaml', 'base/crds.yaml']) {
       const applied = await cluster.kubectl(['apply', '--server-side', '-f', join(MANIFESTS, file)]);
       expect(applied).toMatchObject({ status: 0 });
     }
@@ -30,7 +30,7 @@ describe.skipIf(clusterTests.skip)('kustomize', () => {
   const idOf = ({ apiVersion, kind, metadata }: KubeObject) =>
     `${apiVersion} ${kind} ${metadata.namespace ?? ''}/${metadata.name}`;
 
-  test('the root is what install.yaml has', async () => {
+  test('the base is what install.yaml has', async () => {
     const { stdout } = await cluster.kubectl([
       'create',
       '--dry-run=client',
@@ -43,7 +43,7 @@ describe.skipIf(clusterTests.skip)('kustomize', () => {
       const object = document.toJS() as KubeObject & { items?: KubeObject[] };
       return object.items ?? [object];
     });
-    expect((await build('')).map(idOf).sort()).toEqual(installed.map(idOf).sort());
+    expect((await build('base')).map(idOf).sort()).toEqual(installed.map(idOf).sort());
   });
 
   test.each(OVERLAYS)('the API server takes the overlay %s', async (overlay) => {
