@@ -62,7 +62,12 @@ describe.skipIf(clusterTests.skip)('the webhook on a real control plane', () => 
   beforeAll(async () => {
     server = await startCluster({ name: 'webhook-test' });
     admin = await connectCluster({ kubeconfig: server.kubeconfig });
-    for (const file of ['base/namespace.yaml', 'base/crds.yaml', 'base/webhook-rbac.yaml', 'base/agent-rbac.yaml']) {
+    for (const file of [
+      'base/namespace.yaml',
+      'base/crds.yaml',
+      'base/webhook-rbac.yaml',
+      'base/agent-rbac.yaml',
+    ]) {
       expect(
         await server.kubectl(['apply', '--server-side', '-f', join(ROOT, 'manifests', file)]),
       ).toMatchObject({

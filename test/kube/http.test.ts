@@ -12,7 +12,12 @@ describe.skipIf(clusterTests.skip)('a real API server over HTTP', () => {
 
   beforeAll(async () => {
     server = await startCluster({ name: 'kube-http-test' });
-    await server.kubectl(['apply', '--server-side', '-f', join(import.meta.dirname, '../../manifests/base/crds.yaml')]);
+    await server.kubectl([
+      'apply',
+      '--server-side',
+      '-f',
+      join(import.meta.dirname, '../../manifests/base/crds.yaml'),
+    ]);
     await server.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
     cluster = await connectCluster({ kubeconfig: server.kubeconfig });
   });
