@@ -10,8 +10,7 @@ import { argv } from 'node:process';
 import { fileURLToPath } from 'node:url';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const OUTPUT = join(HERE, 'build', `node-libbpf-${process.arch}.node`);
-const STAMP = `${OUTPUT}.stamp`;
+const BUILD = join(HERE, 'build');
 const FLAGS = [
   '-O2',
   '-g',
@@ -38,14 +37,34 @@ function version(command, args) {
   return status === 0 ? stdout : '';
 }
 
-/** @param {{log?: (line: string) => void}} [options] @returns {Promise<string>} the addon's path */
-export async function buildAddon({ log = () => {} } = {}) {
+/** Debian's folders of another architecture are named by its GNU triplet, as its compiler is. */
+function below(sysroot, compiler) {
+  if (sysroot === undefined) return [];
+  const triplet = compiler.replace(/-gcc$/, '');
+  const include = join(sysroot, 'usr', 'include');
+  return ['-I', include, '-I', join(include, triplet), '-L', join(sysroot, 'usr', 'lib', triplet)];
+}
+
+/**
+ * For this machine, or for another one: `compiler` then makes its code, and below `sysroot` are its headers and
+ * libraries.
+ * @param {{log?: (line: string) => void, arch?: string, compiler?: string, sysroot?: string, output?: string}} [options]
+ * @returns {Promise<string>} the addon's path
+ */
+export async function buildAddon({
+  log = () => {},
+  arch = process.arch,
+  compiler = 'gcc',
+  sysroot,
+  output: OUTPUT = join(BUILD, `node-libbpf-${arch}.node`),
+} = {}) {
+  const STAMP = `${OUTPUT}.stamp`;
   const sources = readdirSync(join(HERE, 'src'))
     .sort()
     .map((name) => join(HERE, 'src', name));
   const link = libraries();
-  const hash = createHash('sha256').update(JSON.stringify([FLAGS, link, process.arch]));
-  hash.update(version('gcc', ['--version'])).update(version('pkg-config', ['--modversion', 'libbpf']));
+  const hash = createHash('sha256').update(JSON.stringify([FLAGS, link, arch, sysroot]));
+  hash.update(version(compiler, ['--version'])).update(version('pkg-config', ['--modversion', 'libbpf']));
   for (const file of sources) hash.update(file).update(readFileSync(file));
   const stamp = hash.digest('hex');
   if (existsSync(OUTPUT) && existsSync(STAMP) && readFileSync(STAMP, 'utf8') === stamp) return OUTPUT;
@@ -58,9 +77,13 @@ export async function buildAddon({ log = () => {} } = {}) {
   // No symbol of the static libraries leaves the addon: another one may carry another libbpf.
   const own = ['-Wl,--exclude-libs,ALL', '-Wl,--gc-sections', '-Wl,--wrap=stderr'];
   try {
-    execFileSync('gcc', [...FLAGS, '-I', headers, '-o', fresh, ...files, ...own, ...link], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+    execFileSync(
+      compiler,
+      [...FLAGS, '-I', headers, ...below(sysroot, compiler), '-o', fresh, ...files, ...own, ...link],
+      {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    );
   } catch (error) {
     throw new Error(`The binding to libbpf did not compile: ${error.stderr ?? error.message}`);
   }

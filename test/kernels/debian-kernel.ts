@@ -15,7 +15,7 @@ export interface Kernel {
 export const SUITES = { bullseye: '5.10', bookworm: '6.1', trixie: '6.12' } as const;
 export type Suite = keyof typeof SUITES;
 
-const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
+export const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
 
 /** The Debian mirror that this machine already uses, as apt knows it. */
 function mirror(): string {
@@ -30,13 +30,17 @@ function mirror(): string {
 }
 
 /** apt with lists and archives of its own, so that another suite never mixes with the machine's. */
-function privateApt(folder: string, suite: Suite): (command: string, ...args: string[]) => string {
+export function privateApt(
+  folder: string,
+  suite: Suite,
+  architecture: 'amd64' | 'arm64' = 'amd64',
+): (command: string, ...args: string[]) => string {
   for (const path of ['state/lists/partial', 'cache/archives/partial']) {
     mkdirSync(join(folder, path), { recursive: true });
   }
   const sources = join(folder, 'sources.list');
   const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
-  writeFileSync(sources, `deb [signed-by=${keyring}] ${mirror()} ${suite} main\n`);
+  writeFileSync(sources, `deb [arch=${architecture} signed-by=${keyring}] ${mirror()} ${suite} main\n`);
   const options = [
     `Dir::State=${join(folder, 'state')}`,
     `Dir::Cache=${join(folder, 'cache')}`,
@@ -44,6 +48,8 @@ function privateApt(folder: string, suite: Suite): (command: string, ...args: st
     'Dir::Etc::SourceParts=-',
     'APT::Sandbox::User=root',
     'Acquire::Languages=none',
+    `APT::Architecture=${architecture}`,
+    `APT::Architectures::=${architecture}`,
     'Acquire::Check-Valid-Until=false',
   ].flatMap((option) => ['-o', option]);
   return (command, ...args) =>
@@ -63,13 +69,21 @@ export function fetchKernel(suite: Suite, log: (line: string) => void): Kernel {
     rmSync(folder, { recursive: true, force: true });
     const apt = privateApt(folder, suite);
     apt('apt-get', '--quiet', 'update');
-    const depends = apt('apt-cache', 'depends', '--important', 'linux-image-cloud-amd64');
-    const name = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
-    if (!name) throw new Error(`${suite} has no linux-image-cloud-amd64.`);
-    apt('apt-get', 'download', name);
+    apt('apt-get', 'download', kernelPackage(apt, 'linux-image-cloud-amd64'));
     const archive = readdirSync(folder).find((file) => file.endsWith('.deb'));
     execFileSync('dpkg-deb', ['-x', join(folder, archive as string), join(folder, 'root')]);
   }
+  return kernelIn(boot);
+}
+
+/** The package that a meta package names at the moment. */
+export function kernelPackage(apt: ReturnType<typeof privateApt>, meta: string): string {
+  const name = /Depends: (linux-image-\S+)/.exec(apt('apt-cache', 'depends', '--important', meta))?.[1];
+  if (!name) throw new Error(`Debian has no ${meta} here.`);
+  return name;
+}
+
+export function kernelIn(boot: string): Kernel {
   const file = readdirSync(boot).find((name) => name.startsWith('vmlinuz-'));
   if (!file) throw new Error(`No kernel image in ${boot}.`);
   return { release: file.slice('vmlinuz-'.length), image: join(boot, file) };

@@ -1,7 +1,26 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
+/** What pretends to be the machine. */
+export interface Emulator {
+  program: string;
+  args: readonly string[];
+  /** Device of the serial console, as the kernel calls it. */
+  console: string;
+}
+
+export const X86_64: Emulator = { program: 'qemu-system-x86_64', args: ['-cpu', 'max'], console: 'ttyS0' };
+
+export const ARM64: Emulator = {
+  program: 'qemu-system-aarch64',
+  // The simpler of the two pointer authentications: emulating the other one takes most of the time.
+  args: ['-machine', 'virt', '-cpu', 'max,pauth-impdef=on'],
+  console: 'ttyAMA0',
+};
+
 export interface BootOptions {
+  /** An x86_64 machine unless given. */
+  emulator?: Emulator;
   /** Kernel image. */
   kernel: string;
   initramfs: string;
@@ -19,6 +38,7 @@ export interface BootOptions {
  * Rejects when it did not within the time.
  */
 export async function boot({
+  emulator = X86_64,
   kernel,
   initramfs,
   append = '',
@@ -27,12 +47,13 @@ export async function boot({
   onLine,
 }: BootOptions): Promise<void> {
   const qemu = spawn(
-    'qemu-system-x86_64',
+    emulator.program,
     [
-      ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', String(memoryMiB)],
+      ...emulator.args,
+      ...['-accel', 'tcg,thread=multi', '-smp', '2', '-m', String(memoryMiB)],
       ...['-nographic', '-nodefaults', '-no-reboot', '-serial', 'stdio'],
       ...['-kernel', kernel, '-initrd', initramfs],
-      ...['-append', `console=ttyS0 quiet panic=-1 ${append}`],
+      ...['-append', `console=${emulator.console} quiet panic=-1 ${append}`],
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );

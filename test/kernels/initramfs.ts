@@ -1,12 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 export interface Initramfs {
   /** Folder to build in; emptied first. */
   folder: string;
-  /** Programs of the host that the guest needs, with the libraries that they link to. */
+  /** Programs that the guest needs, with the libraries that they link to. */
   programs: string[];
+  /** Where they and busybox are instead of on the host, for a guest of another architecture: all its libraries come along. */
+  sysroot?: string;
   /** What else to put in: host path by guest path. */
   files: Record<string, string>;
   /** Run as the first process, by busybox sh; when it ends the guest powers off. */
@@ -19,8 +21,18 @@ function libraries(program: string): string[] {
   return [...listing.matchAll(/(\/\S+) \(0x/g)].map((match) => match[1] as string);
 }
 
+/** Every shared library of a root that was unpacked from Debian packages, with its place in the guest. */
+function sharedObjects(sysroot: string): [from: string, to: string][] {
+  return ['lib', 'usr/lib'].flatMap((top) =>
+    readdirSync(join(sysroot, top), { recursive: true, encoding: 'utf8' })
+      // Links for linking only lead nowhere: their libraries are not needed.
+      .filter((path) => /\.so(\.[\d.]+)?$/.test(path) && existsSync(join(sysroot, top, path)))
+      .map((path): [string, string] => [join(sysroot, top, path), join(top, path)]),
+  );
+}
+
 /** Packs an initial file system (cpio, newc) that boots straight into a script. Returns the archive's path. */
-export function packInitramfs({ folder, programs, files, script }: Initramfs): string {
+export function packInitramfs({ folder, programs, sysroot = '', files, script }: Initramfs): string {
   rmSync(folder, { recursive: true, force: true });
   const root = join(folder, 'root');
   const put = (from: string, to: string) => {
@@ -29,13 +41,14 @@ export function packInitramfs({ folder, programs, files, script }: Initramfs): s
   };
   for (const path of ['dev', 'proc', 'sys', 'tmp', 'etc', 'run', 'bin'])
     mkdirSync(join(root, path), { recursive: true });
-  put('/bin/busybox', 'bin/busybox');
+  put(`${sysroot}/bin/busybox`, 'bin/busybox');
   const own = new Set(programs.map((program) => program.slice(program.lastIndexOf('/') + 1)));
   for (const applet of ['sh', 'mount', 'mkdir', 'sleep', 'cat', 'cp', 'chmod', 'ip', 'poweroff']) {
     if (!own.has(applet)) symlinkSync('busybox', join(root, 'bin', applet));
   }
   for (const program of programs) put(program, join('bin', program.slice(program.lastIndexOf('/') + 1)));
-  for (const library of new Set(programs.flatMap(libraries))) put(library, library);
+  if (sysroot === '') for (const library of new Set(programs.flatMap(libraries))) put(library, library);
+  else for (const [from, to] of sharedObjects(sysroot)) put(from, to);
   for (const [to, from] of Object.entries(files)) put(from, to);
   writeFileSync(
     join(root, 'init'),

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { BUNDLE, bundle } from '../../build/bundle.ts';
 import { type Cell, type Result, tryAbilities } from './abilities.ts';
-import { fetchKernel, SUITES, type Suite } from './debian-kernel.ts';
-import { boot } from './guest.ts';
+import { fetchArm64 } from './arm64.ts';
+import { fetchKernel, type Kernel, SUITES, type Suite } from './debian-kernel.ts';
+import { ARM64, boot, type Emulator, X86_64 } from './guest.ts';
 import { packInitramfs } from './initramfs.ts';
 import { ABILITY, NO_BTF } from './marks.ts';
 
@@ -18,7 +19,7 @@ export interface Column {
 }
 
 /** Under emulation everything takes ten times as long. */
-const GUEST_MS = 180_000;
+const GUEST_MS = 300_000;
 
 /** Debian has it off unless asked; the machines that have it on ask the same way. */
 const WITH_BPF_LSM = 'lsm=lockdown,capability,yama,bpf';
@@ -39,13 +40,49 @@ export async function runDebian(
   log: (line: string) => void,
 ): Promise<Column> {
   const kernel = fetchKernel(suite, log);
+  return runGuest({ kernel, programs: [process.execPath, ...PROGRAMS] }, heard);
+}
+
+/** The same on arm64, with everything built for it on this machine. */
+export async function runArm64(
+  heard: (result: Result) => void,
+  log: (line: string) => void,
+): Promise<Column> {
+  const { kernel, sysroot, node, addon } = await fetchArm64(log);
+  return runGuest(
+    {
+      kernel,
+      emulator: ARM64,
+      sysroot,
+      programs: PROGRAMS.map((program) => join(sysroot, program)),
+      files: { '/bin/node': node, '/app/build/node-libbpf-arm64.node': addon },
+    },
+    heard,
+  );
+}
+
+const PROGRAMS = ['/bin/bash', '/bin/sleep', '/bin/touch'];
+
+interface Guest {
+  kernel: Kernel;
+  emulator?: Emulator;
+  sysroot?: string;
+  programs: string[];
+  files?: Record<string, string>;
+}
+
+async function runGuest(
+  { kernel, emulator = X86_64, sysroot = '', programs, files = {} }: Guest,
+  heard: (result: Result) => void,
+): Promise<Column> {
   const folder = mkdtempSync(join(tmpdir(), 'kubesentry-kernel-'));
   try {
     const inside = await bundleInside(folder);
     const initramfs = packInitramfs({
-      folder: join(folder, suite),
-      programs: [process.execPath, '/bin/bash', '/bin/sleep', '/bin/touch'],
-      files: { '/app': BUNDLE, '/app/inside.mjs': inside },
+      folder: join(folder, 'guest'),
+      programs,
+      sysroot,
+      files: { '/app': BUNDLE, '/app/inside.mjs': inside, ...files },
       script: `
 node /app/inside.mjs 2>&1
 mkdir /tmp/empty && mount -o bind /tmp/empty /sys/kernel/btf
@@ -61,6 +98,7 @@ echo "${NO_BTF}$? $(cat /tmp/check)"`,
     const lines: string[] = [];
     const began = performance.now();
     await boot({
+      emulator,
       kernel: kernel.image,
       initramfs,
       append: WITH_BPF_LSM,

@@ -2,8 +2,8 @@ import { columns } from '../../cli/columns.ts';
 import type { Cell } from './abilities.ts';
 import type { Column } from './run.ts';
 
-/** Kernels as columns, abilities as rows, reasons below. `absent` are kernels that were not run, with why. */
-export function table(kernels: readonly Column[], absent: Readonly<Record<string, string>>): string {
+/** Kernels as columns, abilities as rows, reasons below. */
+export function table(kernels: readonly Column[]): string {
   const abilities = [...new Set(kernels.flatMap(({ results }) => results.map(({ ability }) => ability)))];
   const notes: string[] = [];
   const noteOf = (text: string) => {
@@ -14,18 +14,13 @@ export function table(kernels: readonly Column[], absent: Readonly<Record<string
     if (!found) return '-';
     if (found.state === 'works') return 'works';
     const text = found.state === 'cannot' ? found.reason : `${found.to}: ${found.reason}`;
-    return `${found.state === 'cannot' ? 'cannot' : 'falls back'} ${noteOf(text)}`;
+    return `${found.state} ${noteOf(text)}`;
   };
   const rows = abilities.map((ability) => [
     ability,
     ...kernels.map(({ results }) => cell(results.find((result) => result.ability === ability)?.cell)),
-    ...Object.values(absent).map((reason) => `not run ${noteOf(reason)}`),
   ]);
-  const header = ['ABILITY', ...kernels.map(({ kernel }) => kernel.toUpperCase()), ...Object.keys(absent)];
-  const times = [
-    '(seconds)',
-    ...kernels.map(({ ms }) => (ms / 1000).toFixed(1)),
-    ...Object.keys(absent).map(() => '-'),
-  ];
+  const times = ['(seconds)', ...kernels.map(({ ms }) => (ms / 1000).toFixed(1))];
+  const header = ['ABILITY', ...kernels.map(({ kernel }) => kernel.toUpperCase())];
   return `${columns(header, [...rows, times])}${notes.map((text, at) => `[${at + 1}] ${text}\n`).join('')}`;
 }
