@@ -60,12 +60,14 @@ static __always_inline int on_connect(struct bpf_sock_addr *context, const __u8 
 	struct socket_state state = {};
 	struct connect_event *event;
 
-	/* A resolver "connects" a UDP socket for each question; without a packet nothing has happened yet. */
-	if (protocol != IPPROTO_TCP && verdict == VERDICT_NONE)
+	/* A resolver "connects" a UDP socket for each question: whose it is will be asked when a name is listed. */
+	if (protocol != IPPROTO_TCP && verdict == VERDICT_NONE && port != bpf_htons(DNS_PORT))
 		return answer;
 	fill_header(&state.owner, task, EVENT_CONNECT, sizeof(*event));
-	if (protocol == IPPROTO_TCP)
+	if (protocol == IPPROTO_TCP || port == bpf_htons(DNS_PORT))
 		bpf_map_update_elem(&sockets, &cookie, &state, BPF_ANY);
+	if (protocol != IPPROTO_TCP && verdict == VERDICT_NONE)
+		return answer;
 	event = reserve_event(EVENT_CONNECT, sizeof(*event));
 	if (!event)
 		return answer;

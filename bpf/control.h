@@ -66,6 +66,23 @@ struct {
 	__type(value, __u32);
 } listed_destinations SEC(".maps");
 
+/*
+ * Two hashes of a name, from its last byte to its first: 128 bits, so that no other name is taken for it. control.ts
+ * makes the same.
+ */
+struct domain_key {
+	__u64 first;
+	__u64 second;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct domain_key);
+	__type(value, __u32);
+} listed_domains SEC(".maps");
+
 /* 0: no v1; else whose hierarchy tells containers apart. Set before the load. */
 const volatile __u32 v1_controller;
 

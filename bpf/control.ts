@@ -41,6 +41,7 @@ export interface ControlMaps {
   settings: BpfMap;
   listed_names: BpfMap;
   listed_destinations: BpfMap;
+  listed_domains: BpfMap;
   cgroup_policies: BpfMap;
 }
 
@@ -52,6 +53,7 @@ export class Control {
   readonly #settings: TypedMap<number, Settings>;
   readonly #names: TypedMap<string, number>;
   readonly #destinations: TypedMap<Destination, number>;
+  readonly #domains: TypedMap<string, number>;
   readonly #cgroups: TypedMap<CgroupKey, number>;
   #everywhere = 0;
   readonly #policies = new Map<string, number>();
@@ -60,6 +62,7 @@ export class Control {
     this.#settings = maps.settings.typed(u32, settingsCodec);
     this.#names = maps.listed_names.typed(text(NAME_MAX_BYTES + 1), u32);
     this.#destinations = maps.listed_destinations.typed(destinationCodec, u32);
+    this.#domains = maps.listed_domains.typed(domainCodec, u32);
     this.#cgroups = maps.cgroup_policies.typed(cgroupKeyCodec, u32);
   }
 
@@ -78,6 +81,15 @@ export class Control {
 
   unlistDestination(destination: Destination): boolean {
     return this.#destinations.delete(destination);
+  }
+
+  /** Lists a domain with all its subdomains: compared with what is asked of DNS, and with server names of TLS. */
+  listDomain(domain: string, rule: number): void {
+    this.#domains.set(domain, rule);
+  }
+
+  unlistDomain(domain: string): boolean {
+    return this.#domains.delete(domain);
   }
 
   /** Bits of POLICY that hold for every cgroup. */
@@ -158,5 +170,29 @@ const destinationCodec: Codec<Destination> = {
   },
   decode: () => {
     throw new TypeError('Destinations are written only.');
+  },
+};
+
+/** FNV-1a, twice with other numbers; names.bpf.c has the same. */
+const HASHES = [
+  { begin: 0xcbf29ce484222325n, prime: 0x00000100000001b3n },
+  { begin: 0x84222325cbf29ce4n, prime: 0x9e3779b97f4a7c15n },
+] as const;
+
+const MASK = 0xffff_ffff_ffff_ffffn;
+
+/** From the last byte to the first, so that the programs find every suffix of a name in one pass. */
+const domainCodec: Codec<string> = {
+  size: 16,
+  encode: (domain, into) => {
+    const bytes = Buffer.from(domain.toLowerCase().replace(/^\.|\.$/g, '')).reverse();
+    for (const [at, { begin, prime }] of HASHES.entries()) {
+      let hash: bigint = begin;
+      for (const byte of bytes) hash = ((hash ^ BigInt(byte)) * prime) & MASK;
+      into.writeBigUInt64LE(hash, at * 8);
+    }
+  },
+  decode: () => {
+    throw new TypeError('Domains are written only.');
   },
 };

@@ -7,86 +7,13 @@
  * "current" is anybody: nothing here asks for it. Payload is read in place and never leaves the kernel: what is handed
  * up is the method's number.
  */
-#include "socket.h"
+#include "packet.h"
 #include "stratum.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* A miner says who it is in its first message; proxies may take a few before. */
 #define SEGMENTS 8
-
-struct packet {
-	__u8 remote[16];
-	__u8 local[16];
-	__u16 remote_port;
-	__u16 local_port;
-	__u32 payload; /* offset */
-	__u32 size; /* of the payload */
-	__u8 protocol;
-};
-
-static __always_inline bool read_ports(struct __sk_buff *skb, struct packet *packet, __u32 at)
-{
-	__be16 ports[2];
-
-	if (bpf_skb_load_bytes(skb, at, ports, sizeof(ports)))
-		return false;
-	packet->local_port = bpf_ntohs(ports[0]);
-	packet->remote_port = bpf_ntohs(ports[1]);
-	return true;
-}
-
-/* Fills in addresses, and for TCP ports and payload. The data starts at the network header. */
-static __always_inline bool parse(struct __sk_buff *skb, struct packet *packet)
-{
-	__u8 first, offset;
-	__be32 v4[2];
-	__u32 at;
-
-	if (bpf_skb_load_bytes(skb, 0, &first, 1))
-		return false;
-	if (first >> 4 == 4) {
-		if (bpf_skb_load_bytes(skb, 12, v4, sizeof(v4)) || bpf_skb_load_bytes(skb, 9, &packet->protocol, 1))
-			return false;
-		mapped_address(packet->local, v4[0]);
-		mapped_address(packet->remote, v4[1]);
-		at = (first & 15) * 4;
-	} else {
-		/* Extension headers are not followed: TCP does not use them by itself. */
-		if (bpf_skb_load_bytes(skb, 8, packet->local, 16) || bpf_skb_load_bytes(skb, 24, packet->remote, 16) ||
-		    bpf_skb_load_bytes(skb, 6, &packet->protocol, 1))
-			return false;
-		at = 40;
-	}
-	if (packet->protocol != IPPROTO_TCP)
-		return true;
-	if (!read_ports(skb, packet, at) || bpf_skb_load_bytes(skb, at + 12, &offset, 1))
-		return false;
-	packet->payload = at + (offset >> 4) * 4;
-	packet->size = skb->len > packet->payload ? skb->len - packet->payload : 0;
-	return true;
-}
-
-/* Policy of the socket's cgroup and its ancestors, v2 only: a v1 hierarchy cannot be told from a packet. */
-static __always_inline __u32 packet_policy(struct __sk_buff *skb, struct settings *now)
-{
-	struct cgroup_key key = { .version = 2 };
-	__u32 found = now->policy;
-
-	if (!now->cgroups)
-		return found;
-	for (int level = 0; level < MAX_DEPTH; level++) {
-		__u32 *policy;
-
-		key.id = bpf_skb_ancestor_cgroup_id(skb, level);
-		if (!key.id)
-			break;
-		policy = bpf_map_lookup_elem(&cgroup_policies, &key);
-		if (policy)
-			found |= *policy;
-	}
-	return found;
-}
 
 static __always_inline void report(struct __sk_buff *skb, struct packet *packet, struct socket_state *state,
 				   __u64 cookie, __u16 type, __u8 verdict)
@@ -111,17 +38,6 @@ static __always_inline void report(struct __sk_buff *skb, struct packet *packet,
 	event->method = type == EVENT_STRATUM ? state->method : 0;
 	event->verdict = verdict;
 	bpf_ringbuf_submit(event, 0);
-}
-
-static __always_inline struct socket_state *state_of(__u64 cookie)
-{
-	struct socket_state *state = bpf_map_lookup_elem(&sockets, &cookie);
-	struct socket_state fresh = {};
-
-	if (state)
-		return state;
-	bpf_map_update_elem(&sockets, &cookie, &fresh, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&sockets, &cookie);
 }
 
 static __always_inline bool is_cut(__u32 policy, struct __sk_buff *skb)

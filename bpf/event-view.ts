@@ -131,13 +131,13 @@ export class EventView {
     return NAME_MATCH[this.#u8(EXEC.match)] ?? 'none';
   }
 
-  // exec, connect, stratum, quarantine.
+  // exec, connect, stratum, quarantine, name.
 
   /** One of VERDICT. */
   get verdict(): number {
     return this.#u8(this.type === EVENT.exec ? EXEC.verdict : FLOW.verdict);
   }
-  /** exec and connect: the value that was stored with the listed name or destination; 0: none. */
+  /** exec, connect and name: the value that was stored with the listed name, destination or domain; 0: none. */
   get rule(): number {
     return this.#u32(this.type === EVENT.exec ? EXEC.rule : FLOW.rule);
   }
@@ -149,7 +149,7 @@ export class EventView {
     return this.#u32(EXIT.exit_code);
   }
 
-  // connect, stratum, quarantine, socket.
+  // connect, stratum, quarantine, socket, name.
 
   /** Identifies the socket until it is gone. */
   get cookie(): number {
@@ -176,7 +176,7 @@ export class EventView {
   get protocol(): number {
     return this.#u8(FLOW.protocol);
   }
-  /** connect: one of CONNECT_SOURCE. */
+  /** connect and name: one of CONNECT_SOURCE. */
   get source(): number {
     return this.#u8(FLOW.source);
   }

@@ -25,7 +25,8 @@ enum event_type {
 	/* Written by iterators, never into the ring. */
 	EVENT_PROCESS = 10,
 	EVENT_SOCKET = 11,
-	EVENT_TYPES = 12,
+	EVENT_NAME = 12,
+	EVENT_TYPES = 13,
 };
 
 enum verdict {
@@ -103,8 +104,11 @@ struct exit_event {
 enum connect_source {
 	SOURCE_CGROUP_HOOK = 1,
 	SOURCE_SOCK_STATE = 2, /* the first witness did not see it */
+	SOURCE_DNS = 3, /* of EVENT_NAME: a question for a listed name */
+	SOURCE_TLS = 4, /* of EVENT_NAME: a listed server name in a ClientHello */
 };
 
+/* EVENT_CONNECT, EVENT_SOCKET and EVENT_NAME, whose rule is the value of the listed name. */
 struct connect_event {
 	struct event_header header;
 	__u64 cookie;

@@ -15,6 +15,7 @@ export const EVENT = {
   fpu: 9,
   process: 10,
   socket: 11,
+  name: 12,
 } as const;
 
 export type EventName = keyof typeof EVENT;
@@ -32,7 +33,7 @@ export const EXEC_FLAG = {
 /** Which name of an exec was listed. */
 export const NAME_MATCH = ['none', 'comm', 'filename', 'file', 'argv0'] as const;
 
-export const CONNECT_SOURCE = { cgroupHook: 1, sockState: 2 } as const;
+export const CONNECT_SOURCE = { cgroupHook: 1, sockState: 2, dns: 3, tls: 4 } as const;
 
 /** Index is `enum stratum_method`. */
 export const STRATUM_METHOD = [

@@ -19,6 +19,7 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
 #define SIGKILL 9
 #define TCP_SYN_SENT 2
 #define TCP_TIME_WAIT 6

@@ -5,7 +5,7 @@ import { Control } from './control.ts';
 import { EVENT, type EventName } from './events.ts';
 
 /** One compiled file each. `exec`, `process` and `cgroup` are what identity rests on. */
-export const FAMILIES = ['exec', 'process', 'cgroup', 'connect', 'egress', 'iter', 'fpu'] as const;
+export const FAMILIES = ['exec', 'process', 'cgroup', 'connect', 'egress', 'names', 'iter', 'fpu'] as const;
 
 export type Family = (typeof FAMILIES)[number];
 
@@ -16,6 +16,7 @@ const SHARED = [
   'settings',
   'listed_names',
   'listed_destinations',
+  'listed_domains',
   'cgroup_policies',
   'sockets',
 ] as const;
@@ -69,6 +70,7 @@ export class Programs implements Disposable {
       settings: this.#map('settings'),
       listed_names: this.#map('listed_names'),
       listed_destinations: this.#map('listed_destinations'),
+      listed_domains: this.#map('listed_domains'),
       cgroup_policies: this.#map('cgroup_policies'),
     });
   }

@@ -13,6 +13,8 @@ struct socket_state {
 	__u8 reserved[5];
 };
 
+#define DNS_PORT 53
+
 /* By cookie. What falls out is only looked at once more. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

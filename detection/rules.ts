@@ -39,6 +39,13 @@ export const RULES = {
     why: 'A program is told to connect to the domain of a mining pool.',
     remedy: REMOVE,
   },
+  'pool-lookup': {
+    severity: 'medium',
+    score: 40,
+    title: 'Asked DNS for a mining pool',
+    why: 'A program asked for the address of a mining pool. People who read the web page of a pool do that too.',
+    remedy: 'Look at what the process connects to next; remove it if it mines.',
+  },
   'pool-address': {
     severity: 'critical',
     score: 100,

@@ -11,6 +11,7 @@ const MEANING: Record<string, string> = {
   cgroup: 'names of containers before their first process',
   connect: 'connections, and refusing listed destinations',
   egress: 'the pool protocol on the wire, and cutting off contained pods',
+  names: 'pools by the names that are asked of DNS and told to TLS servers',
   iter: 'processes and connections that were there before the agent',
   fpu: 'RandomX by its rounding mode',
 };

@@ -57,6 +57,11 @@ export class Enforcer {
     this.#reconcile();
   }
 
+  /** The listed domain that an event names by its number. */
+  domain(number: number): string | undefined {
+    return this.#lists.domain(number);
+  }
+
   /** A cgroup that exists, or was just made. */
   cgroupMade(key: CgroupKey, path: string): void {
     const identity = parseCgroupPath(path);

@@ -21,8 +21,9 @@ export function standalonePolicy(mode: EnforceMode, indicators: Indicators): Run
 }
 
 /**
- * What the policies of the cluster ask for beside `base`, added up: of several modes the strictest counts. Bans of
- * running quarantines are indicators while they run.
+ * What the policies of the cluster ask for beside `base`, added up: of several modes the strictest counts. Banned
+ * binaries are indicators while their quarantine runs. Banned pools are not: an attacker chooses where he connects, and
+ * would name the cluster's own DNS or API server to have everybody contained.
  */
 export function runtimePolicy(
   base: RuntimePolicy,

@@ -6,6 +6,7 @@ import type { Correlator } from './correlator.ts';
 import { judgeConnect } from './detectors/connect.ts';
 import { DownloadExecuteDetector } from './detectors/download-execute.ts';
 import { ExecDetector } from './detectors/exec.ts';
+import { judgePoolName } from './detectors/pool-name.ts';
 import { RandomxDetector } from './detectors/randomx.ts';
 import { judgeStratum } from './detectors/stratum.ts';
 import type { Enforcer } from './enforce.ts';
@@ -77,6 +78,7 @@ export class Watch {
     handlers[EVENT.connect] = connected;
     handlers[EVENT.socket] = connected;
     handlers[EVENT.stratum] = scoped((event) => this.#spokeStratum(event));
+    handlers[EVENT.name] = scoped((event) => this.#namedPool(event));
     handlers[EVENT.fpu] = scoped((event) => this.#rounded(event));
     return handlers;
   }
@@ -133,6 +135,13 @@ export class Watch {
   #spokeStratum(event: EventView): void {
     const process = this.#whoDid(event);
     if (process) this.#suspect(event.ktime, { process, ...judgeStratum(event) });
+  }
+
+  #namedPool(event: EventView): void {
+    const domain = this.#options.enforcer.domain(event.rule);
+    const process = domain === undefined ? undefined : this.#whoDid(event);
+    if (process && domain !== undefined)
+      this.#suspect(event.ktime, { process, ...judgePoolName(event, domain) });
   }
 
   #rounded(event: EventView): void {

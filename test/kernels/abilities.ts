@@ -87,6 +87,19 @@ const ABILITIES: Readonly<Record<string, (scene: Scene) => Promise<Cell>>> = {
     return scene.other.received().length === before ? WORKS : cannot('the line arrived');
   },
 
+  "a pool's name is recognised in a DNS query": async ({ arena }) => {
+    // The question for gulf.moneroocean.stream, as a resolver sends it; nobody has to answer.
+    const query =
+      '\\x00\\x07\\x01\\x00\\x00\\x01\\x00\\x00\\x00\\x00\\x00\\x00' +
+      '\\x04gulf\\x0bmoneroocean\\x06stream\\x00\\x00\\x01\\x00\\x01';
+    const asker = arena.standIn('asker', '/bin/bash');
+    await arena.run([asker, '-c', `printf '${query}' > /dev/udp/127.0.0.1/53; sleep 0.2`]);
+    const { evidence } = await arena.detected(({ rule }) => rule === 'pool-lookup');
+    return JSON.stringify(evidence).includes('moneroocean.stream')
+      ? WORKS
+      : cannot(`it saw ${JSON.stringify(evidence)}`);
+  },
+
   'a quarantined cgroup loses its egress, open connections too': async (scene) => {
     const { arena, other } = scene;
     const group = arena.child('contained');

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Names of mining pools, where a pod says them in the clear: in the question of a DNS query, and as the server name of
+ * a TLS ClientHello (RFC 1035 section 4.1, RFC 8446 section 4.1.2, RFC 6066 section 3). A listed domain covers its
+ * subdomains.
+ *
+ * The name stays in the kernel: what is handed up is the number of the listed domain. Programs of their own beside
+ * egress.bpf.c, so that a kernel that refuses these still cuts what is quarantined.
+ *
+ * As in stratum.h all that changes on the way is kept in memory of a map, so that the verifier follows few states.
+ */
+#include "packet.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define NAME_MAX_BYTES 256
+#define LABEL_MAX_BYTES 63
+
+/* More extensions than any client sends. */
+#define EXTENSIONS 32
+
+struct name_scratch {
+	__u8 name[NAME_MAX_BYTES]; /* ".pool.example.com" */
+	struct domain_key key;
+	__u32 length; /* of what is in name */
+	__u32 next; /* where the next label of a DNS name begins */
+	__u32 rule;
+	__u32 at; /* offset in the packet */
+	__u32 is_busy; /* a softirq may send while a process that sends is interrupted in here */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct name_scratch);
+} name_scratch SEC(".maps");
+
+/* FNV-1a with two primes and two beginnings; control.ts has the same numbers. */
+#define FIRST_BEGIN 0xcbf29ce484222325ULL
+#define FIRST_PRIME 0x00000100000001b3ULL
+#define SECOND_BEGIN 0x84222325cbf29ce4ULL
+#define SECOND_PRIME 0x9e3779b97f4a7c15ULL
+
+/* Puts dots where a DNS name has lengths, and makes it lower case. False for what is no plain name. */
+__attribute__((noinline)) int plain_dns(struct name_scratch *scratch)
+{
+	volatile __u32 *next, *length;
+
+	if (!scratch)
+		return 0;
+	next = &scratch->next;
+	length = &scratch->length;
+	*next = 0;
+	for (__u32 at = 0; at < NAME_MAX_BYTES; at++) {
+		__u8 one = scratch->name[at];
+
+		if (at >= *length)
+			return 0;
+		if (at == *next) {
+			if (one == 0) {
+				*length = at;
+				return 1;
+			}
+			if (one > LABEL_MAX_BYTES)
+				return 0;
+			*next = at + one + 1;
+			scratch->name[at] = '.';
+		} else if (one >= 'A' && one <= 'Z') {
+			scratch->name[at] = one + ('a' - 'A');
+		}
+	}
+	return 0;
+}
+
+__attribute__((noinline)) int lower(struct name_scratch *scratch)
+{
+	if (!scratch)
+		return 0;
+	for (__u32 at = 0; at < NAME_MAX_BYTES; at++) {
+		__u8 one = scratch->name[at];
+
+		if (one >= 'A' && one <= 'Z')
+			scratch->name[at] = one + ('a' - 'A');
+	}
+	return 1;
+}
+
+/* Looks up every end of the name that begins behind a dot, the shortest first. */
+__attribute__((noinline)) int find_domain(struct name_scratch *scratch)
+{
+	volatile __u64 *first, *second;
+	volatile __u32 *rule;
+	__u32 length;
+
+	if (!scratch)
+		return 0;
+	first = &scratch->key.first;
+	second = &scratch->key.second;
+	rule = &scratch->rule;
+	*first = FIRST_BEGIN;
+	*second = SECOND_BEGIN;
+	*rule = 0;
+	length = scratch->length;
+	for (__u32 done = 0; done < NAME_MAX_BYTES; done++) {
+		__u32 at = length - 1 - done;
+		__u32 *found;
+		__u8 one;
+
+		if (done >= length || *rule)
+			break;
+		one = scratch->name[at & (NAME_MAX_BYTES - 1)];
+		if (one == '.') {
+			struct domain_key key = { *first, *second };
+
+			found = bpf_map_lookup_elem(&listed_domains, &key);
+			if (found)
+				*rule = *found;
+		}
+		*first = (*first ^ one) * FIRST_PRIME;
+		*second = (*second ^ one) * SECOND_PRIME;
+	}
+	return 0;
+}
+
+/* Says again what was checked, where the compiler keeps what it knows from the verifier. */
+#define bound(length) asm volatile("%0 &= 255" : "+r"(length))
+
+/* The question of a query that goes to a resolver. */
+static __always_inline bool read_question(struct __sk_buff *skb, struct packet *packet, struct name_scratch *scratch,
+					  __u32 at)
+{
+	__be16 head[3]; /* id, flags, number of questions */
+	__u64 length = (__u64)skb->len - (at + 12);
+
+	if (skb->len <= at + 12 || bpf_skb_load_bytes(skb, at, head, sizeof(head)))
+		return false;
+	/* An answer, or not a standard query. */
+	if ((bpf_ntohs(head[1]) & 0xf800) || head[2] == 0)
+		return false;
+	if (length >= NAME_MAX_BYTES)
+		length = NAME_MAX_BYTES - 1;
+	bound(length);
+	if (length < 1 || bpf_skb_load_bytes(skb, at + 12, scratch->name, length))
+		return false;
+	scratch->length = length;
+	return plain_dns(scratch);
+}
+
+/* Skips a vector with a length of one or two bytes in front. */
+static __always_inline bool skip(struct __sk_buff *skb, struct name_scratch *scratch, bool is_long)
+{
+	__u8 bytes[2] = {};
+	volatile __u32 *at = &scratch->at;
+
+	if (bpf_skb_load_bytes(skb, *at, bytes, is_long ? 2 : 1))
+		return false;
+	*at += is_long ? 2 + ((__u32)bytes[0] << 8 | bytes[1]) : 1 + (__u32)bytes[0];
+	return true;
+}
+
+/* The server name of a ClientHello that begins in this packet. */
+static __always_inline bool read_server_name(struct __sk_buff *skb, struct packet *packet, struct name_scratch *scratch)
+{
+	volatile __u32 *at = &scratch->at;
+	__u8 head[6];
+
+	if (packet->size < 50 || bpf_skb_load_bytes(skb, packet->payload, head, sizeof(head)))
+		return false;
+	/* A handshake record of TLS 1.x that holds a ClientHello. */
+	if (head[0] != 0x16 || head[1] != 3 || head[5] != 1)
+		return false;
+	/* Record 5, handshake 4, version 2, random 32. */
+	*at = packet->payload + 43;
+	if (!skip(skb, scratch, false) || !skip(skb, scratch, true) || !skip(skb, scratch, false))
+		return false;
+	*at += 2;
+	for (int extension = 0; extension < EXTENSIONS; extension++) {
+		__u8 field[9] = {};
+		__u64 length;
+
+		/* Type 2, length 2; of server_name then: list 2, kind 1, length 2. */
+		if (bpf_skb_load_bytes(skb, *at, field, 4))
+			return false;
+		if (field[0] || field[1]) {
+			*at += 4 + ((__u32)field[2] << 8 | field[3]);
+			continue;
+		}
+		if (bpf_skb_load_bytes(skb, *at, field, sizeof(field)) || field[6] != 0)
+			return false;
+		length = (__u64)field[7] << 8 | field[8];
+		if (length > NAME_MAX_BYTES - 2)
+			return false;
+		scratch->name[0] = '.';
+		bound(length);
+		if (length < 1 || length > NAME_MAX_BYTES - 2 || bpf_skb_load_bytes(skb, *at + 9, scratch->name + 1, length))
+			return false;
+		scratch->length = length + 1;
+		return lower(scratch);
+	}
+	return false;
+}
+
+static __always_inline void tell(struct __sk_buff *skb, struct packet *packet, __u64 cookie, __u32 rule, __u8 source,
+				 __u8 verdict)
+{
+	struct socket_state *state = cookie ? state_of(cookie) : NULL;
+	struct connect_event *event = reserve_event(EVENT_NAME, sizeof(*event));
+
+	if (!event)
+		return;
+	if (state)
+		event->header = state->owner;
+	else
+		__builtin_memset(&event->header, 0, sizeof(event->header));
+	event->header.size = sizeof(*event);
+	event->header.type = EVENT_NAME;
+	event->header.cpu = bpf_get_smp_processor_id();
+	event->header.ktime = bpf_ktime_get_boot_ns();
+	event->header.cgroup_id = bpf_skb_cgroup_id(skb);
+	event->cookie = cookie;
+	__builtin_memcpy(event->remote, packet->remote, 16);
+	__builtin_memcpy(event->local, packet->local, 16);
+	event->remote_port = packet->remote_port;
+	event->local_port = packet->local_port;
+	event->family = family_of(packet->remote);
+	event->protocol = packet->protocol;
+	event->source = source;
+	event->verdict = verdict;
+	event->rule = rule;
+	event->state = 0;
+	bpf_ringbuf_submit(event, 0);
+}
+
+/* A pool's web page is served on 443 as well: there nothing is dropped because of a name. */
+static __always_inline __u8 verdict_of(struct __sk_buff *skb, struct packet *packet, __u8 source)
+{
+	struct settings *now = current_settings();
+	__u32 policy;
+
+	if (source != SOURCE_TLS || packet->remote_port == 443 || !now)
+		return VERDICT_LISTED;
+	policy = packet_policy(skb, now);
+	return (policy & POLICY_DROP) && !(policy & POLICY_PROTECTED) ? VERDICT_ENFORCED : VERDICT_LISTED;
+}
+
+/* The rule of the name in this packet, or 0; says where it stood. */
+static __always_inline __u32 listed_name(struct __sk_buff *skb, struct packet *packet, __u8 *source)
+{
+	struct name_scratch *scratch;
+	__u32 zero = 0, rule = 0;
+	bool is_dns = packet->remote_port == DNS_PORT;
+	bool found;
+
+	scratch = bpf_map_lookup_elem(&name_scratch, &zero);
+	if (!scratch || scratch->is_busy)
+		return 0;
+	scratch->is_busy = 1;
+	*source = is_dns ? SOURCE_DNS : SOURCE_TLS;
+	if (is_dns)
+		/* Over TCP the length of the message stands in front. */
+		found = read_question(skb, packet, scratch, packet->payload + (packet->protocol == IPPROTO_TCP ? 2 : 0));
+	else
+		found = read_server_name(skb, packet, scratch);
+	if (found) {
+		find_domain(scratch);
+		rule = scratch->rule;
+	}
+	scratch->is_busy = 0;
+	return rule;
+}
+
+/* Returns what the hook answers: 1 send, 0 drop. */
+SEC("cgroup_skb/egress")
+int on_name(struct __sk_buff *skb)
+{
+	struct packet packet = {};
+	__u8 source = 0, verdict;
+	__u32 rule;
+
+	if (!parse(skb, &packet) || packet.size == 0)
+		return 1;
+	if (packet.protocol != IPPROTO_TCP && !(packet.protocol == IPPROTO_UDP && packet.remote_port == DNS_PORT))
+		return 1;
+	rule = listed_name(skb, &packet, &source);
+	if (!rule)
+		return 1;
+	verdict = verdict_of(skb, &packet, source);
+	tell(skb, &packet, bpf_get_socket_cookie(skb), rule, source, verdict);
+	return verdict != VERDICT_ENFORCED;
+}
