@@ -20,7 +20,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define EXTENSIONS 32
 
 struct name_scratch {
-	__u8 name[NAME_MAX_BYTES]; /* ".pool.example.com" */
+	__u8 name[NAME_MAX_BYTES + 8]; /* ".pool.example.com" */
 	struct domain_key key;
 	__u32 length; /* of what is in name */
 	__u32 next; /* where the next label of a DNS name begins */
@@ -42,9 +42,15 @@ struct {
 #define SECOND_BEGIN 0x84222325cbf29ce4ULL
 #define SECOND_PRIME 0x9e3779b97f4a7c15ULL
 
-/* Puts dots where a DNS name has lengths, and makes it lower case. False for what is no plain name. */
-__attribute__((noinline)) int plain_dns(struct name_scratch *scratch)
+/*
+ * Global functions, which the verifier checks once each. They look for the scratch themselves: 5.10 lets no pointer to
+ * memory into one.
+ *
+ * Puts dots where a DNS name has lengths, and makes it lower case. False for what is no plain name.
+ */
+__attribute__((noinline)) int plain_dns(__u32 zero)
 {
+	struct name_scratch *scratch = bpf_map_lookup_elem(&name_scratch, &zero);
 	volatile __u32 *next, *length;
 
 	if (!scratch)
@@ -73,8 +79,9 @@ __attribute__((noinline)) int plain_dns(struct name_scratch *scratch)
 	return 0;
 }
 
-__attribute__((noinline)) int lower(struct name_scratch *scratch)
+__attribute__((noinline)) int lower(__u32 zero)
 {
+	struct name_scratch *scratch = bpf_map_lookup_elem(&name_scratch, &zero);
 	if (!scratch)
 		return 0;
 	for (__u32 at = 0; at < NAME_MAX_BYTES; at++) {
@@ -87,8 +94,9 @@ __attribute__((noinline)) int lower(struct name_scratch *scratch)
 }
 
 /* Looks up every end of the name that begins behind a dot, the shortest first. */
-__attribute__((noinline)) int find_domain(struct name_scratch *scratch)
+__attribute__((noinline)) int find_domain(__u32 zero)
 {
+	struct name_scratch *scratch = bpf_map_lookup_elem(&name_scratch, &zero);
 	volatile __u64 *first, *second;
 	volatile __u32 *rule;
 	__u32 length;
@@ -123,8 +131,17 @@ __attribute__((noinline)) int find_domain(struct name_scratch *scratch)
 	return 0;
 }
 
-/* Says again what was checked, where the compiler keeps what it knows from the verifier. */
-#define bound(length) asm volatile("%0 &= 255" : "+r"(length))
+/*
+ * Loads 1 to 255 bytes. What the caller has checked is said again in a form that every verifier follows: older ones do
+ * not conclude from "not 0" that it is at least 1.
+ */
+static __always_inline long load_name(struct __sk_buff *skb, __u32 at, __u8 *into, __u64 length)
+{
+	__u64 more = length - 1;
+
+	asm volatile("%0 &= 255" : "+r"(more));
+	return length < 1 ? -1 : bpf_skb_load_bytes(skb, at, into, more + 1);
+}
 
 /* The question of a query that goes to a resolver. */
 static __always_inline bool read_question(struct __sk_buff *skb, struct packet *packet, struct name_scratch *scratch,
@@ -140,11 +157,10 @@ static __always_inline bool read_question(struct __sk_buff *skb, struct packet *
 		return false;
 	if (length >= NAME_MAX_BYTES)
 		length = NAME_MAX_BYTES - 1;
-	bound(length);
-	if (length < 1 || bpf_skb_load_bytes(skb, at + 12, scratch->name, length))
+	if (load_name(skb, at + 12, scratch->name, length))
 		return false;
 	scratch->length = length;
-	return plain_dns(scratch);
+	return plain_dns(0);
 }
 
 /* Skips a vector with a length of one or two bytes in front. */
@@ -192,11 +208,10 @@ static __always_inline bool read_server_name(struct __sk_buff *skb, struct packe
 		if (length > NAME_MAX_BYTES - 2)
 			return false;
 		scratch->name[0] = '.';
-		bound(length);
-		if (length < 1 || length > NAME_MAX_BYTES - 2 || bpf_skb_load_bytes(skb, *at + 9, scratch->name + 1, length))
+		if (load_name(skb, *at + 9, scratch->name + 1, length))
 			return false;
 		scratch->length = length + 1;
-		return lower(scratch);
+		return lower(0);
 	}
 	return false;
 }
@@ -263,7 +278,7 @@ static __always_inline __u32 listed_name(struct __sk_buff *skb, struct packet *p
 	else
 		found = read_server_name(skb, packet, scratch);
 	if (found) {
-		find_domain(scratch);
+		find_domain(0);
 		rule = scratch->rule;
 	}
 	scratch->is_busy = 0;
