@@ -96,6 +96,33 @@ describe('POST /audit', () => {
     expect((await post(scene.webhook, '/audit', bomb, { headers })).status).toBe(413);
   });
 
+  it('turns away what it cannot keep soon, and keeps what it took', async () => {
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const slow = Object.assign(Object.create(facts), {
+      add: async (batch: Parameters<typeof facts.add>[0]) => {
+        await gate;
+        return facts.add(batch);
+      },
+      find: (query: Parameters<typeof facts.find>[0]) => facts.find(query),
+    });
+    await using other = await openScene({ facts: slow, auditToken: async () => TOKEN });
+    const sent = Array.from({ length: 14 }, () =>
+      post(other.webhook, '/audit', list(event()), { headers: bearer }),
+    );
+    const first = await Promise.race(sent);
+    expect({ status: first.status, retry: first.headers['retry-after'] }).toEqual({
+      status: 429,
+      retry: '2',
+    });
+    open();
+    const statuses = (await Promise.all(sent)).map(({ status }) => status);
+    expect(new Set(statuses)).toEqual(new Set([200, 429]));
+    expect(await all()).toHaveLength(statuses.filter((status) => status === 200).length);
+  });
+
   it('is not there without a token to check', async () => {
     await using other = await openScene();
     expect((await post(other.webhook, '/audit', list(event()), { headers: bearer })).status).toBe(404);

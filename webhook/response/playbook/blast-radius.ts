@@ -10,7 +10,7 @@ export interface Surroundings {
 }
 
 /** How strongly a connection speaks; a service account that half the namespace uses says little. */
-const WEIGHT = { incident: 8, template: 4, image: 3, creator: 2, account: 1 } as const;
+const WEIGHT = { incident: 8, strong: 6, template: 4, image: 3, medium: 3, creator: 2, account: 1 } as const;
 
 /** Of one candidate. */
 const REASONS = 8;
@@ -37,6 +37,11 @@ export function blastRadius(incident: Incident, surroundings: Surroundings): Out
   for (const other of surroundings.incidents) {
     const reason = sharedWith(other, incident);
     if (reason !== undefined) connect(entryOf(found, other.spec), [[WEIGHT.incident, reason]]);
+  }
+  // What the audit stream says is theirs, by whichever replica it was found out.
+  for (const { namespace, kind, name, strength, reasons } of incident.status?.attribution?.siblings ?? []) {
+    const links = reasons.map((reason): [number, string] => [WEIGHT[strength], reason]);
+    connect(entryOf(found, { namespace, workload: { kind, name } }), links);
   }
   const sorted = [...found.values()].sort(
     (a, b) => b.weight - a.weight || (keyOf(a.candidate) < keyOf(b.candidate) ? -1 : 1),

@@ -109,8 +109,7 @@ function basisOf({ status }: Incident): string {
   if (!status) return '';
   const known = BASES.get(status);
   if (known !== undefined) return known;
-  const { detections, pods, nodes, fingerprint } = status;
-  const attribution = (status as { attribution?: unknown }).attribution;
+  const { detections, pods, nodes, fingerprint, attribution } = status;
   const text = JSON.stringify([detections, pods, nodes, fingerprint, attribution]);
   const basis = createHash('sha256').update(text).digest('hex').slice(0, 8);
   BASES.set(status, basis);

@@ -27,6 +27,10 @@ export async function revoke(incident: Incident, cluster: Cluster): Promise<Outc
   for (const name of accounts) lines.push(await renew(cluster, evidence, namespace, name));
   lines.push(...(await sharers(cluster, namespace, accounts)));
   lines.push(...(await reviewAccess(cluster, namespace, accounts)));
+  const creator = incident.status?.attribution?.creator;
+  // A client certificate cannot be revoked by the API server, and an identity provider is not ours to talk to.
+  if (creator)
+    lines.push(`left to people: the credential of ${creator.user}, who sent it from ${creator.address}`);
   const excess = lines.filter((line) => line.startsWith('excess')).length;
   return {
     state: 'Done',

@@ -1,6 +1,6 @@
+import type { IncidentAttribution } from '../../../api/attribution.ts';
 import type { Ancestor, Detection } from '../../../api/detection.ts';
 import type { Incident } from '../../../api/incident.ts';
-import type { IncidentStatus } from '../../incident/store.ts';
 import { findingsOf } from './confirm.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -24,19 +24,19 @@ const SHELLS: ReadonlySet<string> = new Set(['ash', 'bash', 'busybox', 'dash', '
 export function wayIn({ status }: Pick<Incident, 'status'>): Outcome {
   const [best] = status?.detections ?? [];
   if (!status || !best) return { state: 'Failed', message: 'The incident holds no detection.' };
-  const audited = auditLines(status);
+  const { attribution } = status;
   const entry = entryOf(best);
   const evidence = [
     ...chainLines(best),
     ...downloadLines(status.detections),
     `entry: ${entry}`,
-    ...audited,
-    ...(audited.length === 0
-      ? ['missing: no audit events reach Kubesentry, so nobody can say who created or entered the pod']
-      : []),
+    ...hopLines(attribution),
+    ...(attribution?.missing ?? [NO_AUDIT]).map((what) => `missing: ${what}`),
   ];
-  return { state: 'Done', message: audited[0] ?? `${capital(entry)}.`, evidence };
+  return { state: 'Done', message: authorOf(attribution) ?? `${capital(entry)}.`, evidence };
 }
+
+const NO_AUDIT = 'no audit events reach Kubesentry, so nobody can say who created or entered the pod';
 
 /** From the process upward. */
 function chainLines({ id, process, container }: Detection): string[] {
@@ -73,12 +73,20 @@ function entryOf({ process }: Detection): string {
     : `${nameOf(first.exe)}, the first process of the chain, started it`;
 }
 
-/** What the audit stream tells; other replicas and other times may have written it. */
-function auditLines({ timeline }: IncidentStatus): string[] {
-  return timeline
-    .filter(({ source }) => source === 'audit')
-    .map(({ time, message, reference }) => `${time} ${message}${reference ? ` [audit ${reference}]` : ''}`)
-    .slice(0, 16);
+/** What the audit stream tells, in order of time. */
+function hopLines(attribution: IncidentAttribution | undefined): string[] {
+  return (attribution?.wayIn ?? [])
+    .slice(0, 16)
+    .map(
+      ({ kind, time, user, address, message, auditID }) =>
+        `${kind}: ${time} ${user} from ${address || 'an unknown address'} ${message} [audit ${auditID}]`,
+    );
+}
+
+function authorOf(attribution: IncidentAttribution | undefined): string | undefined {
+  if (!attribution?.creator) return undefined;
+  const { user, address, userAgent } = attribution.creator;
+  return `${user} from ${address || 'an unknown address'} with ${userAgent} made it (confidence ${attribution.confidence}).`;
 }
 
 function nameOf(exe: string): string {
