@@ -212,6 +212,10 @@ describe('protection-changed', () => {
     );
   });
 
+  it('says nothing about being installed by server-side apply', () => {
+    expect(said([touch('patch', webhook, { code: 201 })])).toEqual([]);
+  });
+
   it('keeps a refused try as one', () => {
     expect(said([touch('delete', webhook, { code: 403, decision: 'forbid' })])).toEqual([
       'protection-changed: medium',

@@ -38,8 +38,10 @@ export const protectionChanged: Rule = (fact) => {
   };
 };
 
-function severityOf({ verb, target, details }: Fact): Severity | undefined {
+function severityOf({ verb, target, details, code }: Fact): Severity | undefined {
   const { resource, subresource, namespace, name } = target;
+  // Server-side apply is a patch, also of what it makes: installing us is no tampering.
+  const makes = verb === 'create' || (verb === 'patch' && code === 201);
   if (resource === 'namespaces') {
     if (verb === 'delete') return name === SYSTEM_NAMESPACE ? 'critical' : undefined;
     return touchesOurLabels(details.labels ?? '') ? 'high' : undefined;
@@ -48,10 +50,10 @@ function severityOf({ verb, target, details }: Fact): Severity | undefined {
   if (namespace === SYSTEM_NAMESPACE && PROGRAMS.has(resource)) {
     // Settings are changed by people; the programs are changed by upgrades.
     if (resource === 'sentrypolicies') return 'medium';
-    return subresource === 'status' || verb === 'create' ? undefined : destroys ? 'critical' : 'high';
+    return subresource === 'status' || makes ? undefined : destroys ? 'critical' : 'high';
   }
   const ours = OURS[resource];
-  if (!ours || subresource !== '' || verb === 'create') return undefined;
+  if (!ours || subresource !== '' || makes) return undefined;
   // A collection has no name, and ours is in it.
   if (verb === 'deletecollection') return 'critical';
   return ours(name) ? (destroys ? 'critical' : 'high') : undefined;
