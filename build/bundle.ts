@@ -5,13 +5,27 @@
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { type BuildOptions, build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 const require = createRequire(import.meta.url);
 
 /** Folder of the bundle. */
 export const BUNDLE = join(root, 'dist', 'bundle');
+
+/** How esbuild makes files that need nothing but Node. */
+export const SELF_CONTAINED: BuildOptions = {
+  bundle: true,
+  minify: false,
+  platform: 'node',
+  target: 'node24',
+  format: 'esm',
+  // Dependencies in CommonJS ask for require, which an ES module has to make itself.
+  banner: {
+    js: "import { createRequire as bundleRequire } from 'node:module'; const require = bundleRequire(import.meta.url);",
+  },
+  logLevel: 'warning',
+};
 
 export async function bundle(): Promise<void> {
   rmSync(BUNDLE, { recursive: true, force: true });
@@ -20,17 +34,8 @@ export async function bundle(): Promise<void> {
     entryPoints: [join(root, 'cli', 'kubesentry.ts')],
     outdir: BUNDLE,
     outExtension: { '.js': '.mjs' },
-    bundle: true,
+    ...SELF_CONTAINED,
     splitting: true,
-    minify: false,
-    platform: 'node',
-    target: 'node24',
-    format: 'esm',
-    // Dependencies in CommonJS ask for require, which an ES module has to make itself.
-    banner: {
-      js: "import { createRequire as bundleRequire } from 'node:module'; const require = bundleRequire(import.meta.url);",
-    },
-    logLevel: 'warning',
   });
   cpSync(join(root, 'detection', 'indicators'), join(BUNDLE, 'indicators'), { recursive: true });
   cpSync(join(root, 'dist', 'bpf'), join(BUNDLE, 'bpf'), { recursive: true });

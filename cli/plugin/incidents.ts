@@ -42,12 +42,18 @@ export async function incidents({ connect, positionals, namespace, write }: Sess
 
 function details({ metadata, spec, status }: Incident): string {
   if (!status) return `${metadata.name}: nothing is known yet.\n`;
+  const creator = status.attribution?.creator;
   const lines = [
     `${metadata.name}: ${spec.workload.kind} ${spec.namespace}/${spec.workload.name}`,
     `  Phase       ${status.phase}, confidence ${status.confidence}`,
     ...status.reasons.map((reason) => `  Because     ${reason}`),
     `  Pods        ${status.pods.join(', ')}`,
     `  Nodes       ${status.nodes.join(', ')}`,
+    ...(creator
+      ? [
+          `  Made by     ${creator.user} from ${creator.address || 'an unknown address'} with ${creator.userAgent}`,
+        ]
+      : []),
     ...(status.quarantine
       ? [`  Quarantine  ${status.quarantine}: kubectl kubesentry release ${status.quarantine} ends it`]
       : []),
@@ -59,6 +65,10 @@ function details({ metadata, spec, status }: Incident): string {
       ...process.ancestors.map(({ exe, argv }) => `  Started by  ${exe}: ${argv.join(' ')}`),
       `  SHA-256     ${process.sha256 ?? 'gone before it could be read'}`,
     ]),
+    '',
+    ...(status.steps ?? []).map(
+      ({ step, state, message }) => `${step.padEnd(11)}  ${state.padEnd(16)}  ${message}`,
+    ),
     '',
     ...status.timeline.map(({ time, source, message }) => `${time}  ${source.padEnd(9)}  ${message}`),
   ];

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SYSTEM_NAMESPACE } from '../../api/names.ts';
 import { approve } from '../../cli/plugin/approve.ts';
 import { dismiss } from '../../cli/plugin/dismiss.ts';
+import { incidents } from '../../cli/plugin/incidents.ts';
 import type { Session } from '../../cli/plugin/options.ts';
 import { quarantine } from '../../cli/plugin/quarantine.ts';
 import { release } from '../../cli/plugin/release.ts';
@@ -60,6 +61,12 @@ describe('what people decide', () => {
         ({ message }) => message === 'carol approved the step terminate.',
       );
     }, 'who approved it');
+  });
+
+  it('incidents tells how far each step is', async () => {
+    const { text } = await run(incidents, [name]);
+    expect(text).toMatch(/^terminate +Done +DaemonSet shop\/collector and its pods are gone\.$/m);
+    expect(text).toMatch(/^revoke +AwaitingApproval +To do: kubectl kubesentry approve/m);
   });
 
   it('approve names the steps that there are', async () => {

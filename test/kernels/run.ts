@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { BUNDLE, bundle } from '../../build/bundle.ts';
+import { BUNDLE, bundle, SELF_CONTAINED } from '../../build/bundle.ts';
 import { type Cell, type Result, tryAbilities } from './abilities.ts';
 import { fetchArm64 } from './arm64.ts';
 import { fetchKernel, type Kernel, SUITES, type Suite } from './debian-kernel.ts';
@@ -138,18 +138,7 @@ function refusalOf(check: string): Cell {
 async function bundleInside(folder: string): Promise<string> {
   await bundle();
   const outfile = join(folder, 'inside.mjs');
-  await build({
-    entryPoints: [join(import.meta.dirname, 'inside.ts')],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    target: 'node24',
-    format: 'esm',
-    banner: {
-      js: "import { createRequire as bundleRequire } from 'node:module'; const require = bundleRequire(import.meta.url);",
-    },
-    logLevel: 'warning',
-  });
+  await build({ ...SELF_CONTAINED, entryPoints: [join(import.meta.dirname, 'inside.ts')], outfile });
   return outfile;
 }
 
