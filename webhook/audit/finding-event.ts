@@ -1,14 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { KubeObject } from '../../api/object.ts';
-import { oneLine } from '../admission/message.ts';
+import { eventOf } from '../event.ts';
 import type { AuditFinding } from './rules/finding.ts';
 import { kindOfResource } from './workload.ts';
-
-/** events.k8s.io/v1 bounds a note to so many bytes. */
-const NOTE = 1000;
-
-/** Events about cluster-scoped objects live here (k8s.io/client-go/tools/record). */
-const CLUSTER_EVENTS = 'default';
 
 /** Kinds beside workloads that findings are about, by resource. */
 const KINDS: Readonly<Record<string, string>> = {
@@ -27,19 +21,16 @@ export function findingEvent({ rule, message, remedy, fact }: AuditFinding): Kub
   if (!object && namespace === '') return undefined;
   const hash = createHash('sha256').update(`${rule} ${fact.id}`).digest('hex').slice(0, 16);
   const version = kindOfResource(resource)?.apiVersion ?? (group === '' ? 'v1' : `${group}/v1`);
-  return {
-    apiVersion: 'events.k8s.io/v1',
-    kind: 'Event',
-    metadata: { name: `kubesentry.audit-${hash}`, namespace: namespace || CLUSTER_EVENTS },
+  return eventOf({
+    name: `audit-${hash}`,
+    namespace,
     type: 'Warning',
     reason: rule.replace(/(^|-)(.)/g, (_, __, letter: string) => letter.toUpperCase()),
     action: 'Audit',
-    note: oneLine(`${message} To do: ${remedy}`, NOTE),
-    eventTime: new Date(fact.time).toISOString().replace(/\.(\d{3})Z$/, '.$1000Z'),
-    reportingController: 'kubesentry.io/webhook',
-    reportingInstance: 'kubesentry-webhook',
+    note: `${message} To do: ${remedy}`,
+    time: new Date(fact.time).toISOString(),
     regarding: object
-      ? { apiVersion: version, kind, name, ...(uid && { uid }), ...(namespace && { namespace }) }
-      : { apiVersion: 'v1', kind: 'Namespace', name: namespace, namespace },
-  };
+      ? { apiVersion: version, kind, name, ...(uid && { uid }) }
+      : { apiVersion: 'v1', kind: 'Namespace', name: namespace },
+  });
 }

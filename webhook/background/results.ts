@@ -3,7 +3,7 @@ import type { KubeObject } from '../../api/object.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
 import type { Ruling } from '../admission/gate.ts';
-import { oneLine } from '../admission/message.ts';
+import { eventOf } from '../event.ts';
 
 /** One workload that exists and would be refused today. */
 export interface Standing {
@@ -13,9 +13,6 @@ export interface Standing {
 
 /** Named in the results; the others are counted. */
 const NAMED = 100;
-
-/** events.k8s.io/v1 bounds a note to so many bytes. */
-const NOTE = 1000;
 
 /** Where `kubectl kubesentry status` reads what was found. */
 export const RESULTS = { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-background' } as const;
@@ -48,25 +45,16 @@ export function standingEvent({ object, ruling }: Standing, now: Date): KubeObje
   const { namespace, name = '', uid = '' } = object.metadata;
   const [first] = ruling.findings;
   const why = first ? ` ${first.rule} at ${first.path}: ${first.message} To do: ${first.remedy}` : '';
-  return {
-    apiVersion: 'events.k8s.io/v1',
-    kind: 'Event',
-    metadata: { name: `kubesentry.background-${uid.slice(0, 36)}`, ...(namespace && { namespace }) },
+  return eventOf({
+    name: `background-${uid.slice(0, 36)}`,
+    namespace,
     type: 'Warning',
     reason: 'WouldBeRefused',
     action: 'Judge',
-    note: oneLine(`${titleOf(object)} runs, and today it would be refused: ${ruling.reason}${why}`, NOTE),
-    eventTime: now.toISOString().replace(/\.(\d{3})Z$/, '.$1000Z'),
-    reportingController: 'kubesentry.io/webhook',
-    reportingInstance: 'kubesentry-webhook',
-    regarding: {
-      apiVersion: object.apiVersion,
-      kind: object.kind,
-      name,
-      uid,
-      ...(namespace && { namespace }),
-    },
-  };
+    note: `${titleOf(object)} runs, and today it would be refused: ${ruling.reason}${why}`,
+    time: now.toISOString(),
+    regarding: { apiVersion: object.apiVersion, kind: object.kind, name, uid },
+  });
 }
 
 function titleOf({ kind, metadata }: KubeObject): string {
