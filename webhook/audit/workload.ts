@@ -1,21 +1,10 @@
 import type { WorkloadRef } from '../../api/detection.ts';
-import { KIND, type Kind } from '../../kube/kind.ts';
+import type { Kind } from '../../kube/kind.ts';
+import { WORKLOAD_KINDS } from '../../kube/workloads.ts';
 import type { Fact, Target } from './fact.ts';
 
-/** Kinds whose objects come to run as pods and that can be fetched and judged. */
-const WORKLOADS: readonly Kind[] = [
-  KIND.Pod,
-  KIND.DaemonSet,
-  KIND.Deployment,
-  KIND.ReplicaSet,
-  KIND.StatefulSet,
-  KIND.ReplicationController,
-  KIND.Job,
-  KIND.CronJob,
-];
-
-const BY_RESOURCE = new Map(WORKLOADS.map((kind) => [kind.plural, kind]));
-const BY_KIND = new Map(WORKLOADS.map((kind) => [kind.kind, kind]));
+const BY_RESOURCE = new Map(WORKLOAD_KINDS.map((kind) => [kind.plural, kind]));
+const BY_KIND = new Map(WORKLOAD_KINDS.map((kind) => [kind.kind, kind]));
 
 /** A workload in its namespace. */
 export interface PlacedWorkload extends WorkloadRef {

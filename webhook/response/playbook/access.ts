@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../../api/object.ts';
 import type { Cluster } from '../../../kube/cluster.ts';
+import { everyObject } from '../../../kube/every-object.ts';
 import { KIND, type Kind } from '../../../kube/kind.ts';
 
 interface Rule {
@@ -17,9 +18,8 @@ interface Binding extends KubeObject {
   subjects?: { kind: string; name: string; namespace?: string }[];
 }
 
-/** What an attacker who holds a token would use, each with the reason to name it. Empty verbs mean any. */
+/** What an attacker who holds a token would use, each with the reason to name it. */
 const EXCESS: readonly { resources: readonly string[]; verbs: readonly string[]; means: string }[] = [
-  { resources: ['*'], verbs: ['*'], means: 'may do everything' },
   { resources: ['secrets'], verbs: ['get', 'list', 'watch'], means: 'reads Secrets' },
   { resources: ['pods/exec', 'pods/attach'], verbs: ['create', 'get'], means: 'enters containers' },
   { resources: ['nodes/proxy'], verbs: ['create', 'get'], means: 'talks to kubelets, which run commands' },
@@ -44,11 +44,7 @@ export async function reviewAccess(
   accounts: readonly string[],
 ): Promise<string[]> {
   const lines: string[] = [];
-  const bindings = [
-    ...(await allOf<Binding>(cluster, KIND.RoleBinding, namespace)),
-    ...(await allOf<Binding>(cluster, KIND.ClusterRoleBinding)),
-  ];
-  for (const binding of bindings) {
+  for await (const binding of bindingsIn(cluster, namespace)) {
     const account = accounts.find((name) => speaksOf(binding, namespace, name));
     if (account === undefined) continue;
     const { kind, name } = binding.roleRef;
@@ -71,20 +67,26 @@ export async function reviewAccess(
 
 /** Pure: which of the rights that attackers use these rules give. */
 export function excessOf(rules: readonly Rule[]): string[] {
+  if (rules.some(({ resources = [], verbs = [] }) => resources.includes('*') && verbs.includes('*'))) {
+    return ['may do everything'];
+  }
   const found = new Set<string>();
   for (const { resources = [], verbs = [] } of rules) {
     for (const each of EXCESS) {
-      const everything = each.resources.includes('*');
-      const resource = everything
-        ? resources.includes('*')
-        : resources.includes('*') || each.resources.some((name) => resources.includes(name));
-      const verb = everything
-        ? verbs.includes('*')
-        : verbs.includes('*') || each.verbs.some((name) => verbs.includes(name));
-      if (resource && verb) found.add(each.means);
+      if (grants(resources, each.resources) && grants(verbs, each.verbs)) found.add(each.means);
     }
   }
-  return found.has('may do everything') ? ['may do everything'] : [...found];
+  return [...found];
+}
+
+/** Whether a rule's list names one of these, or everything. */
+function grants(listed: readonly string[], wanted: readonly string[]): boolean {
+  return listed.includes('*') || wanted.some((name) => listed.includes(name));
+}
+
+async function* bindingsIn(cluster: Cluster, namespace: string): AsyncGenerator<Binding> {
+  yield* everyObject(cluster, KIND.RoleBinding as Kind<Binding>, namespace);
+  yield* everyObject(cluster, KIND.ClusterRoleBinding as Kind<Binding>);
 }
 
 /** Groups of service accounts count as well (pkg/serviceaccount/util.go). */
@@ -95,15 +97,4 @@ function speaksOf({ subjects = [] }: Binding, namespace: string, account: string
       ? name === account && of === namespace
       : kind === 'Group' && groups.includes(name),
   );
-}
-
-async function allOf<T extends KubeObject>(cluster: Cluster, kind: Kind, namespace?: string): Promise<T[]> {
-  const all: T[] = [];
-  let next: string | undefined;
-  do {
-    const page = await cluster.list<T>(kind as Kind<T>, { namespace, limit: 500, continue: next });
-    all.push(...page.items);
-    next = page.continue;
-  } while (next);
-  return all;
 }

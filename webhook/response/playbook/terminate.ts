@@ -1,22 +1,15 @@
 import type { Incident } from '../../../api/incident.ts';
 import type { KubeObject } from '../../../api/object.ts';
 import type { Cluster } from '../../../kube/cluster.ts';
-import { KIND, type Kind } from '../../../kube/kind.ts';
+import { KIND } from '../../../kube/kind.ts';
+import { WORKLOAD_KINDS } from '../../../kube/workloads.ts';
 import { topOwner } from '../../top-owner.ts';
 import { count } from './confirm.ts';
 import { Evidence } from './evidence.ts';
 import type { Outcome } from './outcome.ts';
 
 /** Owners that we may delete; what another operator owns is named for people. */
-const OWNERS: Readonly<Record<string, Kind>> = {
-  DaemonSet: KIND.DaemonSet,
-  Deployment: KIND.Deployment,
-  ReplicaSet: KIND.ReplicaSet,
-  ReplicationController: KIND.ReplicationController,
-  StatefulSet: KIND.StatefulSet,
-  Job: KIND.Job,
-  CronJob: KIND.CronJob,
-};
+const OWNERS = new Map(WORKLOAD_KINDS.filter((kind) => kind !== KIND.Pod).map((kind) => [kind.kind, kind]));
 
 export interface TerminateOptions {
   cluster: Cluster;
@@ -37,7 +30,7 @@ export async function terminate(
   const lines: string[] = [];
   const undo: string[] = [];
 
-  const kind = OWNERS[workload.kind];
+  const kind = OWNERS.get(workload.kind);
   const owner = kind && (await cluster.get(kind, { namespace, name: workload.name }));
   if (kind && owner) {
     undo.push(await evidence.keep(owner));
