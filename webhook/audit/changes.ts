@@ -1,5 +1,6 @@
 import type { Fact } from './fact.ts';
 import { succeeded } from './identity.ts';
+import { WRITES } from './verbs.ts';
 
 /** What somebody did to the cluster beside workloads; repeats of one kind on one object are one. */
 export interface Change {
@@ -25,8 +26,6 @@ const CONFIGURATION: ReadonlySet<string> = new Set([
   'customresourcedefinitions',
   'sentrypolicies',
 ]);
-
-const WRITES: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
 
 /** Changes among these facts, in order; reading Secrets counts as one, since it changes who knows them. */
 export function changesOf(facts: readonly Fact[]): Change[] {

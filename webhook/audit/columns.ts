@@ -1,4 +1,5 @@
 import type { Fact } from './fact.ts';
+import { ENTRIES, READS } from './verbs.ts';
 
 /** How much history is kept. */
 export interface Retention {
@@ -13,9 +14,6 @@ export const RETENTION: Retention = { age: 7 * 24 * 60 * 60_000, bytes: 1024 ** 
 
 /** What one query answers at most. */
 export const MOST_FOUND = 1000;
-
-const READS: ReadonlySet<string> = new Set(['get', 'list', 'watch']);
-const ENTRIES: ReadonlySet<string> = new Set(['attach', 'exec', 'portforward', 'proxy']);
 
 /** Whether it could change something; exec and its like do, whatever their verb. */
 export function isWrite({ verb, target }: Fact): boolean {

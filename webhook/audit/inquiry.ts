@@ -3,14 +3,13 @@ import type { IncidentAttribution } from '../../api/attribution.ts';
 import type { Detection } from '../../api/detection.ts';
 import type { Incident } from '../../api/incident.ts';
 import type { Cluster } from '../../kube/cluster.ts';
-import type { Ruling } from '../admission/gate.ts';
 import type { IncidentStore } from '../incident/store.ts';
 import { incidentName } from '../incident/subject.ts';
 import { addTimeline } from '../incident/timeline.ts';
 import type { ClusterView } from '../view.ts';
 import { anchorOf } from './anchor.ts';
 import { attribute } from './attribution.ts';
-import { type Conviction, lookAgain, placedOf } from './look-again.ts';
+import { byRuling, type Conviction, lookAgain, placedOf } from './look-again.ts';
 import { type Outcome, recordOf, timelineOf } from './record.ts';
 import type { Sibling } from './siblings.ts';
 import type { FactStore } from './store.ts';
@@ -85,23 +84,6 @@ async function lookAt(
   await incidents.add([placed]);
   const { namespace, kind, name } = sibling;
   return { verdict, incident: incidentName({ namespace, workload: { kind, name } }, 1) };
-}
-
-/** Admission would refuse it now. */
-export function byRuling({ findings, score }: Ruling, time: number): Conviction {
-  const [worst] = findings;
-  return {
-    rule: worst?.rule ?? 'miner-arguments',
-    severity: worst?.severity ?? 'critical',
-    confidence: Math.min(score / 100, 0.99),
-    message: `Its manifest: ${worst?.message ?? ''}`,
-    evidence: {
-      judged: 'manifest',
-      path: worst?.path ?? '',
-      findings: findings.slice(0, 8).map(({ rule, message, path }) => ({ rule, message, path })),
-    },
-    time,
-  };
 }
 
 /** It has what nobody has by chance, or the command that was caught itself and the same author. */

@@ -1,9 +1,10 @@
 import { LRUCache } from 'lru-cache';
 import type { Actor, Target } from './fact.ts';
 import { isAnonymous, isClusterPart } from './identity.ts';
+import { ENTRIES, READS } from './verbs.ts';
 
 /** Why an event is not kept; the label of a metric. */
-export type DropReason = 'unfinished' | 'read' | 'status' | 'housekeeping' | 'unauthenticated' | 'duplicate';
+export type DropReason = 'unfinished' | 'read' | 'status' | 'housekeeping' | 'unauthenticated';
 
 /** What a decision needs of an event. */
 export interface Glimpse {
@@ -15,11 +16,6 @@ export interface Glimpse {
   /** Whether one of our webhooks did not answer for it. */
   failedOpen: boolean;
 }
-
-const READS: ReadonlySet<string> = new Set(['get', 'list', 'watch', 'head']);
-
-/** Subresources that lead into a pod or a node; over WebSocket they are a GET (KEP-4006). */
-const ENTRIES: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'proxy']);
 
 /** Reads that attackers need and clusters seldom do. */
 const TELLING_READS: ReadonlySet<string> = new Set(['secrets', 'clusterrolebindings', 'rolebindings']);

@@ -68,6 +68,23 @@ export interface Conviction {
   time: number;
 }
 
+/** Admission would refuse it now. */
+export function byRuling({ findings, score }: Ruling, time: number): Conviction {
+  const [worst] = findings;
+  return {
+    rule: worst?.rule ?? 'miner-arguments',
+    severity: worst?.severity ?? 'critical',
+    confidence: Math.min(score / 100, 0.99),
+    message: `Its manifest: ${worst?.message ?? ''}`,
+    evidence: {
+      judged: 'manifest',
+      path: worst?.path ?? '',
+      findings: findings.slice(0, 8).map(({ rule, message, path }) => ({ rule, message, path })),
+    },
+    time,
+  };
+}
+
 /**
  * The detection that makes an incident of a workload that was judged by its manifest. Process id 0: no node saw it.
  * It stands for a pod of the workload where one is known, so that containment may rest on it.

@@ -1,8 +1,8 @@
 import type { KubeObject } from '../../api/object.ts';
 import { groupVersion, KIND, type Kind } from '../../kube/kind.ts';
 import type { Fact } from './fact.ts';
-import { byRuling, type InquiryTools } from './inquiry.ts';
-import { judge, placedOf } from './look-again.ts';
+import type { InquiryTools } from './inquiry.ts';
+import { byRuling, judge, placedOf } from './look-again.ts';
 import type { AuditFinding } from './rules/finding.ts';
 import { kindOfResource } from './workload.ts';
 

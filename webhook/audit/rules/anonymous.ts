@@ -1,7 +1,6 @@
 import { isAnonymous, succeeded } from '../identity.ts';
+import { READS } from '../verbs.ts';
 import { type Rule, what, who } from './finding.ts';
-
-const READS: ReadonlySet<string> = new Set(['get', 'list', 'watch']);
 
 /** kubeadm join reads it before it has a credential (RBAC role kubeadm:bootstrap-signer-clusterinfo). */
 const CLUSTER_INFO = 'kube-public/cluster-info';

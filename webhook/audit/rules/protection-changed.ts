@@ -3,9 +3,8 @@ import { BREAK_GLASS_GROUP, GROUP, SYSTEM_NAMESPACE, WEBHOOK_USER } from '../../
 import { CONFIGURATION_NAME } from '../../configuration.ts';
 import type { Fact } from '../fact.ts';
 import { isClusterPart, succeeded } from '../identity.ts';
+import { WRITES } from '../verbs.ts';
 import { type Rule, what, who } from './finding.ts';
-
-const WRITES: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
 
 /** Cluster-scoped objects that Kubesentry is made of, by resource. */
 const OURS: Readonly<Record<string, (name: string) => boolean>> = {
