@@ -3,7 +3,7 @@ import { isFetchable, judgeDownloadedRun, judgeUrl } from './download.ts';
 import { isStratum, parseEndpoint } from './endpoint.ts';
 import { hasDomain } from './indicators.ts';
 import { judgeArguments } from './miner-arguments.ts';
-import { decodeBase64, inflate } from './shell/decode.ts';
+import { decodeBase64, decodeHex, inflate } from './shell/decode.ts';
 import { unescapeAnsi } from './shell/escapes.ts';
 import type { Machine } from './shell/machine.ts';
 
@@ -14,7 +14,11 @@ const RUNS =
   /\b(exec|eval|system|popen|spawn\w*|subprocess|child_process|execSync|execFile|shell_exec|passthru|chmod|fork|compile|instance_eval)\b/i;
 const FETCHES =
   /\b(urlopen|urlretrieve|requests|urllib\w*|fetch|https?\.get|LWP|file_get_contents|curl\w*|open-uri|Net::HTTP|axios|wget|HTTP::Tiny)\b/i;
-const DECODES = /base64|b64decode|atob|decode_base64|unhexlify|fromhex|zlib|decompress|Buffer\.from/i;
+const DECODES =
+  /base64|b64decode|atob|decode_base64|unhexlify|fromhex|zlib|decompress|Buffer\.from|hex2bin|pack\b/i;
+
+/** The functions that read hexadecimal, each language in its way. */
+const HEX = /unhexlify|fromhex|['"]hex['"]|\bH\*|hex2bin/;
 
 const LITERAL_LIMIT = 512;
 const DEPTH_LIMIT = 4;
@@ -71,7 +75,7 @@ function judgeLiteral(
     docket.report('stratum-message', path, 'It holds a request of the stratum protocol.');
   }
   if (text.length < 16 || !DECODES.test(code)) return;
-  const decoded = decodeBase64(text);
+  const decoded = (HEX.test(code) ? decodeHex(text) : undefined) ?? decodeBase64(text);
   if (decoded === undefined) return;
   const inner = inflate(decoded) ?? decoded;
   docket.report('encoded-script', path, 'It decodes a text and may run it.', undefined, 20);

@@ -1,4 +1,5 @@
 import { judgeCode } from './code.ts';
+import { isDockerfile, judgeDockerfile } from './dockerfile.ts';
 import { isStratum, parseEndpoint } from './endpoint.ts';
 import { judgeEnvironment, type Variable } from './environment.ts';
 import { hasDomain } from './indicators.ts';
@@ -7,6 +8,7 @@ import { judgeScriptText } from './script-text.ts';
 import { isRecord, textOf } from './shape.ts';
 import { textOfBytes } from './shell/decode.ts';
 import type { Machine } from './shell/machine.ts';
+import { judgeUserData } from './user-data.ts';
 import { findWallets } from './wallet/wallet.ts';
 import { judgeCrontab, judgeUnit } from './written-file.ts';
 
@@ -50,9 +52,18 @@ export function judgeData(object: Record<string, unknown>, machine: Machine): vo
 
 function judgeEntry(key: string, text: string, path: string, machine: Machine): void {
   const shebang = text.trimStart().startsWith('#!');
-  if (!shebang && !SHELL.test(key) && !SIGNAL.test(text) && !looksLikeScript(text)) return;
+  if (
+    !shebang &&
+    !SHELL.test(key) &&
+    !SIGNAL.test(text) &&
+    !looksLikeScript(text) &&
+    !isDockerfile(key, text)
+  )
+    return;
   machine.path = path;
-  if (shebang || SHELL.test(key)) judgeScriptText(text, path, machine);
+  if (text.startsWith('#cloud-config')) judgeUserData(text, path, machine);
+  else if (isDockerfile(key, text)) judgeDockerfile(text, path, machine);
+  else if (shebang || SHELL.test(key)) judgeScriptText(text, path, machine);
   else if (CODE.test(key)) judgeCode(text, path, machine);
   else judgePlain(key, text, path, machine);
 }
@@ -86,8 +97,10 @@ function judgeMentions(text: string, path: string, { docket }: Machine): void {
   }
 }
 
+/** A heading alone may be a comment of a script; with a sentence, a list or a fence below it is none. */
 function isProse(text: string): boolean {
-  return /<html|<!doctype|^#{1,4} \S|^[ \t]*[-*] \S.*\.[ \t]*$/im.test(text);
+  if (/<html|<!doctype|^[ \t]*[-*] \S.*\.[ \t]*$|^```/im.test(text)) return true;
+  return /^#{1,4} \S/m.test(text) && /^[A-Z][\w ,'()/-]{24,400}[.:!?][ \t]*$/m.test(text);
 }
 
 /** Lines that begin with commands of shell scripts. */

@@ -1,8 +1,9 @@
 import type { Word } from './arguments.ts';
 import { isMiningPort } from './destination.ts';
+import type { Docket } from './docket.ts';
 import { isPublicAddress, isStratum, isWeb, parseEndpoint } from './endpoint.ts';
 import { hasDomain } from './indicators.ts';
-import { nameIn } from './names.ts';
+import { minerWordScore, nameIn } from './names.ts';
 import { type Data, NOTHING, UNKNOWN_DATA } from './shell/data.ts';
 import type { Machine } from './shell/machine.ts';
 import type { Call } from './shell/programs.ts';
@@ -59,6 +60,7 @@ function readDownload(words: readonly Word[], program: string): { urls: Word[]; 
       else if (program === 'curl' && text.includes('O')) target ??= '';
     } else urls.push(word);
   }
+  if (program === 'lwp-download' && urls.length > 1) target ??= urls.pop()?.text;
   if (prefix !== undefined) target ??= `${prefix}${fileNameOf(urls[0]?.text ?? '')}`;
   return { urls, target: target === '' ? fileNameOf(urls[0]?.text ?? '') : target };
 }
@@ -97,9 +99,13 @@ export function judgeUrl({ text, path }: Word, { docket }: Machine): void {
     if (match?.kind === 'miner') docket.report('miner-download', path, `It fetches ${step}.`, step);
     if (match?.kind === 'mention') {
       docket.report('miner-mention', path, `It fetches ${step}.`, step);
-      break;
+      return;
     }
   }
+  // A folder names the coin and a file the miner: /xmr/install_miner.sh.
+  const score = minerWordScore(endpoint.path);
+  if (score >= 80) docket.report('miner-download', path, `It fetches ${endpoint.path}.`, endpoint.path, 60);
+  else if (score > 0) docket.report('miner-word', path, `It fetches ${endpoint.path}.`, endpoint.path, score);
 }
 
 /**
@@ -141,15 +147,22 @@ export function judgeSocket(target: string, machine: Machine): Data {
   return { downloadedFrom: [`tcp://${host}:${port}`] };
 }
 
+/** Judges what a script writes into a connection. */
+export function judgeSent({ text }: Data, path: string, docket: Docket): void {
+  if (/"method"\s*:\s*"(login|mining\.|eth_submitLogin|submit)/.test(text ?? '')) {
+    docket.report('stratum-message', path, 'It sends a request of the stratum protocol.');
+  }
+}
+
 function judgeNetcat(words: readonly Word[], stdin: Data, machine: Machine): Data {
   const plain = words.slice(1).filter(({ text }) => !text.startsWith('-'));
   const joined = plain.find(({ text }) => /^(tcp|openssl|ssl)[46]?(-connect)?:/i.test(text));
   const [host = '', port = ''] = joined ? joined.text.split(/[:,]/).slice(1) : plain.map(({ text }) => text);
   const path = plain[0]?.path ?? machine.path;
+  // -z asks whether the port answers, as tests of firewalls do.
+  if (words.slice(1).some(({ text }) => /^-[a-y]*z/.test(text))) return UNKNOWN_DATA;
   connectsTo(host, Number(port), machine, path);
-  if (/"method"\s*:\s*"(login|mining\.|eth_submitLogin|submit)/.test(stdin.text ?? '')) {
-    machine.docket.report('stratum-message', path, 'It sends a request of the stratum protocol.', undefined);
-  }
+  judgeSent(stdin, path, machine.docket);
   return host === '' ? UNKNOWN_DATA : { downloadedFrom: [`tcp://${host}:${port}`] };
 }
 

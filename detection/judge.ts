@@ -13,6 +13,7 @@ import { judgeScriptText } from './script-text.ts';
 import { isRecord } from './shape.ts';
 import { VALUE_LIMIT } from './shell/data.ts';
 import { Machine } from './shell/machine.ts';
+import { judgeUserData } from './user-data.ts';
 import { type Judgement, judgementOf } from './verdict.ts';
 import { type ContainerView, workloadView } from './workload.ts';
 
@@ -33,7 +34,7 @@ export function judgeObject(object: unknown, { indicators }: JudgeOptions): Judg
   const view = workloadView(object);
   if (!view) return judgementOf(docket.findings);
   for (const container of view.containers) judgeContainer(container, machine);
-  for (const script of view.scripts) judgeScriptText(script.text, script.path, machine);
+  for (const script of view.scripts) judgeUserData(script.text, script.path, machine);
   for (const path of view.malformed) {
     docket.report('malformed-workload', path, `${path} has a type that the API server does not take.`);
   }

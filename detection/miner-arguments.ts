@@ -7,6 +7,9 @@ import { isPublicAddress, isStratum, isWeb, isWildcard } from './endpoint.ts';
 const STRONG_MARK =
   /^(donate-|randomx-|start-mining|cpu-max-threads-hint|no-getwork|mine-when-not-synced|coinbase-addr)/;
 
+/** Commands of a node that make it mine: Iron Fish, geth's console. */
+const MINE_COMMAND = /^(miners:start|miner_start|miner\.start\(\d{0,4}\))$/;
+
 /** Passwords that pools take and no service would: x, c=COIN, d=DIFFICULTY, id=WORKER. */
 const POOL_PASSWORD = /^(x|c=[a-z0-9]+|d=[0-9.]+|id=\S+|sd=\d+|m=\S+)([,;:]|$)/i;
 
@@ -45,6 +48,8 @@ export function judgeArguments(words: readonly Word[], docket: Docket, isNode = 
     }
   }
   judgeMarks(facts, docket, isNode);
+  const command = words.find(({ text }) => MINE_COMMAND.test(text));
+  if (command) docket.report('miner-arguments', command.path, 'It tells a node to mine.', command.text);
   judgeTogether(facts, docket);
 }
 

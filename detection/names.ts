@@ -22,7 +22,8 @@ const COINS = new Set(
     'monero xmr btc bitcoin eth ethereum etc ltc litecoin doge dogecoin zec zcash rvn ravencoin kaspa kas crypto coin ' +
     'coins cryptocurrency zephyr zeph dero verus vrsc raptoreum rtm ergo erg nicehash cpu gpu cuda opencl randomx ' +
     'cryptonight altcoin hash hashrate grin beam conflux alph alephium clore qubic tari salvium wownero xelis karlsen ' +
-    'pyrin spectre iron nexa radiant stratum pool'
+    'pyrin spectre iron nexa radiant stratum pool moneroocean c3pool nanopool supportxmr hashvault minexmr unmineable ' +
+    'herominers'
   ).split(' '),
 );
 
@@ -101,7 +102,7 @@ function matchesGlob(name: string, pattern: string): boolean {
   return /^\**$/.test(pattern.slice(from));
 }
 
-/** How much the word `miner` in a name says: 0 to 80. */
+/** How much the word `miner` in a name, or in the path of a URL, says: 0 to 80. */
 export function minerWordScore(segment: string): number {
   const folded = fold(segment);
   if (!/min(er|ing)/.test(folded)) return 0;

@@ -23,7 +23,7 @@ const SKIPPED = new Set([
 
 /** Fields that hold a script outside of containers: KubeVirt, Karpenter, Cluster API. */
 const SCRIPT_FIELD =
-  /^(userData|user-data|preKubeadmCommands|postKubeadmCommands|bootcmd|runcmd|startupScript)$/;
+  /^(userData|userDataBase64|user-data|userdata|user_data|cloudInit|cloudConfig|preKubeadmCommands|postKubeadmCommands|bootcmd|runcmd|startupScript)$/;
 
 const DEPTH_LIMIT = 24;
 const NODE_LIMIT = 20_000;

@@ -19,6 +19,7 @@ export function judgeWritten(target: string, data: Data, machine: Machine): void
   }
   if (data.text === undefined) return;
   if (CRON.test(target)) judgeCrontab(data.text, machine);
+  else if (STARTUP.test(target) && !target.endsWith('authorized_keys')) machine.runScript(data.text, path);
   judgeUnit(data.text, machine);
   judgeMinerConfig(data.text, path, docket);
 }

@@ -2,6 +2,7 @@ import type { Node } from 'web-tree-sitter';
 import type { Word } from '../arguments.ts';
 import { judgeContainerCommand } from '../container-command.ts';
 import type { Docket } from '../docket.ts';
+import { judgeSent } from '../download.ts';
 import { judgeAlias, judgeProgram } from '../program.ts';
 import { fold, UNKNOWN } from '../text.ts';
 import { judgeWritten } from '../written-file.ts';
@@ -216,7 +217,8 @@ export class Machine implements Substitution {
     return this.#store(output, redirects);
   }
 
-  #store(output: Data, { target, append }: Redirects): Data {
+  #store(output: Data, { target, append, sent }: Redirects): Data {
+    if (sent) judgeSent(output, this.path, this.docket);
     if (target === undefined) return output;
     const before = append ? this.scope.read(target) : undefined;
     this.keep(target, before ? concatenate(before, output) : output);

@@ -9,6 +9,8 @@ export interface Redirects {
   /** Where standard output is kept. */
   target?: string;
   append: boolean;
+  /** Standard output goes over the network. */
+  sent: boolean;
   /** Standard output goes to /dev/null. */
   silent: boolean;
   /** The grammar hangs what follows `<<EOF |` below the here-document. */
@@ -17,7 +19,7 @@ export interface Redirects {
 
 /** Reads the redirections of a statement; expands here-documents. */
 export function readRedirects(node: Node, machine: Machine): Redirects {
-  const redirects: Redirects = { append: false, silent: false, pipeline: [] };
+  const redirects: Redirects = { append: false, sent: false, silent: false, pipeline: [] };
   for (const child of node.namedChildren) {
     if (!child) continue;
     if (child.type === 'file_redirect') readFile(child, redirects, machine);
@@ -39,6 +41,7 @@ function readFile(node: Node, redirects: Redirects, machine: Machine): void {
     const data = judgeSocket(target, machine);
     machine.scope.write(`/dev/fd/${descriptor ?? 0}`, data);
     if (operator === '<') redirects.stdin = data;
+    else if (descriptor === undefined || descriptor === '1') redirects.sent = true;
     return;
   }
   if (operator === '<' || operator === '<&') {
@@ -47,6 +50,7 @@ function readFile(node: Node, redirects: Redirects, machine: Machine): void {
     return;
   }
   if (descriptor !== undefined && descriptor !== '1') return;
+  if (operator === '>&' && machine.scope.read(`/dev/fd/${target}`)?.downloadedFrom) redirects.sent = true;
   if (target === '/dev/null') redirects.silent = true;
   else if (!/^[&\d-]/.test(target) && operator.includes('>')) {
     redirects.target = target;
