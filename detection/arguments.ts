@@ -148,9 +148,18 @@ function readValue(
   }
 }
 
+/** Ports on which ledgers answer wallets and explorers, over HTTP with or without its scheme. */
+const LEDGER_PORTS: ReadonlySet<number> = new Set([8545, 8546, 8551]);
+
 /** Whether an endpoint has the shape of a pool: a port that is not the web's, and nothing of a web page. */
 export function isPoolShaped(endpoint: Endpoint, port = endpoint.port): boolean {
-  return port !== undefined && !isWeb(endpoint) && endpoint.path.length <= 1 && !isWildcard(endpoint);
+  return (
+    port !== undefined &&
+    !LEDGER_PORTS.has(port) &&
+    !isWeb(endpoint) &&
+    endpoint.path.length <= 1 &&
+    !isWildcard(endpoint)
+  );
 }
 
 export function hasMiningPort({ port }: Endpoint): boolean {

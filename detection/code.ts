@@ -3,6 +3,7 @@ import { isFetchable, judgeDownloadedRun, judgeUrl } from './download.ts';
 import { isStratum, parseEndpoint } from './endpoint.ts';
 import { hasDomain } from './indicators.ts';
 import { judgeArguments } from './miner-arguments.ts';
+import { type Data, UNKNOWN_DATA } from './shell/data.ts';
 import { decodeBase64, decodeHex, inflate } from './shell/decode.ts';
 import { unescapeAnsi } from './shell/escapes.ts';
 import type { Machine } from './shell/machine.ts';
@@ -29,9 +30,16 @@ interface Literal {
   to: number;
 }
 
-/** Judges a program in Python, Perl, Node.js, Ruby or PHP as far as its string literals and calls go. */
-export function judgeCode(code: string, path: string, machine: Machine, depth = 0): void {
-  if (depth > DEPTH_LIMIT || !machine.docket.spend(code.length, path)) return;
+/** Calls that turn numbers into text. */
+const CHARACTERS = /\bchr\b|fromCharCode|fromCodePoint|\bbytes\b|bytearray|pack\b|Buffer\.from/;
+const PRINTS = /\b(print|puts|echo|console\.log|stdout\.write|say)\b/;
+
+/**
+ * Judges a program in Python, Perl, Node.js, Ruby or PHP as far as its string literals and calls go. Returns what
+ * it would print, when that is a literal that it decodes.
+ */
+export function judgeCode(code: string, path: string, machine: Machine, depth = 0): Data {
+  if (depth > DEPTH_LIMIT || !machine.docket.spend(code.length, path)) return UNKNOWN_DATA;
   const literals = literalsOf(code);
   const runs = RUNS.test(code);
   for (const group of groupsOf(literals, code)) {
@@ -44,26 +52,24 @@ export function judgeCode(code: string, path: string, machine: Machine, depth = 
       else machine.call(words);
     } else if (runs && words.length > 2) judgeArguments(words, machine.docket);
   }
-  for (const literal of literals) judgeLiteral(literal, code, path, machine, depth);
+  for (const literal of literals) judgeLiteral(literal, code, path, machine);
+  const inner = [...literals.flatMap(({ text }) => decodedOf(text, code) ?? []), ...numbersOf(code)];
+  for (const text of inner) judgeDecoded(text, path, machine, runs, depth);
+  judgeMessage(code, path, machine);
   const urls = literals.map(({ text }) => text).filter(isFetchable);
   for (const text of urls) judgeUrl({ text, path }, machine);
   if (runs && FETCHES.test(code) && urls.length > 0)
     judgeDownloadedRun({ downloadedFrom: urls }, path, machine, true);
+  return PRINTS.test(code) && inner.length > 0 ? { text: inner.join('\n'), decoded: true } : UNKNOWN_DATA;
 }
 
-function judgeLiteral(
-  { text, to }: Literal,
-  code: string,
-  path: string,
-  machine: Machine,
-  depth: number,
-): void {
-  const { docket } = machine;
+function judgeLiteral({ text, to }: Literal, code: string, path: string, { docket }: Machine): void {
   const endpoint = text.length > 5 ? parseEndpoint(text) : undefined;
   if (endpoint && isStratum(endpoint))
     docket.report('stratum-url', path, `It names the pool ${endpoint.host}.`, text);
   else if (endpoint && hasDomain(docket.indicators.pools, endpoint.host)) {
-    const connects = isPoolShaped(endpoint) || /^\s*,\s*\d{2,5}/.test(code.slice(to, to + 12));
+    const connects =
+      isPoolShaped(endpoint) || /^\s*,\s*(\w{1,24}\s*(=>|[:=])\s*)?\d{2,5}/.test(code.slice(to, to + 48));
     docket.report(
       connects ? 'pool-host' : 'pool-mention',
       path,
@@ -71,16 +77,51 @@ function judgeLiteral(
       endpoint.host,
     );
   }
-  if (/"method"\s*:\s*"(mining\.subscribe|mining\.authorize|eth_submitLogin)"/.test(text)) {
-    docket.report('stratum-message', path, 'It holds a request of the stratum protocol.');
-  }
-  if (text.length < 16 || !DECODES.test(code)) return;
+}
+
+/** What a literal holds, when the program has the means to decode it. */
+function decodedOf(text: string, code: string): string | undefined {
+  if (text.length >= 8 && /rot.?13/i.test(code)) return rot13(text);
+  if (text.length < 16 || !DECODES.test(code)) return undefined;
   const decoded = (HEX.test(code) ? decodeHex(text) : undefined) ?? decodeBase64(text);
-  if (decoded === undefined) return;
-  const inner = inflate(decoded) ?? decoded;
-  docket.report('encoded-script', path, 'It decodes a text and may run it.', undefined, 20);
-  judgeCode(inner, path, machine, depth + 1);
-  if (RUNS.test(code)) machine.runScript(inner, path);
+  return decoded === undefined ? undefined : (inflate(decoded) ?? decoded);
+}
+
+/** Lists of character codes. */
+function numbersOf(code: string): string[] {
+  if (!CHARACTERS.test(code)) return [];
+  return [...code.matchAll(/(?:\b(?:0x[0-9a-f]{2}|\d{2,3})\s*,\s*){5,4096}(?:0x[0-9a-f]{2}|\d{2,3})\b/gi)]
+    .slice(0, 8)
+    .map(([list]) => String.fromCharCode(...list.split(',').map((number) => Number(number) & 0xff)));
+}
+
+function rot13(text: string): string {
+  return text.replace(/[A-Za-z]/g, (letter) =>
+    String.fromCharCode(letter.charCodeAt(0) + (letter.toLowerCase() < 'n' ? 13 : -13)),
+  );
+}
+
+function judgeDecoded(text: string, path: string, machine: Machine, runs: boolean, depth: number): void {
+  machine.docket.report('encoded-script', path, 'It decodes a text and may run it.', undefined, 20);
+  judgeCode(text, path, machine, depth + 1);
+  if (runs) machine.runScript(text, path);
+}
+
+/** A login with a password is the first line of CryptoNote's stratum, and of a few other services. */
+function judgeMessage(code: string, path: string, { docket }: Machine): void {
+  const [, method] =
+    /["']method\\?["']\s*(?::|=>)\s*\\?["'](mining\.subscribe|mining\.authorize|eth_submitLogin|login)\\?["']/.exec(
+      code,
+    ) ?? [];
+  const isLogin = method === 'login';
+  if (method === undefined || (isLogin && !/["']login\\?["']\s*(?::|=>)/.test(code))) return;
+  docket.report(
+    'stratum-message',
+    path,
+    'It holds a request of the stratum protocol.',
+    method,
+    isLogin ? 40 : 80,
+  );
 }
 
 /** String literals, adjacent ones joined (`"xm" + "rig"`). Linear: every character is read once. */

@@ -4,9 +4,10 @@ import { isStratum, parseEndpoint } from './endpoint.ts';
 import { judgeEnvironment, type Variable } from './environment.ts';
 import { hasDomain } from './indicators.ts';
 import { judgeMinerConfig } from './miner-config.ts';
+import { nameIn } from './names.ts';
 import { judgeScriptText } from './script-text.ts';
 import { isRecord, textOf } from './shape.ts';
-import { textOfBytes } from './shell/decode.ts';
+import { inflate, textOfBytes } from './shell/decode.ts';
 import type { Machine } from './shell/machine.ts';
 import { judgeUserData } from './user-data.ts';
 import { findWallets } from './wallet/wallet.ts';
@@ -39,9 +40,10 @@ export function judgeData(object: Record<string, unknown>, machine: Machine): vo
     const encoded = field === 'binaryData' || (field === 'data' && object.kind === 'Secret');
     const variables: Variable[] = [];
     for (const [key, value] of entries.slice(0, ENTRY_LIMIT)) {
-      const text = encoded ? textOfBytes(Buffer.from(textOf(value), 'base64')) : textOf(value);
+      const bytes = encoded ? textOfBytes(Buffer.from(textOf(value), 'base64')) : textOf(value);
+      const text = encoded && bytes.startsWith('\x1f') ? (inflate(bytes) ?? bytes) : bytes;
       const path = `${field}[${JSON.stringify(key)}]`;
-      judgeEntry(key, text, path, machine);
+      judgeEntry(key.replace(/\.gz$/i, ''), text, path, machine);
       if (/^[A-Za-z_]\w*$/.test(key) && !text.trim().includes('\n'))
         variables.push({ name: key, value: text.trim(), path });
     }
@@ -77,7 +79,8 @@ function judgePlain(key: string, text: string, path: string, machine: Machine): 
     judgeMentions(text, path, machine);
     return;
   }
-  judgeMinerConfig(text, path, machine.docket);
+  const isNamed = nameIn(key.replace(/\.\w+$/, ''), machine.docket.indicators)?.kind === 'miner';
+  judgeMinerConfig(text, path, machine.docket, isNamed);
   if (!DOCUMENT.test(key) && !/\.txt$/i.test(key) && looksLikeScript(text)) machine.runScript(text, path);
   else judgeMentions(text, path, machine);
 }

@@ -161,16 +161,16 @@ function judgeNetcat(words: readonly Word[], stdin: Data, machine: Machine): Dat
   const path = plain[0]?.path ?? machine.path;
   // -z asks whether the port answers, as tests of firewalls do.
   if (words.slice(1).some(({ text }) => /^-[a-y]*z/.test(text))) return UNKNOWN_DATA;
-  connectsTo(host, Number(port), machine, path);
+  connectsTo(host, Number(port), machine, path, 75);
   judgeSent(stdin, path, machine.docket);
   return host === '' ? UNKNOWN_DATA : { downloadedFrom: [`tcp://${host}:${port}`] };
 }
 
-function connectsTo(host: string, port: number, machine: Machine, path: string): void {
+function connectsTo(host: string, port: number, machine: Machine, path: string, score = 60): void {
   const { docket } = machine;
   if (hasDomain(docket.indicators.pools, host)) {
     const web = port === 80 || port === 443;
-    docket.report('pool-host', path, `It connects to ${host}, a mining pool.`, host, web ? 40 : 60);
+    docket.report('pool-host', path, `It connects to ${host}, a mining pool.`, host, web ? 40 : score);
   }
   if (docket.indicators.addressRanges.has(host, port)) {
     docket.report('pool-address', path, `${host} is the address of a mining pool.`, host);

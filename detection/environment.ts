@@ -3,8 +3,11 @@ import type { Docket } from './docket.ts';
 import { type Endpoint, isStratum, isWeb, isWildcard, parseEndpoint } from './endpoint.ts';
 import { hasDomain } from './indicators.ts';
 import { judgeArguments } from './miner-arguments.ts';
+import { judgeMinerConfig } from './miner-config.ts';
 import { nameIn } from './names.ts';
 import { isInert } from './program.ts';
+import { VALUE_LIMIT } from './shell/data.ts';
+import { decodeBase64 } from './shell/decode.ts';
 import { fold, tokens } from './text.ts';
 import { type Wallet, walletOf } from './wallet/wallet.ts';
 
@@ -16,6 +19,7 @@ export interface Variable {
 
 /** Words in the name of a variable that make it a setting of mining, with what the value is. */
 const POOL_WORDS = /^(pool|stratum|mining|miner|xmrig)$/;
+const HOST_WORDS = /^(host|hostname|server|address|port|url)$/;
 const PAYEE_WORDS = /^(wallet|address|user|username|worker|login)$/;
 const ALGORITHM_WORDS = /^(algo|algorithm|coin|currency)$/;
 
@@ -39,14 +43,31 @@ interface Facts {
   wallet: { variable: Variable; wallet: Wallet; named: boolean } | undefined;
   payee: Variable | undefined;
   algorithm: Variable | undefined;
+  /** Host and port of a pool in variables of their own. */
+  host: Variable | undefined;
+  port: string | undefined;
+  coin: Variable | undefined;
+  worker: boolean;
 }
 
 /** Judges the literal variables of one container. Values are never shown, apart from the match itself. */
 export function judgeEnvironment(variables: readonly Variable[], docket: Docket): void {
-  const facts: Facts = { pool: undefined, wallet: undefined, payee: undefined, algorithm: undefined };
+  const facts: Facts = {
+    pool: undefined,
+    wallet: undefined,
+    payee: undefined,
+    algorithm: undefined,
+    host: undefined,
+    port: undefined,
+    coin: undefined,
+    worker: false,
+  };
   for (const variable of variables) {
     if (variable.value !== '') judgeVariable(variable, facts, docket);
   }
+  const { host, port } = facts;
+  const endpoint = host && port && parseEndpoint(`${host.value}:${port}`);
+  if (host && endpoint && isPoolShaped(endpoint)) facts.pool ??= { variable: host, endpoint };
   judgeTogether(facts, docket);
 }
 
@@ -68,6 +89,14 @@ function judgeVariable(variable: Variable, facts: Facts, docket: Docket): void {
     const words = value.split(/\s+/, 256).map((text) => ({ text, path }));
     judgeArguments(words, docket);
   }
+  if (value.length >= 40 && value.length < VALUE_LIMIT) judgeEncoded(value, path, docket);
+  if (words.some((word) => POOL_WORDS.test(word)) && words.some((word) => HOST_WORDS.test(word))) {
+    if (/^\d{1,5}$/.test(value)) facts.port ??= value;
+    else facts.host ??= variable;
+  }
+  if (words.some((word) => /^(coin|currency)$/.test(word)) && indicators.algorithms.has(fold(value)))
+    facts.coin ??= variable;
+  if (words.some((word) => /^(worker|rig|rigname|workername)$/.test(word))) facts.worker = true;
   const endpoint = value.length < 512 && /[.:]/.test(value) ? parseEndpoint(value) : undefined;
   if (endpoint) judgeEndpoint(endpoint, variable, words, facts, docket);
   if (words.some((word) => PAYEE_WORDS.test(word))) facts.payee ??= variable;
@@ -79,6 +108,13 @@ function judgeVariable(variable: Variable, facts: Facts, docket: Docket): void {
     facts.wallet = { variable, wallet, named: words.some((word) => PAYEE_WORDS.test(word)) };
     docket.report('wallet-mention', path, `${name} holds a ${wallet.coin} wallet.`, wallet.address);
   }
+}
+
+/** The configuration of a miner in base64, for an entrypoint that unpacks it. */
+function judgeEncoded(value: string, path: string, docket: Docket): void {
+  const text = decodeBase64(value);
+  if (text && /^[\s{[#;"\w-]/.test(text) && docket.spend(text.length, path))
+    judgeMinerConfig(text, path, docket);
 }
 
 function judgeEndpoint(
@@ -110,13 +146,15 @@ function judgeEndpoint(
   }
 }
 
-function judgeTogether({ pool, wallet, payee, algorithm }: Facts, docket: Docket): void {
+function judgeTogether({ pool, wallet, payee, algorithm, coin, worker }: Facts, docket: Docket): void {
   const report = ({ path, name }: Variable, message: string, score: number) =>
     docket.report('miner-environment', path, message, name, score);
   if (pool && wallet?.named) report(pool.variable, `A pool and a ${wallet.wallet.coin} wallet are set.`, 100);
   else if (pool && algorithm) report(pool.variable, 'A pool and a mining algorithm are set.', 100);
   else if (algorithm && (wallet?.named || (payee && /wallet/i.test(payee.name)))) {
     report(algorithm, 'A wallet and a mining algorithm are set.', 90);
+  } else if (coin && worker && wallet?.named) {
+    report(coin, `A coin, a ${wallet.wallet.coin} wallet and a worker are set.`, 90);
   } else if (pool && payee && /wallet/i.test(payee.name) && hasMiningPort(pool.endpoint)) {
     report(pool.variable, 'A pool and a wallet are set.', 60);
   }

@@ -7,6 +7,7 @@ import { judgeEnvironment } from './environment.ts';
 import { judgeImage } from './image.ts';
 import type { Indicators } from './indicators.ts';
 import { judgeArguments } from './miner-arguments.ts';
+import { fillIn, parametersOf } from './parameters.ts';
 import { judgePosture } from './posture.ts';
 import { isInert } from './program.ts';
 import { judgeScriptText } from './script-text.ts';
@@ -33,7 +34,8 @@ export function judgeObject(object: unknown, { indicators }: JudgeOptions): Judg
   if (isRecord(object)) judgeData(object, machine);
   const view = workloadView(object);
   if (!view) return judgementOf(docket.findings);
-  for (const container of view.containers) judgeContainer(container, machine);
+  const parameters = isRecord(object) ? parametersOf(object) : new Map<string, string>();
+  for (const container of view.containers) judgeContainer(filledIn(container, parameters), machine);
   for (const script of view.scripts) judgeUserData(script.text, script.path, machine);
   for (const path of view.malformed) {
     docket.report('malformed-workload', path, `${path} has a type that the API server does not take.`);
@@ -42,6 +44,21 @@ export function judgeObject(object: unknown, { indicators }: JudgeOptions): Judg
     docket.report('analysis-limit', '', 'The object is too deep or too large; parts were not read.');
   if (docket.findings.length > 0) judgePosture(view, docket);
   return judgementOf(docket.findings);
+}
+
+/** A container of a workflow as its engine would start it. */
+function filledIn(container: ContainerView, parameters: ReadonlyMap<string, string>): ContainerView {
+  if (parameters.size === 0) return container;
+  const fill = (text: string) => fillIn(text, parameters);
+  const { script } = container;
+  return {
+    ...container,
+    image: fill(container.image),
+    command: container.command.map(fill),
+    args: container.args.map(fill),
+    env: container.env.map((variable) => ({ ...variable, value: fill(variable.value) })),
+    ...(script ? { script: { ...script, text: fill(script.text) } } : {}),
+  };
 }
 
 /** Judges the command of `kubectl exec`. Paths of the findings are `command[0]` and so on. */

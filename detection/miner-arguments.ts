@@ -5,7 +5,7 @@ import { isPublicAddress, isStratum, isWeb, isWildcard } from './endpoint.ts';
 
 /** Options that miners alone have and no tool would invent for another end. */
 const STRONG_MARK =
-  /^(donate-|randomx-|start-mining|cpu-max-threads-hint|no-getwork|mine-when-not-synced|coinbase-addr)/;
+  /^(donate-|randomx-|start-mining|cpu-max-threads-hint|no-getwork|mine-when-not-synced|coinbase-addr|mining-pubkey)/;
 
 /** Commands of a node that make it mine: Iron Fish, geth's console. */
 const MINE_COMMAND = /^(miners:start|miner_start|miner\.start\(\d{0,4}\))$/;
@@ -95,7 +95,7 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket): void {
     report(mined.word, `It is given a websocket and a ${mined.wallet.coin} wallet.`, 100);
   } else if (mark !== undefined && mined) {
     report(mined.word, `It is given a ${mined.wallet.coin} wallet and the miner's option ${mark}.`, 100);
-  } else if (told && mark !== undefined && user !== undefined) {
+  } else if (told && mark !== undefined) {
     report(pool.word, `It is given a pool and the miner's option ${mark}.`, 90);
   } else if (told && facts.payee !== undefined) {
     report(pool.word, 'It is given a pool and a wallet.', hasMiningPort(pool.endpoint) ? 90 : 70);

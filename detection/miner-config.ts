@@ -18,8 +18,9 @@ const MARKS = new Set(
 /**
  * Looks for the configuration of a miner in JSON (comments and all), YAML, TOML or INI: the pairs of key and
  * value are enough, whatever stands between them. Linear; the API server bounds the text to 1.5 MiB.
+ * `isNamed`: the file has the name of a miner.
  */
-export function judgeMinerConfig(text: string, path: string, docket: Docket): void {
+export function judgeMinerConfig(text: string, path: string, docket: Docket, isNamed = false): void {
   if (text.length < 16) return;
   const facts = readPairs(text, docket);
   const { pool, payee, wallet, algorithm, marks } = facts;
@@ -29,6 +30,7 @@ export function judgeMinerConfig(text: string, path: string, docket: Docket): vo
     report(`It sends shares to ${pool.host}.`, pool.host);
   else if (pool && (wallet || (payee && (algorithm || marks.size > 0))))
     report(`It sends shares to ${pool.host}.`, pool.host);
+  else if (isNamed && pool && payee) report(`It is called as a miner and names ${pool.host}.`, pool.host, 90);
   else if (marks.size >= 3)
     report(`It has the settings ${[...marks].slice(0, 3).join(', ')}.`, [...marks][0] as string);
   else if (algorithm && wallet) report(`It mines ${algorithm} for a wallet.`, algorithm);
@@ -53,7 +55,7 @@ function readPairs(text: string, { indicators }: Docket): ConfigFacts {
     marks: new Set(),
   };
   for (const [, key = '', quoted, bare] of text.matchAll(
-    /["']?([A-Za-z0-9_/.-]{1,48})["']?\s*[:=]\s*(?:["']([^"'\n]{0,512})["']|([^\s"',}\]{[][^\s"',}\]]{0,512}))?/g,
+    /["']?([A-Za-z0-9_/.-]{1,48})["']?\s*[:=]\s*\[?\s*(?:["']([^"'\n]{0,512})["']|([^\s"',}\]{[][^\s"',}\]]{0,512}))?/g,
   )) {
     const name = fold(key);
     if (MARKS.has(name)) facts.marks.add(name);

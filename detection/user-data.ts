@@ -1,4 +1,5 @@
 import { parse } from 'yaml';
+import { isDockerfile, judgeDockerfile } from './dockerfile.ts';
 import { judgeDownloadedRun } from './download.ts';
 import { judgeScriptText } from './script-text.ts';
 import { isRecord, listOf, textOf } from './shape.ts';
@@ -6,11 +7,12 @@ import { VALUE_LIMIT } from './shell/data.ts';
 import { decodeBase64, inflate } from './shell/decode.ts';
 import type { Machine } from './shell/machine.ts';
 
-/** Cloud-init reads a MIME message, an include list, a script or a configuration; all may be encoded. */
+/** A build file, or what cloud-init reads: a MIME message, an include list, a script or a configuration; all may be encoded. */
 export function judgeUserData(given: string, path: string, machine: Machine): void {
   const text = decoded(given);
   machine.path = path;
-  if (/^#include\b/.test(text)) {
+  if (isDockerfile('', text)) judgeDockerfile(text, path, machine);
+  else if (/^#include\b/.test(text)) {
     const urls = text.split('\n').filter((line) => /^https?:/.test(line));
     if (urls.length > 0) judgeDownloadedRun({ downloadedFrom: urls }, path, machine, true);
   } else if (/^#cloud-config\b/m.test(text)) judgeCloudConfig(text, path, machine);

@@ -29,7 +29,7 @@ export function judgeCrontab(text: string, machine: Machine): void {
   for (const line of text.split('\n', 256)) {
     const [, command] =
       /^[ \t]*(?:@\w+|(?:[\d*/,-]{1,64}[ \t]+){5})[ \t]*(?:root[ \t]+)?(.+)$/.exec(line) ?? [];
-    if (command !== undefined) machine.runScript(command, machine.path);
+    if (command !== undefined) machine.runLater(command, machine.path);
   }
 }
 

@@ -1,3 +1,5 @@
+import { UNKNOWN } from '../text.ts';
+
 /** What flows through pipes and files while a script is read. */
 export interface Data {
   /** The bytes as text (latin1 where they are no text); undefined when only run time knows them. */
@@ -7,6 +9,9 @@ export interface Data {
   /** True when the text came out of a decoder. */
   decoded?: boolean | undefined;
 }
+
+/** Stands for output that only run time knows, between output that is known. */
+const UNKNOWN_LINE = `${UNKNOWN}\n`;
 
 export const NOTHING: Data = { text: '' };
 export const UNKNOWN_DATA: Data = {};
@@ -21,7 +26,9 @@ export function concatenate(first: Data, second: Data): Data {
   const urls = [...(first.downloadedFrom ?? []), ...(second.downloadedFrom ?? [])];
   return {
     text:
-      first.text === undefined || second.text === undefined ? undefined : bounded(first.text + second.text),
+      first.text === undefined && second.text === undefined
+        ? undefined
+        : bounded(`${first.text ?? UNKNOWN_LINE}${second.text ?? UNKNOWN_LINE}`),
     downloadedFrom: urls.length === 0 ? undefined : urls.slice(0, 8),
     decoded: first.decoded || second.decoded,
   };

@@ -7,6 +7,7 @@ import { judgeCrontab } from '../written-file.ts';
 import { type Data, NOTHING, UNKNOWN_DATA } from './data.ts';
 import type { Machine } from './machine.ts';
 import type { Call } from './programs.ts';
+import { FOLDERS } from './scope.ts';
 
 /** `sh -c TEXT`, `sh FILE`, or a script on standard input. */
 export function runShell({ words, stdin, machine }: Call): Data {
@@ -15,7 +16,7 @@ export function runShell({ words, stdin, machine }: Call): Data {
     if (/^-[a-zA-Z]*c[a-zA-Z]*$/.test(word.text)) {
       const script = words.slice(at + 1).findIndex(({ text }) => !/^[-+]/.test(text)) + at + 1;
       return script > at
-        ? runText(words[script] as Word, words.slice(script + 2), stdin, machine)
+        ? runText(words[script] as Word, words.slice(script + 1), stdin, machine)
         : UNKNOWN_DATA;
     }
     if (/^(-o|\+o|-O|--rcfile|--init-file)$/.test(word.text)) at++;
@@ -29,12 +30,16 @@ export function runShell({ words, stdin, machine }: Call): Data {
   return runInput(words[0] as Word, stdin, machine);
 }
 
-/** A script in a word; the words behind it are `$1` and so on. */
+/** A script in a word; the words behind it are `$0`, `$1` and so on. */
 function runText(word: Word, more: readonly Word[], stdin: Data, machine: Machine): Data {
   const { made } = machine;
   if (made?.downloadedFrom && word.text.includes(UNKNOWN)) judgeDownloadedRun(made, word.path, machine, true);
   if (made?.decoded) reportEncoded(word.path, machine);
-  return withArguments(more, machine, () => machine.runScript(word.text, word.path, stdin));
+  const outer = machine.scope.program;
+  machine.scope.program = more[0]?.text ?? outer;
+  const output = withArguments(more.slice(1), machine, () => machine.runScript(word.text, word.path, stdin));
+  machine.scope.program = outer;
+  return output;
 }
 
 function runInput({ path }: Word, stdin: Data, machine: Machine): Data {
@@ -70,12 +75,9 @@ export function runFile(words: readonly Word[], machine: Machine): Data {
 
 const HIDDEN = /\/\.[^/]+(\/[^/]*)?$|^\/dev\/(shm|mqueue)\//;
 
-/** Where a program without a path is looked for. */
-const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
-
 function fileOf(text: string, { scope }: Machine): Data | undefined {
   if (text.includes('/')) return scope.read(text);
-  return scope.read(text) ?? FOLDERS.map((folder) => scope.read(`${folder}/${text}`)).find((data) => data);
+  return scope.read(text) ?? FOLDERS.map((folder) => scope.read(`${folder}${text}`)).find((data) => data);
 }
 
 /** What was unpacked from a downloaded archive lies below the folder at hand. */
@@ -135,8 +137,7 @@ export function runCode({ words, stdin, machine }: Call): Data {
     const { made } = machine;
     if (made?.downloadedFrom && code.text.includes(UNKNOWN))
       judgeDownloadedRun(made, code.path, machine, true);
-    judgeCode(code.text, code.path, machine);
-    return UNKNOWN_DATA;
+    return judgeCode(code.text, code.path, machine);
   }
   const file = words.slice(1).findIndex(({ text }) => !text.startsWith('-') || text === '-') + 1;
   if (file > 0 && words[file]?.text !== '-') {
@@ -148,8 +149,7 @@ export function runCode({ words, stdin, machine }: Call): Data {
     return UNKNOWN_DATA;
   }
   if (stdin.downloadedFrom) judgeDownloadedRun(stdin, machine.path, machine, true);
-  if (stdin.text !== undefined) judgeCode(stdin.text, machine.path, machine);
-  return UNKNOWN_DATA;
+  return stdin.text === undefined ? UNKNOWN_DATA : judgeCode(stdin.text, machine.path, machine);
 }
 
 /** Programs that carry a command in one of their arguments, each in its own way. */

@@ -24,6 +24,9 @@ const CALL_LIMIT = 2_000;
 /** A loop body is read for at most so many values. */
 const LOOP_LIMIT = 8;
 
+/** How many commands of crontabs are kept for the end. */
+const LATER_LIMIT = 64;
+
 /** How a statement is started. */
 export interface Manner {
   background: boolean;
@@ -47,6 +50,7 @@ export class Machine implements Substitution {
   #depth = 0;
   #calls = 0;
   #pipes = 0;
+  readonly #later: { script: string; path: string }[] = [];
   readonly #functions = new Map<string, Node>();
   readonly #called = new Set<string>();
 
@@ -77,8 +81,16 @@ export class Machine implements Substitution {
       }
     }
     this.#depth--;
+    if (this.#depth === 0) for (const { script, path } of this.#later.splice(0)) this.runScript(script, path);
     this.path = before;
     return output;
+  }
+
+  /** Reads a script that runs when the one at hand is done, as from a crontab: it may write the files by then. */
+  runLater(script: string, path: string): void {
+    if (this.#depth === 0) this.runScript(script, path);
+    else if (this.#later.length < LATER_LIMIT) this.#later.push({ script, path });
+    else this.docket.report('analysis-limit', path, `It leaves more than ${LATER_LIMIT} commands for later.`);
   }
 
   /** Follows one command whose words are known. */
@@ -87,7 +99,7 @@ export class Machine implements Substitution {
       this.docket.report('analysis-limit', this.path, `It runs more than ${CALL_LIMIT} commands.`);
       return UNKNOWN_DATA;
     }
-    const inner = unwrap(words, stdin, this);
+    const inner = unwrap(this.#original(words), stdin, this);
     const first = inner[0];
     if (!first) return UNKNOWN_DATA;
     const alias = this.aliases.get(first.text);
@@ -96,7 +108,9 @@ export class Machine implements Substitution {
     if (body && this.#depth < DEPTH_LIMIT) return this.#callFunction(first.text, body, inner.slice(1), stdin);
     judgeProgram(inner, this);
     const name = fold(first.text.slice(first.text.lastIndexOf('/') + 1));
-    const program = Object.hasOwn(PROGRAMS, name) ? PROGRAMS[name] : undefined;
+    // What was written to that path counts, whatever it is called.
+    const written = first.text.includes('/') && this.scope.read(first.text) !== undefined;
+    const program = !written && Object.hasOwn(PROGRAMS, name) ? PROGRAMS[name] : undefined;
     return program ? program({ words: inner, stdin, machine: this }) : runFile(inner, this);
   }
 
@@ -249,6 +263,13 @@ export class Machine implements Substitution {
       if (body) output = concatenate(output, this.run(body, stdin));
     }
     return output;
+  }
+
+  /** A copy or a link is what it was made from: `cp /bin/busybox /tmp/b`. */
+  #original(words: readonly Word[]): readonly Word[] {
+    const [first] = words;
+    const name = first && this.scope.originalOf(first.text);
+    return first && name !== undefined ? [{ ...first, text: name }, ...words.slice(1)] : words;
   }
 
   /** An alias may start with the command of its own name; it is not expanded again. */

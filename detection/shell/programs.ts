@@ -1,11 +1,13 @@
 import type { Word } from '../arguments.ts';
 import { judgeDownload, runGit, runTar } from '../download.ts';
+import { nameIn } from '../names.ts';
 import { runAlias, runAwk, runRead, runSed, runSet } from './builtins.ts';
 import { concatenate, type Data, NOTHING, UNKNOWN_DATA } from './data.ts';
 import { decodeBase32, decodeBase64, decodeHex, inflate } from './decode.ts';
 import { unescapeAnsi } from './escapes.ts';
 import { runCode, runDot, runEval, runFind, runNested, runShell, runTrap } from './interpreters.ts';
 import type { Machine } from './machine.ts';
+import { isWrapper } from './wrappers.ts';
 
 /** One command with what comes in; it returns what goes out. */
 export interface Call {
@@ -110,13 +112,26 @@ const tee: Program = ({ words, stdin, machine }) => {
 
 const move: Program = ({ words, machine }) => {
   const [from, to] = texts(words).filter((text) => !text.startsWith('-'));
-  const data = from === undefined ? undefined : machine.scope.read(from);
-  if (data && to !== undefined) {
+  if (from === undefined || to === undefined) return NOTHING;
+  const data = machine.scope.read(from);
+  if (!data && isProgram(from, machine)) {
+    const base = from.slice(from.lastIndexOf('/') + 1);
+    machine.scope.copy(base, to.endsWith('/') ? `${to}${base}` : to);
+  }
+  if (data) {
     machine.scope.write(to, data);
-    machine.scope.write(`${to}/${from?.slice(from.lastIndexOf('/') + 1)}`, data);
+    machine.scope.write(`${to}/${from.slice(from.lastIndexOf('/') + 1)}`, data);
   }
   return NOTHING;
 };
+
+/** Whether a path names something whose arguments mean something here: an interpreter, a wrapper, a miner. */
+function isProgram(path: string, { docket }: Machine): boolean {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  return (
+    Object.hasOwn(PROGRAMS, name) || isWrapper(name) || nameIn(name, docket.indicators)?.kind === 'miner'
+  );
+}
 
 const cd: Program = ({ words, machine }) => {
   const folder = texts(words)[0] ?? '/root';

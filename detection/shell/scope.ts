@@ -13,6 +13,16 @@ const DEFAULTS: Record<string, string> = {
   USER: 'root',
 };
 
+/** Where a program without a path is looked for. */
+export const FOLDERS: readonly string[] = [
+  '/usr/local/sbin/',
+  '/usr/local/bin/',
+  '/usr/sbin/',
+  '/usr/bin/',
+  '/sbin/',
+  '/bin/',
+];
+
 /** More variables or files than this are not kept. */
 const LIMIT = 512;
 
@@ -21,8 +31,11 @@ export class Scope {
   readonly #variables: Map<string, string>;
   readonly #files: Map<string, Data>;
   readonly #origins = new Map<string, Data>();
+  readonly #copies = new Map<string, string>();
   /** `$1` and so on. */
   positional: readonly string[] = [];
+  /** `$0` */
+  program = 'sh';
   /** Where relative paths start; empty while it is not known. */
   folder = '';
 
@@ -41,7 +54,7 @@ export class Scope {
 
   /** An unset positional is empty, as in the shell; an unset variable may come with the image, so it is unknown. */
   get(name: string): string {
-    if (/^\d$/.test(name)) return name === '0' ? 'sh' : (this.positional[Number(name) - 1] ?? '');
+    if (/^\d$/.test(name)) return name === '0' ? this.program : (this.positional[Number(name) - 1] ?? '');
     if (name === '@' || name === '*') return this.positional.join(FIELD);
     if (name === 'PWD') return this.folder === '' ? UNKNOWN : this.folder;
     return this.#variables.get(name) ?? DEFAULTS[name] ?? UNKNOWN;
@@ -72,6 +85,22 @@ export class Scope {
   write(path: string, data: Data): void {
     const at = this.resolve(path);
     if (this.#files.size < LIMIT || this.#files.has(at)) this.#files.set(at, data);
+  }
+
+  /** Notes that the program at `path` is a copy of `original`. */
+  copy(original: string, path: string): void {
+    if (this.#copies.size < LIMIT)
+      this.#copies.set(this.resolve(path), this.originalOf(original) ?? original);
+  }
+
+  originalOf(path: string): string | undefined {
+    if (this.#copies.size === 0) return undefined;
+    const folders = path.includes('/') ? [''] : ['', ...FOLDERS];
+    for (const folder of folders) {
+      const original = this.#copies.get(this.resolve(`${folder}${path}`));
+      if (original !== undefined) return original;
+    }
+    return undefined;
   }
 
   /** An absolute path without `.` and `..` steps, or a relative one while the folder is not known. */

@@ -1,4 +1,5 @@
 import type { Word } from '../arguments.ts';
+import { nameIn } from '../names.ts';
 import { fold } from '../text.ts';
 import type { Data } from './data.ts';
 import type { Machine } from './machine.ts';
@@ -60,6 +61,13 @@ const WRAPPERS: Record<string, Wrapper> = {
   daemonize: { valued: 'acepolu' },
 };
 
+export function isWrapper(name: string): boolean {
+  return Object.hasOwn(WRAPPERS, name);
+}
+
+/** Scripts of images that run the command they are given: docker-entrypoint.sh, entrypoint, run-with-env. */
+const ENTRYPOINT = /entrypoint|^(start|run|launch|init|wrapper)(\.sh)?$/;
+
 const NESTING_LIMIT = 10;
 
 /**
@@ -73,7 +81,16 @@ export function unwrap(words: readonly Word[], stdin: Data, machine: Machine): r
     if (!first) return inner;
     const name = fold(first.text.slice(first.text.lastIndexOf('/') + 1));
     const wrapper = Object.hasOwn(WRAPPERS, name) ? WRAPPERS[name] : undefined;
-    if (!wrapper) return inner;
+    if (!wrapper) {
+      const next = inner[1];
+      const carries = next !== undefined && ENTRYPOINT.test(name) && /^[\w./-]+$/.test(next.text);
+      if (
+        carries &&
+        nameIn(next.text.slice(next.text.lastIndexOf('/') + 1), machine.docket.indicators)?.kind === 'miner'
+      )
+        return inner.slice(1);
+      return inner;
+    }
     const next = skipOptions(inner, wrapper, name, machine);
     if (name === 'flock' && next[0]?.text === '-c') return asScript(next.slice(1));
     if (name === 'xargs' || name === 'parallel') return withInput(inner, next, stdin);
