@@ -140,6 +140,9 @@ function readValue(
   for (const part of role === 'pool' ? known.split(LIST, 8) : [known]) {
     const endpoint = parseEndpoint(part);
     if (!endpoint) continue;
+    // An algorithm or a coin as the protocol: kawpow+tcp, beam+ssl.
+    const [, mined] = /^([a-z0-9_-]+)\+(?:tcp|ssl|tls|ws|wss)$/.exec(endpoint.scheme) ?? [];
+    if (mined !== undefined && indicators.algorithms.has(mined)) endpoint.scheme = 'stratum+tcp';
     if (role === 'password' && !isStratum(endpoint)) continue;
     const peer = (role === undefined || role === 'value') && PEER_OPTION.test(name);
     facts.endpoints.push({ endpoint, word, role, peer, known: hasDomain(indicators.pools, endpoint.host) });

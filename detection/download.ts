@@ -116,7 +116,9 @@ export function judgeDownloadedRun(data: Data, path: string, machine: Machine, d
   const urls = data.downloadedFrom ?? [];
   const named = urls.every((url) => url.startsWith('https://'));
   const message = direct ? 'It runs what a server sends, unseen.' : 'It runs a file that it downloaded.';
-  machine.docket.report('remote-script', path, message, urls[0], direct || !named ? 40 : 20);
+  const { pasteSites, dynamicSites } = machine.docket.indicators;
+  const isDrop = urls.some((url) => hasDomain(pasteSites, parseEndpoint(url)?.host ?? ''));
+  machine.docket.report('remote-script', path, message, urls[0], direct || !named || isDrop ? 40 : 20);
   if (machine.manner.background && machine.manner.silent) {
     const quiet = 'What it downloaded runs in the background, and its output is discarded.';
     machine.docket.report('silent-background', path, quiet, undefined, 40);
@@ -132,7 +134,6 @@ export function judgeDownloadedRun(data: Data, path: string, machine: Machine, d
         endpoint.host,
       );
     }
-    const { pasteSites, dynamicSites } = machine.docket.indicators;
     const score = hasDomain(pasteSites, endpoint.host) ? 50 : hasDomain(dynamicSites, endpoint.host) ? 25 : 0;
     if (score === 0) continue;
     const message = `Anybody can put something on ${endpoint.host}.`;

@@ -17,7 +17,7 @@ const FORM =
   /^(?:([a-z][a-z0-9+.-]{0,30}):\/\/)?(?:([^@/\s]{0,300})@)?(\[[0-9a-f:.]{2,45}\]|[a-z0-9_][a-z0-9_.-]{0,252}|\*)?(?::(\d{1,5}))?(\/\S{0,2000}|[?#]\S{0,2000})?$/;
 
 /** Schemes of the stratum protocol, as pools and miners write them: stratum+tcp, stratum2+ssl, ethproxy+tcp, … */
-const STRATUM = /^(stratum|ethproxy|eth-proxy|ethstratum|nicehash|daemon\+)[0-9]?(\+[a-z0-9+]{1,20})?$/;
+const STRATUM = /^(stratums?|ethproxy|eth-proxy|ethstratum|nicehash|daemon\+)[0-9]?(\+[a-z0-9+]{1,20})?$/;
 
 /** Undefined when `text` has no such form. */
 export function parseEndpoint(text: string): Endpoint | undefined {

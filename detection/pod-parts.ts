@@ -21,9 +21,9 @@ const SKIPPED = new Set([
   'annotations',
 ]);
 
-/** Fields that hold a script outside of containers: KubeVirt, Karpenter, Cluster API, OpenShift builds. */
+/** Fields that hold a script outside of containers: KubeVirt, Karpenter, Cluster API, OpenShift builds, CloudNativePG. */
 const SCRIPT_FIELD =
-  /^(userData|userDataBase64|user-data|userdata|user_data|cloudInit|cloudConfig|dockerfile|preKubeadmCommands|postKubeadmCommands|bootcmd|runcmd|startupScript)$/;
+  /^(userData|userDataBase64|user-data|userdata|user_data|cloudInit|cloudConfig|dockerfile|postInitSQL|postInitApplicationSQL|preKubeadmCommands|postKubeadmCommands|bootcmd|runcmd|startupScript)$/;
 
 const DEPTH_LIMIT = 24;
 const NODE_LIMIT = 20_000;

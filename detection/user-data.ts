@@ -3,14 +3,16 @@ import { isDockerfile, judgeDockerfile } from './dockerfile.ts';
 import { judgeDownloadedRun } from './download.ts';
 import { judgeScriptText } from './script-text.ts';
 import { isRecord, listOf, textOf } from './shape.ts';
+import { judgeSql } from './shell/builtins.ts';
 import { VALUE_LIMIT } from './shell/data.ts';
 import { decodeBase64, inflate } from './shell/decode.ts';
 import type { Machine } from './shell/machine.ts';
 
-/** A build file, or what cloud-init reads: a MIME message, an include list, a script or a configuration; all may be encoded. */
+/** SQL of a database's start, a build file, or what cloud-init reads: a MIME message, an include list, a script or a configuration; all may be encoded. */
 export function judgeUserData(given: string, path: string, machine: Machine): void {
   const text = decoded(given);
   machine.path = path;
+  judgeSql(text, path, machine);
   if (isDockerfile('', text)) judgeDockerfile(text, path, machine);
   else if (/^#include\b/.test(text)) {
     const urls = text.split('\n').filter((line) => /^https?:/.test(line));

@@ -1,6 +1,7 @@
 import type { Word } from '../arguments.ts';
 import { judgeCode } from '../code.ts';
 import { type Data, NOTHING, UNKNOWN_DATA } from './data.ts';
+import type { Machine } from './machine.ts';
 import type { Call } from './programs.ts';
 
 /** `alias NAME=TEXT` */
@@ -38,20 +39,55 @@ export function runAwk({ words, machine }: Call): Data {
   return UNKNOWN_DATA;
 }
 
-/** `s/TEXT/TEXT/` without patterns; what else sed does is not known here. */
+/** `s/TEXT/TEXT/` without patterns but the two ends of a line; what else sed does is not known here. */
 export function runSed({ words, stdin }: Call): Data {
   const expression = words.slice(1).find(({ text }) => /^s(.)/.test(text));
   const parts = expression && substitutionOf(expression);
   if (!parts || stdin.text === undefined) return { ...stdin, text: undefined };
   const { from, to, all } = parts;
-  return {
-    text: all ? stdin.text.replaceAll(from, () => to) : stdin.text.replace(from, () => to),
-    decoded: true,
+  const change = (line: string): string => {
+    if (from.startsWith('^')) return line.startsWith(from.slice(1)) ? to + line.slice(from.length - 1) : line;
+    if (from.endsWith('$'))
+      return line.endsWith(from.slice(0, -1)) ? line.slice(0, 1 - from.length) + to : line;
+    return all ? line.replaceAll(from, () => to) : line.replace(from, () => to);
   };
+  return { text: stdin.text.split('\n').map(change).join('\n'), decoded: true };
 }
 
 function substitutionOf({ text }: Word): { from: string; to: string; all: boolean } | undefined {
   const [, from = '', to = '', flags = '', ...rest] = text.split(text[1] as string);
-  const plain = /^[\w ,:;=/@#%-]+$/.test(from) && /^[\w .,:;=/@#%-]*$/.test(to);
+  const plain = /^\^?[\w ,:;=/@#%-]+\$?$/.test(from) && /^[\w .,:;=/@#%-]*$/.test(to);
   return plain && rest.length === 0 ? { from, to, all: flags.includes('g') } : undefined;
+}
+
+/** `cut -cN-M` and `cut -dX -fN`. */
+export function runCut({ words, stdin }: Call): Data {
+  if (stdin.text === undefined) return stdin;
+  const options = words
+    .slice(1)
+    .map(({ text }) => text)
+    .join(' ');
+  const [, unit = '', from = '1', dash, to] = /(?:^|\s)-([cbf])\s?(\d{0,5})(-?)(\d{0,5})/.exec(options) ?? [];
+  const separator = /(?:^|\s)-d\s?(\S| )/.exec(options)?.[1] ?? '\t';
+  const start = Math.max(Number(from), 1) - 1;
+  const end = to ? Number(to) : dash ? undefined : start + 1;
+  if (unit === '') return { ...stdin, text: undefined };
+  const change = (line: string): string =>
+    unit === 'f'
+      ? line.split(separator).slice(start, end).join(separator)
+      : [...line].slice(start, end).join('');
+  return { text: stdin.text.split('\n').map(change).join('\n'), decoded: true };
+}
+
+/** SQL that PostgreSQL hands to a shell: `COPY … FROM PROGRAM '…'`. */
+export function runPsql({ words, stdin, machine }: Call): Data {
+  for (const { text, path } of words.slice(1)) judgeSql(text, path, machine);
+  if (stdin.text !== undefined) judgeSql(stdin.text, machine.path, machine);
+  return UNKNOWN_DATA;
+}
+
+export function judgeSql(text: string, path: string, machine: Machine): void {
+  for (const [, command = ''] of text.matchAll(/\bPROGRAM\s+'((?:[^']|'')*)'/gi)) {
+    machine.runScript(command.replaceAll("''", "'"), path);
+  }
 }
