@@ -89,6 +89,17 @@ export const ERRORS = {
     status: 500,
     remedy: 'Delete the certificate Secret; the leader makes a new one.',
   },
+  REPORT_UNSIGNED: {
+    fault: 'user',
+    status: 422,
+    remedy: 'Give a file that `kubectl kubesentry report INCIDENT -o json` wrote once the report was signed.',
+  },
+  REPORT_FORGED: {
+    fault: 'user',
+    status: 422,
+    remedy:
+      'Do not rely on the file: ask whoever gave it to you, or write the report again from the cluster.',
+  },
   INTERNAL: {
     fault: 'internal',
     status: 500,

@@ -22,6 +22,9 @@ export const AGENT_USER = `system:serviceaccount:${SYSTEM_NAMESPACE}:kubesentry-
 /** The ConfigMap in our namespace in which the webhook tells the agents whom to trust. */
 export const CA_CONFIG_MAP = 'kubesentry-ca';
 
+/** The ConfigMap in our namespace in which the webhook tells what it found among the workloads that exist. */
+export const BACKGROUND_CONFIG_MAP = 'kubesentry-background';
+
 /** Members may lift what Kubesentry enforces: quarantine labels, our objects, contained namespaces. */
 export const BREAK_GLASS_GROUP = 'kubesentry:break-glass';
 

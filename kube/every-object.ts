@@ -8,10 +8,11 @@ export async function* everyObject<T extends Stored>(
   cluster: Pick<Cluster, 'list'>,
   kind: Kind<T>,
   namespace?: string,
+  labelSelector?: string,
 ): AsyncGenerator<T> {
   let next: string | undefined;
   do {
-    const page = await cluster.list(kind, { namespace, limit: PAGE, continue: next });
+    const page = await cluster.list(kind, { namespace, labelSelector, limit: PAGE, continue: next });
     yield* page.items;
     next = page.continue;
   } while (next);

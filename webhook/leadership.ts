@@ -5,12 +5,14 @@ import { LeaseElection } from '../kube/lease.ts';
 import { expireDenials } from './admission/denial-expiry.ts';
 import type { BackgroundScan } from './background/scan.ts';
 import type { Log } from './log.ts';
+import type { Sealer } from './report/sealer.ts';
 import type { ResponseLoop } from './response/loop.ts';
 
 export interface LeadershipOptions {
   cluster: Cluster;
   response: Pick<ResponseLoop, 'lead'>;
   background: Pick<BackgroundScan, 'lead'>;
+  sealer: Pick<Sealer, 'lead'>;
   log: Log;
   clock: () => Date;
   /** Tells replicas apart; the host name, which is the pod's, by default. */
@@ -19,7 +21,7 @@ export interface LeadershipOptions {
 
 const SWEEP_MS = 60 * 60_000;
 
-/** What one replica of all does: the response, judging what exists, and deleting what is too old. */
+/** What one replica of all does: the response, judging what exists, signing reports, and deleting what is too old. */
 export class Leadership {
   readonly #options: LeadershipOptions;
   readonly #election: LeaseElection;
@@ -45,6 +47,7 @@ export class Leadership {
   #lead(leads: boolean): void {
     this.#options.response.lead(leads);
     this.#options.background.lead(leads);
+    this.#options.sealer.lead(leads);
     clearInterval(this.#sweeps);
     if (!leads) return;
     void this.#sweep();

@@ -20,6 +20,7 @@ import type { Log } from './log.ts';
 import { Metrics } from './metrics.ts';
 import { openProbeServer } from './probes.ts';
 import { publish } from './publish.ts';
+import { Sealer } from './report/sealer.ts';
 import { ResponseLoop } from './response/loop.ts';
 import { type Handler, makeServer, TIMEOUTS, type Timeouts } from './server.ts';
 import { ClusterView } from './view.ts';
@@ -186,10 +187,12 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
   const ready = view.synced.then(() => publish(cluster, certificates.current.caBundle, address));
   ready.catch((error: unknown) => log.error({ err: error }, 'the webhook could not be registered'));
   const background = new BackgroundScan({ cluster, view, incidents, metrics, log, clock });
+  const sealer = new Sealer({ cluster, view, metrics, log, clock });
   const leadership = new Leadership({
     cluster,
     response,
     background,
+    sealer,
     log,
     clock,
     identity: options.identity,
@@ -210,6 +213,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       await server.close();
       await leadership.stop();
       await background.close();
+      await sealer.close();
       await auditIntake?.close();
       await audit?.close();
       await response.close();

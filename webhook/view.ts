@@ -112,6 +112,11 @@ export class ClusterView {
     };
   }
 
+  /** Calls `changed` with every incident that is new or has changed. Answers how to stop that. */
+  onIncidentChange(changed: (incident: Incident) => void): () => void {
+    return this.#reflectors.incidents.store.listen({ onSet: changed });
+  }
+
   /** Calls `changed` after every change of the policies. Answers how to stop that. */
   onPolicyChange(changed: () => void): () => void {
     return this.#reflectors.policies.store.listen({ onSet: changed, onDelete: changed });

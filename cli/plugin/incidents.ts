@@ -1,43 +1,103 @@
 import { KubesentryError } from '../../api/errors.ts';
-import type { Incident } from '../../api/incident.ts';
+import type { Incident, IncidentPhase } from '../../api/incident.ts';
 import { KIND } from '../../kube/kind.ts';
-import { columns } from '../columns.ts';
+import { age, LIST_HELP, LIST_OPTIONS, list, type Table } from './listing.ts';
 import { pluginCommand, type Session } from './options.ts';
 
 const USAGE = `
-Usage: kubectl kubesentry incidents [NAME]
+Usage: kubectl kubesentry incidents [NAME] [-w] [-o FORMAT]
 
-Lists the workloads under attack, or tells all that is known about one.
+Lists the workloads under attack, those that need somebody first, or tells all that is known about one.
+
+Examples:
+  kubectl kubesentry incidents                         what is going on
+  kubectl kubesentry incidents -w -n shop              go on, and show what changes in one namespace
+  kubectl kubesentry incidents shop-web-1a2b3c         one of them: evidence, steps, timeline
+  kubectl kubesentry incidents -o json | jq '.items[].status.phase'
+
+${LIST_HELP}
 `;
 
-export const incidentsCommand = pluginCommand({ text: USAGE, arguments: [0, 1] }, incidents);
+export const incidentsCommand = pluginCommand(
+  { text: USAGE, arguments: [0, 1], options: LIST_OPTIONS },
+  incidents,
+);
 
-/** Raises KUBE_NOT_FOUND for a name that no incident has. */
-export async function incidents({ connect, positionals, namespace, write }: Session): Promise<void> {
-  const cluster = await connect();
+/** Raises USAGE, and KUBE_NOT_FOUND for a name that no incident has. */
+export async function incidents(session: Session): Promise<void> {
+  const { connect, positionals, namespace, option, flag, write } = session;
   const [name] = positionals;
-  if (name !== undefined) {
-    const incident = await cluster.get(KIND.Incident, { name });
-    if (!incident) throw new KubesentryError('KUBE_NOT_FOUND', `There is no incident "${name}".`);
+  if (name !== undefined && !flag('watch') && option('output') === undefined) {
+    const incident = await (await connect()).get(KIND.Incident, { name });
+    if (!incident) throw noIncident(name);
     write(details(incident));
     return;
   }
-  const { items } = await cluster.list(KIND.Incident);
-  const shown = items.filter(({ spec }) => namespace === undefined || spec.namespace === namespace);
-  if (shown.length === 0) {
-    write('No incidents found.\n');
-    return;
-  }
-  const rows = shown.map(({ metadata, spec, status }) => [
+  let isFound = false;
+  await list(session, KIND.Incident, TABLE, {
+    isMeant: ({ metadata, spec }) => {
+      const isMeant =
+        (name === undefined || metadata.name === name) &&
+        (namespace === undefined || spec.namespace === namespace);
+      isFound ||= isMeant;
+      return isMeant;
+    },
+    empty: namespace === undefined ? 'No incidents found.' : `No incidents found in namespace ${namespace}.`,
+  });
+  if (name !== undefined && !isFound) throw noIncident(name);
+}
+
+export function noIncident(name: string): KubesentryError {
+  return new KubesentryError(
+    'KUBE_NOT_FOUND',
+    `There is no incident "${name}". All of them: kubectl kubesentry incidents`,
+  );
+}
+
+/** Those that somebody may have to do something about come first. */
+const URGENCY: readonly IncidentPhase[] = [
+  'Confirmed',
+  'Contained',
+  'Detected',
+  'Eradicated',
+  'Closed',
+  'Dismissed',
+];
+
+const TABLE: Table<Incident> = {
+  header: ['NAME', 'PHASE', 'CONFIDENCE', 'NAMESPACE', 'WORKLOAD', 'RULE', 'WAITS FOR', 'LAST SEEN'],
+  wide: ['PODS', 'NODES', 'MADE BY', 'QUARANTINE'],
+  row: ({ metadata, spec, status }) => [
     metadata.name ?? '',
-    status?.phase ?? '',
-    String(status?.confidence ?? ''),
-    spec.namespace,
+    status?.phase ?? '<unknown>',
+    String(status?.confidence ?? '<unknown>'),
+    spec.namespace || '<node>',
     `${spec.workload.kind}/${spec.workload.name}`,
-    status?.detections[0]?.rule ?? '',
-    status?.lastSeen ?? '',
-  ]);
-  write(columns(['NAME', 'PHASE', 'CONFIDENCE', 'NAMESPACE', 'WORKLOAD', 'RULE', 'LAST SEEN'], rows));
+    status?.detections[0]?.rule ?? '<none>',
+    waitsFor(status),
+    age(status?.lastSeen ?? metadata.creationTimestamp),
+  ],
+  wideRow: ({ status }) => [
+    String((status?.pods.length ?? 0) + (status?.omitted.pods ?? 0)),
+    String(status?.nodes.length ?? 0),
+    status?.attribution?.creator?.user ?? '<unknown>',
+    status?.quarantine ?? '<none>',
+  ],
+  compare: (a, b) =>
+    urgencyOf(a) - urgencyOf(b) ||
+    (b.status?.confidence ?? 0) - (a.status?.confidence ?? 0) ||
+    ((a.status?.lastSeen ?? '') < (b.status?.lastSeen ?? '') ? 1 : -1),
+};
+
+function urgencyOf({ status }: Incident): number {
+  return status ? URGENCY.indexOf(status.phase) : URGENCY.length;
+}
+
+/** Steps that people have to approve. */
+function waitsFor(status: Incident['status']): string {
+  if (status?.phase === 'Closed' || status?.phase === 'Dismissed') return '<none>';
+  const steps = (status?.steps ?? []).filter(({ state }) => state === 'AwaitingApproval');
+  return steps.map(({ step }) => step).join(',') || '<none>';
 }
 
 function details({ metadata, spec, status }: Incident): string {

@@ -10,7 +10,13 @@ export interface Session {
   namespace: string | undefined;
   /** Values of the command's own options. */
   option: (name: string) => string | undefined;
+  /** Whether one of the command's own switches was given. */
+  flag: (name: string) => boolean;
   write: (text: string) => void;
+  /** For people, beside what a program reads. */
+  warn: (text: string) => void;
+  /** Aborts when somebody wants a command to end that would go on. */
+  signal: AbortSignal;
   /** Another exit status than 0, for what is no error of the command itself. */
   exitWith: (status: number) => void;
 }
@@ -20,8 +26,8 @@ export interface Usage {
   /** Shown by --help; its first line when the number of arguments is not right. */
   text: string;
   arguments: readonly [least: number, most: number];
-  /** Options of its own, each with a value. */
-  options?: Readonly<Record<string, { short?: string }>>;
+  /** Options of its own; each takes a value unless it is a switch. */
+  options?: Readonly<Record<string, { short?: string; isSwitch?: true }>>;
 }
 
 const OPTIONS = `
@@ -49,13 +55,16 @@ export function pluginCommand(
       return typeof value === 'string' ? value : undefined;
     };
     const write = (shown: string) => void process.stdout.write(shown);
+    const warn = (shown: string) => void process.stderr.write(shown);
     if (values.help) {
       write(`${usage.text.trim()}\n${OPTIONS}`);
       return 0;
     }
     const [least, most] = usage.arguments;
     if (positionals.length < least || positionals.length > most) {
-      throw new KubesentryError('USAGE', usage.text.trim().split('\n')[0] as string);
+      const [line = ''] = usage.text.trim().split('\n');
+      const problem = positionals.length < least ? 'Something is missing.' : 'These are too many arguments.';
+      throw new KubesentryError('USAGE', `${problem} ${line}`);
     }
     const asGroups = (values['as-group'] ?? []) as string[];
     if (asGroups.length > 0 && text('as') === undefined) {
@@ -73,14 +82,28 @@ export function pluginCommand(
       connected = cluster;
       return cluster;
     };
+    const stop = new AbortController();
+    const interrupt = () => stop.abort();
+    process.once('SIGINT', interrupt);
     try {
       let status = 0;
       const exitWith = (other: number) => {
         status = other;
       };
-      await act({ connect, positionals, namespace: text('namespace'), option: text, write, exitWith });
+      await act({
+        connect,
+        positionals,
+        namespace: text('namespace'),
+        option: text,
+        flag: (name) => given[name] === true,
+        write,
+        warn,
+        exitWith,
+        signal: stop.signal,
+      });
       return status;
     } finally {
+      process.off('SIGINT', interrupt);
       await connected?.close();
     }
   };
@@ -88,7 +111,10 @@ export function pluginCommand(
 
 function parse(argv: readonly string[], { options = {} }: Usage) {
   const own: ParseArgsOptionsConfig = Object.fromEntries(
-    Object.entries(options).map(([name, { short }]) => [name, { type: 'string', ...(short && { short }) }]),
+    Object.entries(options).map(([name, { short, isSwitch }]) => [
+      name,
+      { type: isSwitch ? 'boolean' : 'string', ...(short && { short }) },
+    ]),
   );
   try {
     return parseArgs({

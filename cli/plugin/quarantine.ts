@@ -3,29 +3,61 @@ import { API_VERSION, BREAK_GLASS_GROUP, PROTECTED_NAMESPACES } from '../../api/
 import type { Quarantine } from '../../api/quarantine.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
+import { age, LIST_HELP, LIST_OPTIONS, list, type Table } from './listing.ts';
 import { pluginCommand, type Session } from './options.ts';
 
 const USAGE = `
-Usage: kubectl kubesentry quarantine NAMESPACE [KIND/NAME] --reason TEXT [--expires TIME]
+Usage: kubectl kubesentry quarantine [NAMESPACE [KIND/NAME] --reason TEXT [--expires TIME]]
 
 Contains a namespace, or one workload in it: nothing new runs there, nobody gets in, its pods lose the network.
-Needs membership of the group ${BREAK_GLASS_GROUP}. To end it: kubectl kubesentry release NAME
+Without arguments it lists what is contained. Containing needs membership of the group ${BREAK_GLASS_GROUP}.
+To end one: kubectl kubesentry release NAME
 
-  --reason TEXT          why; users read it in every refusal
-  --expires TIME         when it ends by itself, such as 30m, 4h or 2d
+Examples:
+  kubectl kubesentry quarantine                                        what is contained
+  kubectl kubesentry quarantine shop --reason "odd traffic" --expires 4h
+  kubectl kubesentry quarantine shop Deployment/web --reason "odd traffic" --as=me --as-group=${BREAK_GLASS_GROUP}
+
+      --reason TEXT      why; users read it in every refusal
+      --expires TIME     when it ends by itself, such as 30m, 4h or 2d; never without it
+${LIST_HELP}
 `;
 
 /** How long the webhook may take to put it in force, milliseconds. */
 const PATIENCE_MS = 15_000;
 
 export const quarantineCommand = pluginCommand(
-  { text: USAGE, arguments: [1, 2], options: { reason: {}, expires: {} } },
+  { text: USAGE, arguments: [0, 2], options: { reason: {}, expires: {}, ...LIST_OPTIONS } },
   quarantine,
 );
 
+const TABLE: Table<Quarantine> = {
+  header: ['NAME', 'NAMESPACE', 'WORKLOAD', 'PHASE', 'BY', 'BANS', 'EXPIRES', 'AGE'],
+  wide: ['INCIDENT', 'REASON'],
+  row: ({ metadata, spec, status }) => [
+    metadata.name ?? '',
+    spec.namespace,
+    spec.workload ? `${spec.workload.kind}/${spec.workload.name}` : '<all>',
+    status?.phase ?? 'Pending',
+    spec.requestedBy,
+    String(spec.bans.length),
+    spec.expiresAt ?? '<never>',
+    age(metadata.creationTimestamp),
+  ],
+  wideRow: ({ spec }) => [spec.incident ?? '<none>', spec.reason],
+  compare: (a, b) => ((a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? 1 : -1),
+};
+
 /** Raises USAGE, KUBE_NOT_FOUND, KUBE_REFUSED for who is not allowed to, NOT_READY when nobody puts it in force. */
-export async function quarantine({ connect, positionals, option, write }: Session): Promise<void> {
-  const [namespace = '', target] = positionals;
+export async function quarantine(session: Session): Promise<void> {
+  const { connect, positionals, option, write } = session;
+  const [namespace, target] = positionals;
+  if (namespace === undefined) {
+    return list(session, KIND.Quarantine, TABLE, {
+      isMeant: ({ spec }) => session.namespace === undefined || spec.namespace === session.namespace,
+      empty: 'Nothing is contained.',
+    });
+  }
   const reason = option('reason')?.trim();
   if (!reason) throw new KubesentryError('USAGE', 'Say why, for those who will be refused: --reason TEXT.');
   const workload = target === undefined ? undefined : workloadOf(target);

@@ -1,5 +1,5 @@
 import { KubesentryError } from '../../api/errors.ts';
-import { SYSTEM_NAMESPACE } from '../../api/names.ts';
+import { BACKGROUND_CONFIG_MAP, SYSTEM_NAMESPACE } from '../../api/names.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
 import { columns } from '../columns.ts';
@@ -161,7 +161,7 @@ async function policies(cluster: Cluster): Promise<Finding> {
 }
 
 async function background(cluster: Cluster): Promise<Finding> {
-  const key = { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-background' };
+  const key = { namespace: SYSTEM_NAMESPACE, name: BACKGROUND_CONFIG_MAP };
   const { data } = ((await cluster.get(KIND.ConfigMap, key)) ?? {}) as { data?: Record<string, string> };
   if (!data) return ok('not judged yet');
   const found = Number(data.found);

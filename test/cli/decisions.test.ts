@@ -8,6 +8,7 @@ import { quarantine } from '../../cli/plugin/quarantine.ts';
 import { release } from '../../cli/plugin/release.ts';
 import { report } from '../../cli/plugin/report.ts';
 import { status } from '../../cli/plugin/status.ts';
+import { runWithoutTerminal } from '../../cli/plugin/without-terminal.ts';
 import { KIND } from '../../kube/kind.ts';
 import { mineIn, runDaemonSet } from '../webhook/attack.ts';
 import { eventually, openScene, podOf, refusal, type Scene } from '../webhook/harness.ts';
@@ -26,27 +27,12 @@ afterAll(async () => {
   await scene[Symbol.asyncDispose]();
 });
 
-async function run(
+const run = (
   command: (session: Session) => Promise<void>,
   positionals: string[],
   options: Record<string, string> = {},
   who: 'alice' | 'breakGlass' = 'breakGlass',
-): Promise<{ text: string; exit: number }> {
-  const shown = { text: '', exit: 0 };
-  await command({
-    connect: async () => scene.as(who),
-    positionals,
-    namespace: undefined,
-    option: (option) => options[option],
-    write: (text) => {
-      shown.text += text;
-    },
-    exitWith: (exit) => {
-      shown.exit = exit;
-    },
-  });
-  return shown;
-}
+) => runWithoutTerminal(command, scene.as(who), positionals, { options });
 
 describe('what people decide', () => {
   it('approve goes through while the response is writing, and the step is done', async () => {

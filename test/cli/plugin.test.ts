@@ -1,11 +1,14 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import type { Denial } from '../../api/denial.ts';
-import type { Incident } from '../../api/incident.ts';
+import type { Incident, IncidentPhase } from '../../api/incident.ts';
 import { API_VERSION } from '../../api/names.ts';
 import { explain } from '../../cli/plugin/explain.ts';
 import { incidents } from '../../cli/plugin/incidents.ts';
 import type { Session } from '../../cli/plugin/options.ts';
+import { quarantine } from '../../cli/plugin/quarantine.ts';
 import { release } from '../../cli/plugin/release.ts';
+import { type Given, runWithoutTerminal, type Shown } from '../../cli/plugin/without-terminal.ts';
 import { KIND } from '../../kube/kind.ts';
 import { MemoryCluster } from '../../kube/memory/cluster.ts';
 
@@ -43,20 +46,13 @@ const incident: Incident = {
 
 describe('kubectl kubesentry', () => {
   let cluster: MemoryCluster;
-  let written: string;
-  const session = (...positionals: string[]): Session => ({
-    connect: async () => cluster,
-    positionals,
-    namespace: undefined,
-    option: () => undefined,
-    exitWith: () => {},
-    write: (text) => {
-      written += text;
-    },
-  });
+  const run = (
+    command: (session: Session) => Promise<void>,
+    positionals: string[] = [],
+    given: Given = {},
+  ): Promise<Shown> => runWithoutTerminal(command, cluster, positionals, given);
 
   beforeEach(async () => {
-    written = '';
     cluster = new MemoryCluster();
     const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } };
     await cluster.create(KIND.Namespace, namespace);
@@ -65,23 +61,77 @@ describe('kubectl kubesentry', () => {
   });
 
   test('explain finds a denial in any namespace and says who, where, why and how to exempt', async () => {
-    await explain(session('d-0123456789abcdef'));
-    expect(written).toContain('CREATE DaemonSet shop/optimizer');
-    expect(written).toContain('Asked by  dana');
-    expect(written).toContain('At        spec.template.spec.containers[0].args[1]');
-    expect(written).toContain('workloads: [DaemonSet/optimizer]');
+    const { text } = await run(explain, ['d-0123456789abcdef']);
+    expect(text).toContain('CREATE DaemonSet shop/optimizer');
+    expect(text).toContain('Asked by  dana');
+    expect(text).toContain('At        spec.template.spec.containers[0].args[1]');
+    expect(text).toContain('workloads: [DaemonSet/optimizer]');
   });
 
   test('explain knows rules, and says so when a name is neither', async () => {
-    await explain(session('stratum-url'));
-    expect(written).toMatch(/^stratum-url: /);
-    await expect(explain(session('d-none'))).rejects.toThrow('There is no denial "d-none"');
+    expect((await run(explain, ['stratum-url'])).text).toMatch(/^stratum-url: /);
+    await expect(run(explain, ['d-none'])).rejects.toThrow('There is no denial "d-none"');
   });
 
-  test('incidents lists them in columns, and tells about one', async () => {
-    await incidents(session());
-    expect(written).toMatch(/^NAME +PHASE .*\nshop-optimizer .*DaemonSet\/optimizer/);
-    await expect(incidents(session('none'))).rejects.toThrow('There is no incident "none"');
+  test('incidents lists them in columns, those that need somebody first, and tells about one', async () => {
+    await incidentIn('Closed', 'shop-old');
+    await incidentIn('Confirmed', 'shop-new');
+    const { text } = await run(incidents);
+    const [header, first, ...rest] = text.trimEnd().split('\n');
+    expect(header).toMatch(/^NAME +PHASE +CONFIDENCE +NAMESPACE +WORKLOAD +RULE +WAITS FOR +LAST SEEN$/);
+    expect(first).toMatch(/^shop-new +Confirmed +0.9 +shop +DaemonSet\/optimizer +<none> +terminate +/);
+    expect(rest.map((line) => line.split(' ')[0])).toEqual(['shop-old', 'shop-optimizer']);
+    await expect(run(incidents, ['none'])).rejects.toThrow('There is no incident "none"');
+    await expect(run(incidents, ['none'], { options: { output: 'json' } })).rejects.toThrow(
+      'There is no incident',
+    );
+  });
+
+  test('incidents are printed as kubectl prints objects: wide, json, yaml, name, without headers', async () => {
+    const as = async (output: string) => (await run(incidents, [], { options: { output } })).text;
+    expect(await as('wide')).toMatch(/^NAME .* PODS +NODES +MADE BY +QUARANTINE\n/);
+    expect(JSON.parse(await as('json'))).toMatchObject({
+      kind: 'List',
+      items: [{ metadata: incident.metadata }],
+    });
+    expect(parse(await as('yaml'))).toEqual(JSON.parse(await as('json')));
+    expect(await as('name')).toBe('incident.kubesentry.io/shop-optimizer\n');
+    expect((await run(incidents, [], { flags: ['no-headers'] })).text).toMatch(/^shop-optimizer/);
+    await expect(as('xml')).rejects.toThrow('There is no format "xml"');
+    const elsewhere = await run(incidents, [], { namespace: 'billing' });
+    expect(elsewhere).toMatchObject({ text: '', warnings: 'No incidents found in namespace billing.\n' });
+  });
+
+  test('--watch shows what is there, then every change as a line, until it is interrupted', async () => {
+    const stop = new AbortController();
+    let text = '';
+    const watching = run(incidents, [], {
+      flags: ['watch'],
+      namespace: 'shop',
+      signal: stop.signal,
+      onText: (more) => {
+        text += more;
+      },
+    });
+    await expect.poll(() => text).toMatch(/^NAME .*\nshop-optimizer .*\n$/);
+    await incidentIn('Contained', 'shop-late');
+    await expect.poll(() => text.split('\n')[2]).toMatch(/^shop-late /);
+    await expect.poll(() => text).toMatch(/shop-late +Contained/);
+    stop.abort();
+    await watching;
+  });
+
+  test('quarantine without arguments lists what is contained', async () => {
+    expect((await run(quarantine)).warnings).toBe('Nothing is contained.\n');
+    await cluster.create(KIND.Quarantine, {
+      apiVersion: API_VERSION,
+      kind: 'Quarantine',
+      metadata: { name: 'manual-shop' },
+      spec: { namespace: 'shop', reason: 'odd traffic', requestedBy: 'dana', bans: [] },
+    });
+    expect((await run(quarantine)).text).toMatch(
+      /\nmanual-shop +shop +<all> +Pending +dana +0 +<never> +\ds\n$/,
+    );
   });
 
   test('release deletes the quarantine and waits until the namespace is put back', async () => {
@@ -99,12 +149,44 @@ describe('kubectl kubesentry', () => {
         { metadata: { labels: { 'kubesentry.io/quarantine': value } } },
       );
     await label('q');
-    const releasing = release(session('q'));
+    let said = '';
+    const releasing = run(release, ['q'], {
+      onText: (more) => {
+        said += more;
+      },
+    });
     await expect.poll(() => cluster.get(KIND.Quarantine, { name: 'q' })).toBeUndefined();
-    expect(written).toBe('');
+    expect(said).toBe('');
     await label(null);
     await releasing;
-    expect(written).toContain('namespace shop is no longer contained');
-    await expect(release(session('q'))).rejects.toThrow('There is no quarantine "q"');
+    expect(said).toContain('namespace shop is no longer contained');
+    await expect(run(release, ['q'])).rejects.toThrow('There is no quarantine "q"');
   });
+
+  async function incidentIn(phase: IncidentPhase, name: string): Promise<void> {
+    const status: NonNullable<Incident['status']> = {
+      phase,
+      confidence: 0.9,
+      reasons: [],
+      firstSeen: '2026-06-01T12:00:00Z',
+      lastSeen: '2026-06-01T12:00:00Z',
+      detections: [],
+      pods: [],
+      nodes: [],
+      fingerprint: [],
+      timeline: [],
+      omitted: { detections: 0, pods: 0, timeline: 0 },
+      steps: [
+        {
+          step: 'terminate',
+          state: 'AwaitingApproval',
+          message: '',
+          evidence: [],
+          time: '2026-06-01T12:00:00Z',
+        },
+      ],
+    };
+    await cluster.create(KIND.Incident, { ...incident, metadata: { name } });
+    await cluster.patch(KIND.Incident, { name }, { status }, { subresource: 'status' });
+  }
 });

@@ -1,11 +1,13 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Incident } from '../../api/incident.ts';
 import { API_VERSION } from '../../api/names.ts';
+import type { Report } from '../../api/report.ts';
+import { processTrees } from '../../cli/plugin/report/facts.ts';
 import { html } from '../../cli/plugin/report/html.ts';
 import { markdown } from '../../cli/plugin/report/markdown.ts';
 import { ocsf } from '../../cli/plugin/report/ocsf.ts';
-import type { Report } from '../../cli/plugin/report/report.ts';
 
 const time = '2026-11-23T10:00:00.000Z';
 
@@ -141,12 +143,53 @@ describe('a report', () => {
     expect(text).toContain('Left out for size: 0 detections, 0 pods, 2 lines');
   });
 
-  test('in HTML is one file with process tree and CPU course, without script', () => {
+  test('in HTML is one file with timeline, process tree and CPU course, without script', () => {
     const text = html(report);
-    expect(text).toContain("default-src 'none'");
-    expect(text).not.toMatch(/<script|https?:\/\//);
-    expect(text.match(/<svg/g)).toHaveLength(2);
-    expect(text).toContain('<polyline points="0.0,140.8 480.0,4.8 960.0,1.6"');
+    expect(text).not.toMatch(/<script|https?:\/\/|<link|<iframe|\son\w+=/);
+    const figures = text.match(/<svg/g) ?? [];
+    expect(figures).toHaveLength(3);
+    for (const part of ['role="img"', '<title id=', '<desc id=']) {
+      expect(text.split(part).length - 1).toBe(figures.length);
+    }
+    expect(text).toContain('<polyline points="48,146.8 504,10.8 960,7.6"');
+    expect(text).toContain('prefers-color-scheme: dark');
+    expect(text).toContain('@media print');
+  });
+
+  test('in HTML forbids everything but its own style, by its hash', () => {
+    const text = html(report);
+    const [, policy] = /Content-Security-Policy" content="([^"]+)"/.exec(text) ?? [];
+    const [, style = ''] = /<style>(.*)<\/style>/s.exec(text) ?? [];
+    const hash = createHash('sha256').update(style).digest('base64');
+    expect(policy).toBe(
+      `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'`,
+    );
+    expect(text).not.toMatch(/\sstyle=/);
+  });
+
+  test('in HTML puts chains of one pod together where they begin alike, and marks who was caught', () => {
+    const [first] = report.incident.status?.detections ?? [];
+    if (!first) throw new Error('no detection');
+    const second = {
+      ...first,
+      id: '1'.repeat(32),
+      rule: 'miner-name',
+      process: { ...first.process, pid: 43, exe: '/tmp/xmrig' },
+    };
+    const [tree, ...others] = processTrees([first, second]);
+    expect(others).toEqual([]);
+    expect(tree?.roots).toHaveLength(1);
+    expect(tree?.roots[0]?.children.map(({ process, rules }) => [process.exe, rules])).toEqual([
+      ['/tmp/kworker', ['stratum-protocol']],
+      ['/tmp/xmrig', ['miner-name']],
+    ]);
+  });
+
+  test('in HTML shows characters that would hide or turn text around by their code', () => {
+    const text = html(reportOf('safe\u202egpj.exe\u0000\u200b\ud800'));
+    expect(text).toContain('safe\\u202egpj.exe\\u0000\\u200b\ufffd');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: none of them may be left.
+    expect(text).not.toMatch(/[\u202a-\u202e\u0000\u200b]/);
   });
 
   test('in OCSF is one Detection Finding a line', () => {
@@ -168,7 +211,7 @@ describe('a report', () => {
 
   test('shows what an attacker named as text, whatever it is', () => {
     const tags =
-      /<(?!\/?(?:!doctype|html|head|meta|title|style|body|h1|h2|h3|p|b|code|pre|ul|li|table|tr|th|td|svg|rect|text|path|line|polyline)\b)/i;
+      /<(?!\/?(?:!doctype|html|head|meta|title|style|body|h1|h2|h3|p|b|code|pre|ul|li|table|tr|th|td|main|meta|thead|tbody|figure|desc|circle|svg|rect|text|path|line|polyline)\b)/i;
     const nasty = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.constantFrom(

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { DetectionReportAnswer } from '../../api/detection.ts';
 import { BREAK_GLASS_GROUP, SYSTEM_NAMESPACE, TOKEN_AUDIENCE } from '../../api/names.ts';
 import { approve } from '../../cli/plugin/approve.ts';
+import { runWithoutTerminal } from '../../cli/plugin/without-terminal.ts';
 import { loadIndicators } from '../../detection/load.ts';
 import type { HttpCluster } from '../../kube/http/cluster.ts';
 import { connectCluster } from '../../kube/http/connect.ts';
@@ -232,14 +233,7 @@ describe.skipIf(clusterTests.skip)('the webhook on a real control plane', () => 
     const uid = (await admin.get(KIND.ServiceAccount, account))?.metadata.uid;
     const [incident] = (await admin.list(KIND.Incident)).items;
     const name = incident?.metadata.name as string;
-    await approve({
-      connect: async () => carol,
-      positionals: [name, 'terminate', 'revoke'],
-      namespace: undefined,
-      option: () => undefined,
-      write: () => {},
-      exitWith: () => {},
-    });
+    await runWithoutTerminal(approve, carol, [name, 'terminate', 'revoke']);
     await carol.close();
     const steps = async () => (await admin.get(KIND.Incident, { name }))?.status?.steps ?? [];
     const began = performance.now();

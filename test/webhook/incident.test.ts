@@ -17,10 +17,15 @@ interface Fact {
   node: string;
 }
 
-function add(incident: Incident | undefined, { detection, node }: Fact): Incident {
-  const traits = [{ facet: 'wallet' as const, value: `wallet-${detection.process.pid % 80}` }];
-  return correlate(incident, detection, { name: 'x', subject: SUBJECT, node, traits, confirmFrom: 0.9 });
-}
+const ABOUT = { name: 'x', subject: SUBJECT, confirmFrom: 0.9 };
+
+const seen = ({ detection, node }: Fact) => ({
+  detection,
+  node,
+  traits: [{ facet: 'wallet' as const, value: `wallet-${detection.process.pid % 80}` }],
+});
+
+const add = (incident: Incident | undefined, each: Fact) => correlate(incident, [seen(each)], ABOUT);
 
 const all = (facts: readonly Fact[]) => facts.reduce<Incident | undefined>(add, undefined) as Incident;
 
@@ -57,6 +62,20 @@ const fact = fc
   });
 
 describe('an incident', () => {
+  it('is the same whether its detections come one by one or together', () => {
+    const batches = fc.array(fc.array(fact, { minLength: 1, maxLength: 60 }), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(batches, (each) => {
+        const together = each.reduce<Incident | undefined>(
+          (incident, batch) => correlate(incident, batch.map(seen), ABOUT),
+          undefined,
+        );
+        expect(together).toEqual(all(each.flat()));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
   it('is the same whatever the order of its detections', () => {
     const shuffled = fc
       .array(fact, { minLength: 1, maxLength: 120 })

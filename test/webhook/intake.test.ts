@@ -1,10 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Detection } from '../../api/detection.ts';
 import { KubesentryError } from '../../api/errors.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { KIND } from '../../kube/kind.ts';
 import { MemoryCluster } from '../../kube/memory/cluster.ts';
 import { detectionIn, idOf, report } from './detections.ts';
-import { agentToken, openScene, podOf, post, type Scene } from './harness.ts';
+import { agentToken, eventually, openScene, podOf, post, type Scene } from './harness.ts';
 
 let scene: Scene;
 let pod: KubeObject;
@@ -136,23 +137,97 @@ describe('a report', () => {
 
   it('that comes with many others at once is taken or answered with 429 and when to come again, and nothing is lost', async () => {
     const token = `Bearer ${await agentToken(scene.cluster, 'node-1')}`;
-    const all = Array.from({ length: 120 }, (_, index) =>
-      detectionIn(pod, {
-        id: idOf(`${index}`),
-        confidence: 0.5,
-        process: { ...detectionIn(pod).process, pid: index },
-      }),
+    const all = manyOf(40, { evidence: { output: 'x'.repeat(500_000) } });
+    const taking = slowly('create');
+    const answers = Promise.all(all.map((detection) => report(scene, 'node-1', [detection], token)));
+    // The first write is held, so that the others wait until there is no room.
+    await eventually(
+      async () => ((await turnedAwayBy(scene)) > 0 ? true : undefined),
+      'a report turned away',
     );
-    const answers = await Promise.all(all.map((detection) => report(scene, 'node-1', [detection], token)));
-    const turnedAway = answers.filter(({ status }) => status === 429);
+    taking.goOn();
+    const turnedAway = (await answers).filter(({ status }) => status === 429);
     for (const { headers, json } of turnedAway) {
       expect([headers['retry-after'], json.code]).toEqual(['2', 'OVERLOADED']);
     }
-    expect(turnedAway.length).toBeGreaterThan(0);
-    const acknowledged = answers.flatMap(({ json }) => json.acknowledged ?? []);
+    const acknowledged = (await answers).flatMap(({ json }) => json.acknowledged ?? []);
     const [incident] = await incidents();
     const { detections = [], omitted } = incident?.status ?? {};
     expect(detections.length + (omitted?.detections ?? 0)).toBe(acknowledged.length);
     expect(acknowledged.length + turnedAway.length).toBe(all.length);
   });
+
+  it('that comes while its incident is being written goes along with the next write', async () => {
+    const token = `Bearer ${await agentToken(scene.cluster, 'node-1')}`;
+    const all = manyOf(100);
+    const taking = slowly('create');
+    const answers = all.map((detection) => report(scene, 'node-1', [detection], token));
+    await taking.begun;
+    const writes = vi.spyOn(MemoryCluster.prototype, 'update');
+    taking.goOn();
+    expect((await Promise.all(answers)).every(({ json }) => json.acknowledged.length === 1)).toBe(true);
+    const ofIncidents = writes.mock.calls.filter(([kind]) => kind.kind === 'Incident');
+    expect(ofIncidents.length).toBeLessThan(all.length / 2);
+    writes.mockRestore();
+    const [incident] = await incidents();
+    const { detections = [], omitted } = incident?.status ?? {};
+    expect(detections.length + (omitted?.detections ?? 0)).toBe(all.length);
+  });
+
+  it('that the API server refuses does not cost those that would have been written with it', async () => {
+    const token = `Bearer ${await agentToken(scene.cluster, 'node-1')}`;
+    const all = manyOf(10);
+    const poison = all[4]?.id as string;
+    const { update } = MemoryCluster.prototype;
+    MemoryCluster.prototype.update = async function (kind, object, ...rest) {
+      if (JSON.stringify(object).includes(poison))
+        throw new KubesentryError('KUBE_REFUSED', 'spec.x: too long');
+      return update.call(this, kind, object, ...rest) as never;
+    };
+    try {
+      const taking = slowly('create');
+      const answers = all.map((detection) => report(scene, 'node-1', [detection], token));
+      await taking.begun;
+      taking.goOn();
+      const statuses = (await Promise.all(answers)).map(({ status }) => status);
+      expect(statuses).toEqual(all.map(({ id }) => (id === poison ? 503 : 200)));
+    } finally {
+      MemoryCluster.prototype.update = update;
+    }
+  });
+
+  const manyOf = (many: number, more: Partial<Detection> = {}) =>
+    Array.from({ length: many }, (_, pid) =>
+      detectionIn(pod, {
+        id: idOf(`${pid}`),
+        confidence: 0.5,
+        process: { ...detectionIn(pod).process, pid },
+        ...more,
+      }),
+    );
 });
+
+/** The API server takes the first Incident only when it is told to. */
+function slowly(verb: 'create') {
+  const original = MemoryCluster.prototype[verb];
+  const [begun, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  MemoryCluster.prototype[verb] = async function (kind, ...rest) {
+    if (kind.kind === 'Incident') {
+      begun.resolve();
+      await held.promise;
+    }
+    return original.call(this, kind, ...rest) as never;
+  };
+  return {
+    begun: begun.promise,
+    goOn() {
+      MemoryCluster.prototype[verb] = original;
+      held.resolve();
+    },
+  };
+}
+
+async function turnedAwayBy({ webhook }: Scene): Promise<number> {
+  const text = await (await fetch(`${webhook.probeUrl}/metrics`)).text();
+  return Number(/kubesentry_reports_total\{status="429"\} (\d+)/.exec(text)?.[1] ?? 0);
+}

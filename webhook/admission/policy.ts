@@ -61,7 +61,6 @@ export class Policy {
   /** What becomes of workloads that exist and would be refused today; the strictest counts. */
   get background(): BackgroundMode {
     const set = this.#specs.flatMap(({ background }) => background ?? []);
-    if (set.length === 0) return 'report';
     return BACKGROUND.find((mode) => set.includes(mode)) ?? 'report';
   }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { request } from 'undici';
 import { KubesentryError } from '../../api/errors.ts';
@@ -125,12 +126,11 @@ export class Alerts {
     );
   }
 
-  #pause(ms: number): Promise<void> {
+  /** Shorter when it is closed meanwhile. */
+  async #pause(ms: number): Promise<void> {
     const { signal } = this.#closing;
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      timer.unref();
-      signal.addEventListener('abort', () => resolve(), { once: true });
+    await sleep(ms, undefined, { signal, ref: false }).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
     });
   }
 }

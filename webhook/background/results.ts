@@ -1,4 +1,4 @@
-import { SYSTEM_NAMESPACE } from '../../api/names.ts';
+import { BACKGROUND_CONFIG_MAP, SYSTEM_NAMESPACE } from '../../api/names.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
@@ -15,7 +15,7 @@ export interface Standing {
 const NAMED = 100;
 
 /** Where `kubectl kubesentry status` reads what was found. */
-export const RESULTS = { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-background' } as const;
+export const RESULTS = { namespace: SYSTEM_NAMESPACE, name: BACKGROUND_CONFIG_MAP } as const;
 
 /** Keeps what one round found; the next round replaces it. */
 export async function keepResults(

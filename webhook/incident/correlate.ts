@@ -8,15 +8,20 @@ import type { Subject } from './subject.ts';
 import { NO_MARKS, withDetections } from './timeline.ts';
 import { trim } from './trim.ts';
 
-/** What is known beside the detection itself. */
-export interface CorrelationFacts {
-  /** Name of the incident. */
-  name: string;
-  subject: Subject;
+/** A detection and what is known beside it. */
+export interface Seen {
+  detection: Detection;
   /** Empty when no node saw it. */
   node: string;
   /** Traits that the detection shows. */
   traits: Fingerprint;
+}
+
+/** What an incident is about. */
+export interface CorrelationFacts {
+  /** Name of the incident. */
+  name: string;
+  subject: Subject;
   /** From which confidence on the incident is confirmed. */
   confirmFrom: number;
 }
@@ -27,24 +32,28 @@ const NODES = 256;
 const TRAITS = 64;
 
 /**
- * Adds one detection to an incident, or begins one with it. Pure, commutative and idempotent: the same detections in
- * any order, and however often, give the same object. Bounded: what finds no room is counted.
+ * Adds detections to an incident, or begins one with them. Pure, commutative and idempotent: the same detections in
+ * any order, one by one or together, and however often, give the same object. Bounded: what finds no room is counted.
+ * `seen` must not be empty.
  */
 export function correlate(
   incident: Incident | undefined,
-  detection: Detection,
+  seen: readonly Seen[],
   facts: CorrelationFacts,
 ): Incident {
   const before = incident?.status;
-  const trimmed = trim(detection);
+  const trimmed = seen.map(({ detection }) => trim(detection));
   const detections = keepDetections(before?.detections ?? [], trimmed);
   const { confidence, reasons } = confidenceOf(detections);
-  const pods = smallest([...(before?.pods ?? []), ...podOf(trimmed)], INCIDENT_BOUNDS.pods);
+  const allPods = [...(before?.pods ?? []), ...trimmed.flatMap(podOf)];
+  const pods = smallest(allPods, INCIDENT_BOUNDS.pods);
+  const nodes = seen.flatMap(({ node }) => (node === '' ? [] : [node]));
+  const times = trimmed.map(({ time }) => time);
   const ids = (list: readonly Detection[]) => list.map(({ id }) => id);
   const marks = before?.omitted.marks ?? NO_MARKS;
   const leftOut = {
-    detections: leaveOut(marks.detections, ids([...(before?.detections ?? []), trimmed]), ids(detections)),
-    pods: leaveOut(marks.pods, [...(before?.pods ?? []), ...podOf(trimmed)], pods),
+    detections: leaveOut(marks.detections, ids([...(before?.detections ?? []), ...trimmed]), ids(detections)),
+    pods: leaveOut(marks.pods, allPods, pods),
     timeline: { marks: marks.timeline, count: before?.omitted.timeline ?? 0 },
   };
   const status: Status = {
@@ -52,12 +61,12 @@ export function correlate(
     phase: phaseOf(before?.phase, confidence, facts.confirmFrom),
     confidence,
     reasons: reasons.slice(0, INCIDENT_BOUNDS.reasons),
-    firstSeen: earlier(before?.firstSeen, trimmed.time),
-    lastSeen: later(before?.lastSeen, trimmed.time),
+    firstSeen: times.reduce(earlier, before?.firstSeen ?? times[0] ?? ''),
+    lastSeen: times.reduce(later, before?.lastSeen ?? ''),
     detections,
     pods,
-    nodes: smallest([...(before?.nodes ?? []), ...(facts.node === '' ? [] : [facts.node])], NODES),
-    fingerprint: keepTraits(before?.fingerprint ?? [], facts),
+    nodes: smallest([...(before?.nodes ?? []), ...nodes], NODES),
+    fingerprint: keepTraits(before?.fingerprint ?? [], seen, facts),
     timeline: withDetections(before?.timeline ?? [], detections),
     omitted: {
       detections: leftOut.detections.count,
@@ -78,11 +87,13 @@ function begin({ name, subject }: CorrelationFacts, status: Status): Incident {
 }
 
 /** The most confident ones. A version of a detection that says more replaces the one that says less. */
-function keepDetections(before: readonly Detection[], next: Detection): Detection[] {
-  const known = before.find(({ id }) => id === next.id);
-  const wins = known === undefined || compareVersions(next, known) > 0;
-  const all = wins ? [...before.filter(({ id }) => id !== next.id), next] : [...before];
-  return all
+function keepDetections(before: readonly Detection[], more: readonly Detection[]): Detection[] {
+  const best = new Map(before.map((detection) => [detection.id, detection]));
+  for (const next of more) {
+    const known = best.get(next.id);
+    if (known === undefined || compareVersions(next, known) > 0) best.set(next.id, next);
+  }
+  return [...best.values()]
     .sort((a, b) => b.confidence - a.confidence || (a.id < b.id ? -1 : 1))
     .slice(0, INCIDENT_BOUNDS.detections);
 }
@@ -102,12 +113,11 @@ export function compareVersions(a: Detection, b: Detection): number {
   );
 }
 
-function keepTraits(before: readonly Ban[], { subject, traits }: CorrelationFacts): Ban[] {
+function keepTraits(before: readonly Ban[], seen: readonly Seen[], { subject }: CorrelationFacts): Ban[] {
   const { namespace, workload } = subject;
   const reason = `Part of the attack on ${workload.kind} ${namespace === '' ? '' : `${namespace}/`}${workload.name}.`;
-  const all = new Map(
-    [...before, ...traits.map((trait) => ({ ...trait, reason }))].map((ban) => [keyOf(ban), ban]),
-  );
+  const traits = seen.flatMap((each) => each.traits.map((trait) => ({ ...trait, reason })));
+  const all = new Map([...before, ...traits].map((ban) => [keyOf(ban), ban]));
   return [...all.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)).slice(0, TRAITS);
 }
 
@@ -133,10 +143,10 @@ function smallest(values: readonly string[], bound: number): string[] {
   return [...new Set(values)].sort().slice(0, bound);
 }
 
-function earlier(a: string | undefined, b: string): string {
-  return a !== undefined && a < b ? a : b;
+function earlier(a: string, b: string): string {
+  return a < b ? a : b;
 }
 
-function later(a: string | undefined, b: string): string {
-  return a !== undefined && a > b ? a : b;
+function later(a: string, b: string): string {
+  return a > b ? a : b;
 }

@@ -25,6 +25,16 @@ export interface IncidentStoreOptions {
 
 const ATTEMPTS = 8;
 
+/** Incidents that are written at a time; more would only queue up in the API server instead of in one batch each. */
+const WRITERS = 8;
+
+/** Detections of one subject that are written together. */
+interface Batch {
+  members: Placed[];
+  /** Rejects when they could not be kept. */
+  kept: Promise<void>;
+}
+
 /** Incidents of one subject that follow each other; more would mean that nobody ever ends the cause. */
 const ROUNDS = 100;
 
@@ -36,6 +46,9 @@ export class IncidentStore {
   readonly #options: IncidentStoreOptions;
   /** One write at a time for each subject of this replica; a hundred agents may report the same DaemonSet. */
   readonly #turns = new Map<string, Limiter>();
+  /** By subject, what its next write takes along: a write costs the same for one detection as for a hundred. */
+  readonly #batches = new Map<string, Batch>();
+  readonly #writers = new Limiter(WRITERS);
 
   constructor(options: IncidentStoreOptions) {
     this.#options = options;
@@ -72,18 +85,49 @@ export class IncidentStore {
   }
 
   async #addAll(subject: Subject, members: readonly Placed[]): Promise<string[]> {
+    const ids = members.map(({ detection }) => detection.id);
     try {
-      await this.#inTurn(incidentName(subject, 1), async () => {
-        let left = members;
-        for (let round = 1; left.length > 0 && round <= ROUNDS; round++) {
-          left = await this.#withRetry(() => this.#addToRound(subject, left, round));
-        }
-      });
-      return members.map(({ detection }) => detection.id);
+      await this.#inBatch(subject, members);
+      return ids;
     } catch (error) {
       this.#options.log.warn({ incident: incidentName(subject, 1), err: error }, 'detections were not kept');
       return [];
     }
+  }
+
+  /** What comes while the subject waits for its turn goes along; one that cannot be kept must not cost the others. */
+  async #inBatch(subject: Subject, members: readonly Placed[]): Promise<void> {
+    const key = incidentName(subject, 1);
+    const open = this.#batches.get(key);
+    if (open) {
+      open.members.push(...members);
+      await open.kept.catch((error: unknown) => {
+        if (!isRefusal(error)) throw error;
+        return this.#keep(key, subject, () => members);
+      });
+      return;
+    }
+    const batch: Batch = { members: [...members], kept: Promise.resolve() };
+    this.#batches.set(key, batch);
+    batch.kept = this.#keep(key, subject, () => {
+      this.#batches.delete(key);
+      return batch.members;
+    });
+    await batch.kept.catch((error: unknown) => {
+      if (!isRefusal(error) || batch.members.length === members.length) throw error;
+      return this.#keep(key, subject, () => members);
+    });
+  }
+
+  #keep(key: string, subject: Subject, take: () => readonly Placed[]): Promise<void> {
+    return this.#inTurn(key, () =>
+      this.#writers.run(async () => {
+        let left = take();
+        for (let round = 1; left.length > 0 && round <= ROUNDS; round++) {
+          left = await this.#withRetry(() => this.#addToRound(subject, left, round));
+        }
+      }),
+    );
   }
 
   /** Answers those that belong to a later incident, because this one was closed before they happened. */
@@ -94,12 +138,14 @@ export class IncidentStore {
     const now = clock();
     const mine = members.filter(({ detection }) => belongsTo(before, detection, now));
     const confirmFrom = policy().containFrom ?? CONFIRM_FROM;
-    let after = before;
-    for (const { detection, node, pod } of mine) {
-      const traits = traitsOf(detection, pod, subject);
-      after = correlate(after, detection, { name, subject, node, traits, confirmFrom });
+    if (mine.length > 0) {
+      const seen = mine.map(({ detection, node, pod }) => ({
+        detection,
+        node,
+        traits: traitsOf(detection, pod, subject),
+      }));
+      await this.#write(before, correlate(before, seen, { name, subject, confirmFrom }));
     }
-    if (after) await this.#write(before, after);
     return members.filter((each) => !mine.includes(each));
   }
 
@@ -137,4 +183,9 @@ export class IncidentStore {
       if (turn.isIdle) this.#turns.delete(key);
     }
   }
+}
+
+/** The API server understood and said no, so that the same again would be refused again. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof KubesentryError && error.code === 'KUBE_REFUSED';
 }

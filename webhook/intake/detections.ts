@@ -1,8 +1,7 @@
 import type { DetectedContainer, Detection, DetectionReportAnswer } from '../../api/detection.ts';
 import { KubesentryError } from '../../api/errors.ts';
-import type { Body } from '../body.ts';
+import { type Body, BodyBudget } from '../body.ts';
 import type { IncidentStore } from '../incident/store.ts';
-import { Limiter } from '../limiter.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { KnownPod } from '../pod-index.ts';
@@ -25,14 +24,17 @@ export interface Placed {
   pod: KnownPod | undefined;
 }
 
-/** Reports that are worked on at a time, and that may wait; an agent that is turned away keeps its report. */
-const CONCURRENCY = 8;
-const QUEUE = 32;
+/**
+ * Reports that are under way at a time, and their bytes: most of them wait for the write that takes their detections
+ * along. An agent that is turned away keeps its report.
+ */
+const UNDER_WAY = { reports: 4_000, bytes: 16 * 1024 * 1024 };
 
 /** Takes the agents' reports: who is it, is it well formed, is it theirs to tell, and is it kept. */
 export class Intake {
   readonly #options: IntakeOptions;
-  readonly #limiter = new Limiter(CONCURRENCY, QUEUE);
+  readonly #bytes = new BodyBudget(UNDER_WAY.bytes);
+  #reports = 0;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -40,11 +42,29 @@ export class Intake {
 
   /** Raises a KubesentryError where the report as a whole is refused. */
   async report(body: Body, authorization: string | undefined): Promise<DetectionReportAnswer> {
+    const { reports } = this.#options.metrics;
+    try {
+      const answer = await this.#admit(body, authorization);
+      reports.inc({ status: 200 });
+      return answer;
+    } catch (error) {
+      reports.inc({ status: error instanceof KubesentryError ? error.status : 500 });
+      throw error;
+    }
+  }
+
+  async #admit(body: Body, authorization: string | undefined): Promise<DetectionReportAnswer> {
     const reporter = await this.#options.tokens.verify(authorization);
-    if (this.#limiter.isFull) {
+    if (this.#reports >= UNDER_WAY.reports || !this.#bytes.take(body.bytes.length)) {
       throw new KubesentryError('OVERLOADED', 'More reports are waiting than can be worked on.');
     }
-    return this.#limiter.run(() => this.#take(body, reporter));
+    this.#reports++;
+    try {
+      return await this.#take(body, reporter);
+    } finally {
+      this.#reports--;
+      this.#bytes.give(body.bytes.length);
+    }
   }
 
   async #take(body: Body, reporter: Reporter): Promise<DetectionReportAnswer> {

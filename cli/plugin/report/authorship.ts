@@ -1,4 +1,4 @@
-import type { Report } from './report.ts';
+import type { Report } from '../../../api/report.ts';
 
 /** Who did it and how they came in, line by line; none without audit events. */
 export function authorship({ incident }: Report): string[] {

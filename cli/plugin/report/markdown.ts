@@ -1,5 +1,6 @@
+import type { Report } from '../../../api/report.ts';
 import { authorship } from './authorship.ts';
-import { cpuCourses, lineage, type Report, titleOf } from './report.ts';
+import { cpuCourses, lineage, titleOf } from './facts.ts';
 
 /** For people, and for the abuse form of a cloud provider. */
 export function markdown(report: Report): string {

@@ -1,10 +1,22 @@
 import type { Detection } from '../../../api/detection.ts';
 import type { Severity } from '../../../api/finding.ts';
 import { VERSION } from '../../../api/names.ts';
-import { type Report, titleOf } from './report.ts';
+import type { Report } from '../../../api/report.ts';
+import { lineage, titleOf } from './facts.ts';
 
 /** severity_id of OCSF: 1 informational to 5 critical. */
 const SEVERITY: Readonly<Record<Severity, number>> = { low: 2, medium: 3, high: 4, critical: 5 };
+
+/** Its captions. */
+const CAPTION: Readonly<Record<Severity, string>> = {
+  low: 'Low',
+  medium: 'Medium',
+  high: 'High',
+  critical: 'Critical',
+};
+
+/** status_id of a finding and its captions. */
+const STATUS = { 1: 'New', 2: 'In Progress', 3: 'Suppressed', 4: 'Resolved' } as const;
 
 /** ATT&CK: Resource Hijacking, Compute Hijacking. */
 const ATTACK = {
@@ -29,6 +41,7 @@ function findingOf(detection: Detection, report: Report): object {
   const { process, container } = detection;
   const [parent] = process.ancestors;
   const ended = status?.phase === 'Closed' || status?.phase === 'Eradicated';
+  const statusId = status?.phase === 'Dismissed' ? 3 : ended ? 4 : status?.phase === 'Contained' ? 2 : 1;
   return {
     activity_id: 1,
     activity_name: 'Create',
@@ -39,8 +52,11 @@ function findingOf(detection: Detection, report: Report): object {
     type_uid: 200401,
     time: Date.parse(detection.time),
     severity_id: SEVERITY[detection.severity],
-    severity: detection.severity,
-    status_id: status?.phase === 'Dismissed' ? 3 : ended ? 4 : status?.phase === 'Contained' ? 2 : 1,
+    severity: CAPTION[detection.severity],
+    status_id: statusId,
+    status: STATUS[statusId],
+    is_alert: true,
+    confidence_id: detection.confidence >= 0.9 ? 3 : detection.confidence >= 0.5 ? 2 : 1,
     confidence_score: Math.round(detection.confidence * 100),
     message: titleOf(report),
     metadata: {
@@ -73,6 +89,7 @@ function findingOf(detection: Detection, report: Report): object {
           name: process.exe.split('/').at(-1),
           cmd_line: process.argv.join(' '),
           user: { uid: String(process.uid) },
+          ...(process.ancestors.length > 0 && { lineage: lineage(detection).map(({ exe }) => exe) }),
           file: {
             path: process.exe,
             name: process.exe.split('/').at(-1),

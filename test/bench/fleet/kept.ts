@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto';
+import type { Incident } from '../../../api/incident.ts';
+import { everyObject } from '../../../kube/every-object.ts';
+import type { HttpCluster } from '../../../kube/http/cluster.ts';
+import { KIND } from '../../../kube/kind.ts';
+
+/** Of acknowledged detections: how many an incident holds, how many it counts as left out for size, how many are lost. */
+export async function whereTheyAre(
+  admin: HttpCluster,
+  acknowledged: ReadonlyMap<string, readonly string[]>,
+): Promise<{ held: number; counted: number; lost: number }> {
+  const incidents = new Map<string, Incident>();
+  for await (const incident of everyObject(admin, KIND.Incident))
+    incidents.set(incident.spec.namespace, incident);
+  const sum = { held: 0, counted: 0, lost: 0 };
+  for (const [namespace, ids] of acknowledged) {
+    const status = incidents.get(namespace)?.status;
+    const held = new Set(status?.detections.map(({ id }) => id));
+    const marks = new Set(status?.omitted.marks?.detections.match(/.{8}/g));
+    for (const id of ids) {
+      if (held.has(id)) sum.held++;
+      // As webhook/incident/bounded.ts marks what found no room.
+      else if (marks.has(createHash('sha256').update(id).digest('hex').slice(0, 8))) sum.counted++;
+      else sum.lost++;
+    }
+  }
+  return sum;
+}
