@@ -166,3 +166,8 @@ export interface Incident {
   spec: Static<typeof IncidentSpec>;
   status?: Static<typeof IncidentStatus>;
 }
+
+/** Whether it goes on: neither people nor time have ended it. One without a status has only just been created. */
+export function isOpen({ status }: Pick<Incident, 'status'>): boolean {
+  return status !== undefined && status.phase !== 'Closed' && status.phase !== 'Dismissed';
+}

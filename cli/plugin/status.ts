@@ -1,4 +1,5 @@
 import { KubesentryError } from '../../api/errors.ts';
+import { isOpen } from '../../api/incident.ts';
 import { BACKGROUND_CONFIG_MAP, SYSTEM_NAMESPACE } from '../../api/names.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
@@ -172,7 +173,7 @@ async function background(cluster: Cluster): Promise<Finding> {
 
 async function openIncidents(cluster: Cluster): Promise<Finding> {
   const { items } = await cluster.list(KIND.Incident);
-  const open = items.filter(({ status: now }) => now && now.phase !== 'Closed' && now.phase !== 'Dismissed');
+  const open = items.filter(isOpen);
   const waiting = open.flatMap(({ metadata, status: now }) =>
     (now?.steps ?? [])
       .filter(({ state }) => state === 'AwaitingApproval')

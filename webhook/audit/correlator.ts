@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Incident } from '../../api/incident.ts';
+import { type Incident, isOpen } from '../../api/incident.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
 import { Limiter } from '../limiter.ts';
@@ -203,8 +203,4 @@ export class AuditCorrelator {
     const running = this.#limiter.run(act).finally(() => this.#running.delete(running));
     this.#running.add(running);
   }
-}
-
-function isOpen({ status }: Incident): boolean {
-  return status !== undefined && status.phase !== 'Closed' && status.phase !== 'Dismissed';
 }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { IncidentAttribution } from '../../api/attribution.ts';
 import type { Detection } from '../../api/detection.ts';
-import type { Incident } from '../../api/incident.ts';
+import { type Incident, isOpen } from '../../api/incident.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import type { IncidentStore } from '../incident/store.ts';
 import { incidentName } from '../incident/subject.ts';
@@ -124,8 +124,9 @@ export function openIncidentOf(
   workload: { namespace: string; kind: string; name: string },
   incidents: Iterable<Incident>,
 ): string | undefined {
-  for (const { metadata, spec, status } of incidents) {
-    if (!status || status.phase === 'Closed' || status.phase === 'Dismissed') continue;
+  for (const incident of incidents) {
+    if (!isOpen(incident)) continue;
+    const { metadata, spec } = incident;
     const { kind, name } = spec.workload;
     if (spec.namespace === workload.namespace && kind === workload.kind && name === workload.name) {
       return metadata.name;

@@ -2,6 +2,7 @@ import type { Detection } from '../../api/detection.ts';
 import type { Fingerprint } from '../../api/fingerprint.ts';
 import { fingerprintProcess } from '../../detection/fingerprint.ts';
 import type { KnownPod } from '../pod-index.ts';
+import { destinationsOf, findingsOf } from './evidence.ts';
 import type { Subject } from './subject.ts';
 
 /**
@@ -33,17 +34,14 @@ export function traitsOf(detection: Detection, pod: KnownPod | undefined, subjec
   return traits.filter(({ value }) => value !== '' && value.length <= 1024);
 }
 
-function rulesOf({ rule, evidence }: Detection): string[] {
-  const findings: unknown[] = Array.isArray(evidence.findings) ? evidence.findings : [];
-  return [rule, ...findings.map((finding) => String((finding as { rule?: unknown } | null)?.rule))];
+function rulesOf(detection: Detection): string[] {
+  return [detection.rule, ...findingsOf(detection).map(({ rule }) => rule)];
 }
 
 /** Where the pool protocol was spoken to. */
-function poolsOf({ evidence }: Detection): { facet: 'pool'; value: string }[] {
-  if (evidence.protocol !== 'stratum' || !Array.isArray(evidence.destinations)) return [];
-  return evidence.destinations.slice(0, 16).flatMap((destination: unknown) => {
-    const { address, port } = (destination ?? {}) as { address?: unknown; port?: unknown };
-    if (typeof address !== 'string' || typeof port !== 'number') return [];
-    return [{ facet: 'pool' as const, value: `${address}:${port}` }];
-  });
+function poolsOf(detection: Detection): { facet: 'pool'; value: string }[] {
+  if (detection.evidence.protocol !== 'stratum') return [];
+  return destinationsOf(detection)
+    .slice(0, 16)
+    .map(({ address, port }) => ({ facet: 'pool', value: `${address}:${port}` }));
 }

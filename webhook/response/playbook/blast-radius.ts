@@ -1,4 +1,4 @@
-import { INCIDENT_BOUNDS, type Incident } from '../../../api/incident.ts';
+import { INCIDENT_BOUNDS, type Incident, isOpen } from '../../../api/incident.ts';
 import type { BlastCandidate } from '../../../api/playbook.ts';
 import type { KnownPod, PodIndex } from '../../pod-index.ts';
 import { count } from './confirm.ts';
@@ -63,17 +63,12 @@ export function blastRadius(incident: Incident, surroundings: Surroundings): Out
 }
 
 /** Pods of the workload, those that detections named included. */
-function attackedPods({ spec, status }: Incident, pods: Surroundings['pods']): KnownPod[] {
-  const named = (status?.pods ?? []).flatMap((each) => {
+function attackedPods(incident: Incident, pods: Surroundings['pods']): KnownPod[] {
+  const named = (incident.status?.pods ?? []).flatMap((each) => {
     const [namespace = '', name = ''] = each.split('/');
     return pods.named(namespace, name) ?? [];
   });
-  const owned = [...pods.values()].filter(
-    ({ namespace, workload }) =>
-      namespace === spec.namespace &&
-      workload.kind === spec.workload.kind &&
-      workload.name === spec.workload.name,
-  );
+  const owned = [...pods.values()].filter((pod) => belongs(pod, incident));
   return [...new Map([...named, ...owned].map((pod) => [pod.uid, pod])).values()];
 }
 
@@ -116,9 +111,8 @@ function* connections(pod: KnownPod, traits: Traits): Generator<[weight: number,
 
 /** Another incident of the same kind nearby, or with a trait in common. */
 function sharedWith(other: Incident, incident: Incident): string | undefined {
-  const phase = other.status?.phase;
-  if (other.metadata.name === incident.metadata.name || phase === undefined) return undefined;
-  if (phase === 'Closed' || phase === 'Dismissed' || other.spec.namespace === '') return undefined;
+  if (other.metadata.name === incident.metadata.name || !isOpen(other)) return undefined;
+  if (other.spec.namespace === '') return undefined;
   const own = new Set((incident.status?.fingerprint ?? []).map(({ facet, value }) => `${facet} ${value}`));
   const trait = other.status?.fingerprint.find(({ facet, value }) => own.has(`${facet} ${value}`));
   if (trait) return `incident ${other.metadata.name} shows the same ${trait.facet}`;

@@ -1,5 +1,5 @@
 import type { Detection } from '../../../api/detection.ts';
-import type { Finding } from '../../../api/finding.ts';
+import { destinationsOf, findingsOf } from '../../incident/evidence.ts';
 import type { IncidentStatus } from '../../incident/store.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -51,25 +51,14 @@ function cpuLine(detections: readonly Detection[]): string {
 
 function connectionLines(detections: readonly Detection[]): string[] {
   const seen = new Set<string>();
-  for (const { evidence } of detections) {
-    const destinations: unknown[] = Array.isArray(evidence.destinations) ? evidence.destinations : [];
-    for (const destination of destinations) {
-      const { address, port } = (destination ?? {}) as { address?: unknown; port?: unknown };
-      if (typeof address !== 'string' || typeof port !== 'number') continue;
+  for (const detection of detections) {
+    const how = detection.evidence.protocol === 'stratum' ? ', speaks stratum' : '';
+    for (const { address, port } of destinationsOf(detection)) {
       const host = address.includes(':') ? `[${address}]` : address;
-      seen.add(`connection: ${host}:${port}${evidence.protocol === 'stratum' ? ', speaks stratum' : ''}`);
+      seen.add(`connection: ${host}:${port}${how}`);
     }
   }
   return [...seen].sort().slice(0, 8);
-}
-
-/** Findings that a detection rests on, as the node reported them. */
-export function findingsOf({ evidence }: Detection): Pick<Finding, 'rule' | 'message'>[] {
-  const findings: unknown[] = Array.isArray(evidence.findings) ? evidence.findings : [];
-  return findings.flatMap((each) => {
-    const { rule, message } = (each ?? {}) as { rule?: unknown; message?: unknown };
-    return typeof rule === 'string' ? [{ rule, message: String(message ?? '') }] : [];
-  });
 }
 
 function findingNamed(detections: readonly Detection[], rule: string) {

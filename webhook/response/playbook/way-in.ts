@@ -1,7 +1,7 @@
 import type { IncidentAttribution } from '../../../api/attribution.ts';
 import type { Ancestor, Detection } from '../../../api/detection.ts';
 import type { Incident } from '../../../api/incident.ts';
-import { findingsOf } from './confirm.ts';
+import { findingsOf } from '../../incident/evidence.ts';
 import type { Outcome } from './outcome.ts';
 
 /**
