@@ -48,6 +48,8 @@ async function run(args: WebhookArguments): Promise<number> {
     alertUrls: args.alertUrls,
     auditToken: tokenFile === undefined ? undefined : () => readFile(tokenFile, 'utf8'),
     register: args.register ? addressOf(args) : undefined,
+    identity: args.identity,
+    leaseSeconds: args.leaseSeconds,
     timeouts: { drain: args.drainSeconds * 1000 },
   });
   const signal = await asked;

@@ -26,6 +26,8 @@ Serves admission reviews and the agents' reports over HTTPS, and runs the respon
   --audit-token-file FILE  token that the API server's audit webhook has to send; read again for every batch
   --audit-days DAYS        how long audit history is kept (default 7)
   --audit-size MIB         how large it may get (default 1024)
+  --identity NAME          tells replicas apart when they elect who runs the response (default the host name)
+  --lease-seconds SECONDS  how long a leader that has vanished is waited for (default 15)
   --drain-seconds SECONDS  go on serving so long after SIGTERM (default 5)
   --log-level LEVEL        ${LOG_LEVELS.join(', ')} (default info)
   -h, --help               this text
@@ -46,6 +48,8 @@ export interface WebhookArguments {
   register: boolean;
   audit: { database: string; tokenFile: string; days: number; mebibytes: number } | undefined;
   alertUrls: { falco: string[]; alertmanager: string[] };
+  identity: string | undefined;
+  leaseSeconds: number;
   drainSeconds: number;
   logLevel: LogLevel;
 }
@@ -72,6 +76,8 @@ export function parseWebhookArguments(argv: readonly string[]): WebhookArguments
       alertmanager: urlsOf('--alertmanager-url', values['alertmanager-url']),
     },
     audit: auditOf(values),
+    identity: values.identity,
+    leaseSeconds: numberOf('--lease-seconds', values['lease-seconds'], 15, 3600, 1),
     drainSeconds: numberOf('--drain-seconds', values['drain-seconds'], 5, 3600),
     logLevel,
   };
@@ -97,6 +103,8 @@ function parse(argv: readonly string[]) {
         'audit-token-file': { type: 'string' },
         'audit-days': { type: 'string' },
         'audit-size': { type: 'string' },
+        identity: { type: 'string' },
+        'lease-seconds': { type: 'string' },
         'drain-seconds': { type: 'string' },
         'log-level': { type: 'string' },
         help: { type: 'boolean', short: 'h' },
@@ -132,11 +140,17 @@ function urlsOf(option: string, urls: string[] = []): string[] {
   return urls;
 }
 
-function numberOf(option: string, text: string | undefined, initial: number, most: number): number {
+function numberOf(
+  option: string,
+  text: string | undefined,
+  initial: number,
+  most: number,
+  least = 0,
+): number {
   if (text === undefined) return initial;
   const number = Number(text);
-  if (/^\d+$/.test(text) && number <= most) return number;
-  throw usage(`${option} takes a number from 0 to ${most}, not "${text}".`);
+  if (/^\d+$/.test(text) && number >= least && number <= most) return number;
+  throw usage(`${option} takes a number from ${least} to ${most}, not "${text}".`);
 }
 
 function usage(message: string): KubesentryError {

@@ -43,6 +43,8 @@ export interface WebhookOptions {
   register?: Address | 'here' | undefined;
   /** Tells replicas apart; the host name, which is the pod's, by default. */
   identity?: string | undefined;
+  /** How long a leader that has vanished is waited for; 15 by default. */
+  leaseSeconds?: number | undefined;
   /** Service account of the agents. */
   agent?: string | undefined;
   timeouts?: Partial<Timeouts> | undefined;
@@ -196,6 +198,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     log,
     clock,
     identity: options.identity,
+    leaseSeconds: options.leaseSeconds,
   });
   log.info({ url, probes: probes.url }, 'listening');
 

@@ -1,8 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Where audit events go. */
-export interface AuditBackend {
+/** Where audit events go: to a server, or into a file in the folder of the cluster, a line each, before a request is answered. */
+export type AuditBackend = AuditServer | { file: string; policy: string };
+
+interface AuditServer {
   url: string;
   /** CA of that server, PEM; it is not verified without one. */
   ca?: string;
@@ -16,7 +18,6 @@ export interface AuditBackend {
 export function auditFlags(folder: string, audit: AuditBackend | undefined): string[] {
   if (!audit) return [];
   const policy = join(folder, 'audit-policy.yaml');
-  const backend = join(folder, 'audit-backend.json');
   writeFileSync(
     policy,
     audit.policy ??
@@ -36,6 +37,9 @@ export function auditFlags(folder: string, audit: AuditBackend | undefined): str
         ],
       }),
   );
+  if ('file' in audit)
+    return [`--audit-policy-file=${policy}`, `--audit-log-path=${join(folder, audit.file)}`];
+  const backend = join(folder, 'audit-backend.json');
   const cluster = audit.ca
     ? { server: audit.url, 'certificate-authority-data': Buffer.from(audit.ca).toString('base64') }
     : { server: audit.url, 'insecure-skip-tls-verify': true };

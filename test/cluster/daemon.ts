@@ -31,6 +31,11 @@ export function daemons(folder: string): Daemon[] {
 
 export const isAlive = ({ pid, startTime: recorded }: Daemon): boolean => startTime(pid) === recorded;
 
+/** The command line of a process that runs. */
+export function commandOf({ pid }: Daemon): string[] {
+  return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
+}
+
 /** Starts a process in the background; its output goes to `<folder>/<name>.log`. It is on record before this returns. */
 export function startDaemon(
   folder: string,

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SYSTEM_NAMESPACE } from '../../api/names.ts';
-import { daemons, startDaemon, stopDaemon } from './daemon.ts';
+import { commandOf, daemons, startDaemon, stopDaemon } from './daemon.ts';
 import { eventually } from './eventually.ts';
 import { FaultScene, type PodStatus } from './faults-scene.ts';
 import { programsOf, stillInKernel } from './kernel-programs.ts';
@@ -115,7 +115,7 @@ describe.skipIf(clusterTests.skipWithNode)('with real pods', { timeout: 2 * MINU
     const { folder, enter } = scene.cluster;
     const kubelet = daemons(folder).findLast(({ name }) => name === 'kubelet');
     if (!kubelet) throw new Error('There is no kubelet.');
-    const command = readFileSync(`/proc/${kubelet.pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
+    const command = commandOf(kubelet);
     await stopDaemon(kubelet);
     try {
       await scene.attack('one', 'web');
