@@ -33,6 +33,8 @@ export const LABEL = {
   quarantine: `${GROUP}/quarantine`,
   /** On objects that belong to an incident: the incident's name. */
   incident: `${GROUP}/incident`,
+  /** On a pod that was taken out of Services: the name of the Quarantine. */
+  detached: `${GROUP}/detached`,
 } as const;
 
 /** The NetworkPolicy that denies everything in a contained namespace. */
@@ -40,6 +42,9 @@ export const QUARANTINE_NETWORK_POLICY = 'kubesentry-quarantine';
 
 /** Annotation on a contained namespace: since when and why, in words; what the API server's own refusal shows. */
 export const QUARANTINE_NOTE = `${GROUP}/quarantine-note`;
+
+/** Annotation on a detached pod: the labels that were taken from it, as JSON. */
+export const DETACHED_LABELS = `${GROUP}/detached-labels`;
 
 /** Namespaces that a cluster cannot live without: judged and reported, never blocked or contained as a whole. */
 export const PROTECTED_NAMESPACES: readonly string[] = [

@@ -98,6 +98,8 @@ export interface Cluster {
   patch<T extends Stored>(kind: Kind<T>, key: ObjectKey, patch: object, options?: WriteOptions): Promise<T>;
   /** Deleting what is not there is not an error. */
   delete<T extends Stored>(kind: Kind<T>, key: ObjectKey, options?: DeleteOptions): Promise<void>;
+  /** What the API server calls the objects of a kind that others have brought along; undefined when there is none. */
+  kindOf(apiVersion: string, kind: string): Promise<Kind | undefined>;
   /** TokenRequest for a service account. */
   createToken(serviceAccount: ObjectKey, options: TokenOptions): Promise<string>;
   /** Issuer of service-account tokens and the keys that verify them (OpenID discovery of the API server). */

@@ -30,6 +30,7 @@ export const KIND = {
   Pod: kind('v1', 'Pod', 'pods'),
   Secret: kind('v1', 'Secret', 'secrets'),
   ConfigMap: kind('v1', 'ConfigMap', 'configmaps'),
+  Service: kind('v1', 'Service', 'services'),
   ServiceAccount: kind('v1', 'ServiceAccount', 'serviceaccounts'),
   DaemonSet: kind('apps/v1', 'DaemonSet', 'daemonsets'),
   Deployment: kind('apps/v1', 'Deployment', 'deployments'),

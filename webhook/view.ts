@@ -1,5 +1,5 @@
 import type { Incident } from '../api/incident.ts';
-import { SYSTEM_NAMESPACE } from '../api/names.ts';
+import { LABEL, QUARANTINE_NETWORK_POLICY, SYSTEM_NAMESPACE } from '../api/names.ts';
 import type { KubeObject } from '../api/object.ts';
 import type { Quarantine } from '../api/quarantine.ts';
 import type { SentryPolicy, SentryPolicySpec } from '../api/sentry-policy.ts';
@@ -10,8 +10,14 @@ import { Reflector } from '../kube/reflector.ts';
 import type { Facts } from './admission/gate.ts';
 import { Policy } from './admission/policy.ts';
 import { PodIndex } from './pod-index.ts';
-import { policyProblems } from './policy-problems.ts';
+import { type PolicyProblem, policyProblems } from './policy-problems.ts';
 import { QuarantineIndex } from './quarantine-index.ts';
+
+/** A policy and what keeps it from being in force; nothing does mostly. */
+export interface CheckedPolicy {
+  policy: SentryPolicy;
+  problems: readonly PolicyProblem[];
+}
 
 export interface ClusterViewOptions {
   cluster: Cluster;
@@ -33,9 +39,13 @@ export class ClusterView {
     namespaces: Reflector<KubeObject>;
     pods: Reflector<KubeObject>;
     incidents: Reflector<Incident>;
+    /** Pods that were taken out of Services, and the NetworkPolicies by which namespaces are isolated. */
+    detached: Reflector<KubeObject>;
+    isolation: Reflector<KubeObject>;
   };
   /** By name, the spec that was in force last. */
   readonly #inForce = new Map<string, SentryPolicySpec>();
+  #checked: CheckedPolicy[] = [];
   #policy = new Policy([]);
   #extended: Indicators;
 
@@ -49,6 +59,18 @@ export class ClusterView {
       namespaces: new Reflector<KubeObject>({ cluster, kind: KIND.Namespace, onError }),
       pods: new Reflector<KubeObject>({ cluster, kind: KIND.Pod, transform: essentials, onError }),
       incidents: new Reflector({ cluster, kind: KIND.Incident, onError }),
+      detached: new Reflector<KubeObject>({
+        cluster,
+        kind: KIND.Pod,
+        labelSelector: LABEL.detached,
+        onError,
+      }),
+      isolation: new Reflector<KubeObject>({
+        cluster,
+        kind: KIND.NetworkPolicy,
+        labelSelector: LABEL.quarantine,
+        onError,
+      }),
     };
     this.#reflectors.quarantines.store.listen({
       onSet: (quarantine) => this.quarantines.set(quarantine),
@@ -88,12 +110,22 @@ export class ClusterView {
     return this.#reflectors.namespaces.store.values();
   }
 
-  policies(): Iterable<SentryPolicy> {
-    return this.#reflectors.policies.store.values();
+  policies(): Iterable<CheckedPolicy> {
+    return this.#checked;
   }
 
   incidents(): Iterable<Incident> {
     return this.#reflectors.incidents.store.values();
+  }
+
+  detached(): Iterable<KubeObject> {
+    return this.#reflectors.detached.store.values();
+  }
+
+  /** Whether the NetworkPolicy that isolates the namespace is there. */
+  isIsolated(namespace: string): boolean {
+    const name = QUARANTINE_NETWORK_POLICY;
+    return this.#reflectors.isolation.store.get({ namespace, name }) !== undefined;
   }
 
   /** In force here at once; the watch brings it to the other replicas. */
@@ -103,8 +135,8 @@ export class ClusterView {
 
   /** Calls `changed` after every change of what the response depends on. Answers how to stop that. */
   onResponseChange(changed: () => void): () => void {
-    const { quarantines, namespaces, incidents, policies } = this.#reflectors;
-    const stops = [quarantines, namespaces, incidents, policies].map(({ store }) =>
+    const { pods: _, ...watched } = this.#reflectors;
+    const stops = Object.values(watched).map(({ store }) =>
       store.listen({ onSet: changed, onDelete: changed }),
     );
     return () => {
@@ -142,11 +174,12 @@ export class ClusterView {
   /** A policy that got invalid, which only happens when admission could not be asked, stays as it was last. */
   #readPolicies(): void {
     const policies = [...this.#reflectors.policies.store.values()];
+    this.#checked = policies.map((policy) => ({ policy, problems: policyProblems(policy.spec) }));
     const before = new Map(this.#inForce);
     this.#inForce.clear();
-    for (const { metadata, spec } of policies) {
-      const name = metadata.name ?? '';
-      const inForce = policyProblems(spec).length === 0 ? spec : before.get(name);
+    for (const { policy, problems } of this.#checked) {
+      const name = policy.metadata.name ?? '';
+      const inForce = problems.length === 0 ? policy.spec : before.get(name);
       if (inForce) this.#inForce.set(name, inForce);
     }
     this.#policy = new Policy([...this.#inForce.values()].map((spec) => ({ spec })));

@@ -23,6 +23,11 @@ interface RawList<T> {
   metadata: { resourceVersion: string; continue?: string };
 }
 
+/** metav1.APIResourceList; subresources have a name with a slash. */
+interface ResourceList {
+  resources?: { name: string; kind: string; namespaced: boolean }[];
+}
+
 /**
  * A watch that outlives its end by this much is dead: the connection was cut and nobody said so. Silence before that means
  * nothing: a real API server sends no bookmarks of a kind that has not changed since it started.
@@ -141,6 +146,20 @@ export class HttpCluster implements Cluster {
     }
   }
 
+  async kindOf(apiVersion: string, kind: string): Promise<Kind | undefined> {
+    try {
+      const { resources = [] } = await this.#transport.send<ResourceList>({
+        method: 'GET',
+        path: rootOf(apiVersion),
+      });
+      const found = resources.find((each) => each.kind === kind && !each.name.includes('/'));
+      return found && { apiVersion, kind, plural: found.name, namespaced: found.namespaced };
+    } catch (error) {
+      if (error instanceof KubesentryError && error.code === 'KUBE_NOT_FOUND') return undefined;
+      throw error;
+    }
+  }
+
   async createToken(serviceAccount: ObjectKey, options: TokenOptions): Promise<string> {
     const { audience, expirationSeconds, pod } = options;
     const answer = await this.#transport.send<{ status: { token: string } }>({
@@ -172,11 +191,15 @@ export class HttpCluster implements Cluster {
   }
 }
 
+function rootOf(apiVersion: string): string {
+  return apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+}
+
 function collectionOf(
   { apiVersion, plural, namespaced }: ResourceName,
   namespace: string | undefined,
 ): string {
-  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+  const root = rootOf(apiVersion);
   return namespaced && namespace
     ? `${root}/namespaces/${encodeURIComponent(namespace)}/${plural}`
     : `${root}/${plural}`;

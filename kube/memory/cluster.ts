@@ -159,6 +159,11 @@ export class MemoryCluster implements Cluster {
     });
   }
 
+  async kindOf(apiVersion: string, kind: string): Promise<Kind | undefined> {
+    const known = [...Object.values(KIND), ...this.#core.storage.kinds()] as Kind[];
+    return known.find((each) => each.apiVersion === apiVersion && each.kind === kind);
+  }
+
   async createToken(serviceAccount: ObjectKey, options: TokenOptions): Promise<string> {
     const account = this.#writer.existing(KIND.ServiceAccount, serviceAccount);
     const { namespace = '' } = serviceAccount;

@@ -73,6 +73,11 @@ export class Storage {
     return [...objects].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
   }
 
+  /** Kinds of which there has been an object. */
+  kinds(): ResourceName[] {
+    return [...this.#collections.values()].map(({ kind }) => kind);
+  }
+
   /** Everything of every kind, as it is now. */
   all(): { kind: ResourceName; object: AnyObject }[] {
     return [...this.#collections.values()].flatMap(({ kind, objects }) =>

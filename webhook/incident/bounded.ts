@@ -14,8 +14,11 @@ export function leaveOut(
   seen: Iterable<string>,
   kept: Iterable<string>,
 ): { marks: string; count: number } {
-  const inside = new Set([...kept].map(markOf));
-  const all = new Set([...split(before), ...inside, ...[...seen].map(markOf)]);
+  const room = new Set(kept);
+  const offered = [...seen];
+  if (before === '' && offered.every((key) => room.has(key))) return { marks: '', count: 0 };
+  const inside = new Set([...room].map(markOf));
+  const all = new Set([...split(before), ...inside, ...offered.map(markOf)]);
   const smallest = [...all].sort().slice(0, MARKS);
   const outside = smallest.filter((mark) => !inside.has(mark));
   return { marks: outside.join(''), count: outside.length };

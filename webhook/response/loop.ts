@@ -92,6 +92,8 @@ export class ResponseLoop {
       pods,
       policy,
       policies: view.policies(),
+      detached: view.detached(),
+      isIsolated: (namespace) => view.isIsolated(namespace),
       now,
     });
   }

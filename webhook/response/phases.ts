@@ -47,6 +47,12 @@ export function closed(status: IncidentStatus, quarantine: string, now: Date): I
   return addTimeline(next, [line('operator', `released/${quarantine}`, message, now)]);
 }
 
+/** Somebody who got past the guards took a part of the containment away. */
+export function restored(status: IncidentStatus, what: string, now: Date): IncidentStatus {
+  const message = `${what} had been taken away or changed, and was put back.`;
+  return addTimeline(status, [line('response', `restored/${now.toISOString()}`, message, now)]);
+}
+
 /** People have said that this is no attack. It takes every further detection, so that the same alarm does not come again. */
 export function dismissed(status: IncidentStatus, reason: string, now: Date): IncidentStatus {
   if (status.phase === 'Dismissed') return status;

@@ -1,14 +1,14 @@
 import type { Ban } from '../../api/fingerprint.ts';
 import type { Incident } from '../../api/incident.ts';
 import { LABEL, PROTECTED_NAMESPACES } from '../../api/names.ts';
-import type { KubeObject } from '../../api/object.ts';
+import type { Condition, KubeObject } from '../../api/object.ts';
 import type { Quarantine } from '../../api/quarantine.ts';
-import type { SentryPolicy } from '../../api/sentry-policy.ts';
 import type { Policy } from '../admission/policy.ts';
 import type { PodIndex } from '../pod-index.ts';
-import { type PolicyProblem, policyProblems } from '../policy-problems.ts';
 import { isInForce, type QuarantineIndex } from '../quarantine-index.ts';
+import type { CheckedPolicy } from '../view.ts';
 import { missingBans, quarantineFor } from './contain.ts';
+import { isAbout, SERVICES_DETACHED } from './detach.ts';
 import { NETWORK_DENIED } from './isolate.ts';
 import { type Move, planPlaybook } from './playbook/plan-playbook.ts';
 
@@ -19,12 +19,14 @@ export type Step =
   | { do: 'label'; namespace: string; from: string | undefined; to: Quarantine | undefined }
   | { do: 'activate'; quarantine: Quarantine }
   | { do: 'isolate'; quarantine: Quarantine }
+  | { do: 'detach'; quarantine: Quarantine }
+  | { do: 'reattach'; pod: KubeObject }
   | { do: 'contain'; incident: string; quarantine: Quarantine }
   | { do: 'eradicate'; incident: string }
   | { do: 'expire'; quarantine: string }
   | { do: 'close'; incident: string; quarantine: string }
   | { do: 'dismiss'; incident: string; reason: string; quarantine: string | undefined }
-  | { do: 'accept'; policy: SentryPolicy; problems: PolicyProblem[] };
+  | ({ do: 'accept' } & CheckedPolicy);
 
 export interface PlanFacts {
   incidents: Iterable<Incident>;
@@ -32,7 +34,11 @@ export interface PlanFacts {
   namespaces: Iterable<KubeObject>;
   pods: Pick<PodIndex, 'byUid' | 'named' | 'values'>;
   policy: Policy;
-  policies: Iterable<SentryPolicy>;
+  policies: Iterable<CheckedPolicy>;
+  /** Pods that were taken out of Services. */
+  detached: Iterable<KubeObject>;
+  /** Whether our NetworkPolicy is in a namespace. */
+  isIsolated: (namespace: string) => boolean;
   now: Date;
 }
 
@@ -45,6 +51,8 @@ export function plan(facts: PlanFacts): (Step | Move)[] {
   return [
     ...[...facts.policies].flatMap(planPolicy),
     ...[...facts.quarantines.values()].flatMap((quarantine) => planQuarantine(quarantine, facts)),
+    // Before the namespace is let go: owners would replace pods that they cannot count.
+    ...[...facts.detached].flatMap((pod) => planReattach(pod, facts)),
     ...[...facts.namespaces].flatMap((namespace) => planLabel(namespace, facts)),
     ...[...facts.incidents].flatMap((incident) => [
       ...planIncident(incident, facts),
@@ -54,8 +62,7 @@ export function plan(facts: PlanFacts): (Step | Move)[] {
 }
 
 /** Says in its status whether a policy is in force. */
-function planPolicy(policy: SentryPolicy): Step[] {
-  const problems = policyProblems(policy.spec);
+function planPolicy({ policy, problems }: CheckedPolicy): Step[] {
   const { status, observedGeneration } =
     policy.status?.conditions?.find(({ type }) => type === 'Accepted') ?? {};
   const isTold = status === (problems.length === 0 ? 'True' : 'False');
@@ -64,20 +71,33 @@ function planPolicy(policy: SentryPolicy): Step[] {
     : [{ do: 'accept', policy, problems }];
 }
 
-function planQuarantine(quarantine: Quarantine, { now }: PlanFacts): Step[] {
+function planQuarantine(quarantine: Quarantine, facts: PlanFacts): Step[] {
   const { metadata } = quarantine;
   if (metadata.deletionTimestamp) return [];
-  if (!isInForce(quarantine, now)) return [{ do: 'expire', quarantine: metadata.name ?? '' }];
+  if (!isInForce(quarantine, facts.now)) return [{ do: 'expire', quarantine: metadata.name ?? '' }];
   if (quarantine.status?.phase !== 'Active') return [{ do: 'activate', quarantine }];
-  return isIsolated(quarantine) ? [] : [{ do: 'isolate', quarantine }];
+  const { namespace, workload } = quarantine.spec;
+  if (!workload && PROTECTED_NAMESPACES.includes(namespace)) return [];
+  return [
+    ...(isIsolated(quarantine, facts) ? [] : [{ do: 'isolate' as const, quarantine }]),
+    ...(conditionOf(quarantine, SERVICES_DETACHED) ? [] : [{ do: 'detach' as const, quarantine }]),
+  ];
 }
 
 /** Of a workload the agents cut the network; a NetworkPolicy goes by labels, which its owner chooses. */
-function isIsolated({ spec, status }: Quarantine): boolean {
-  if (spec.workload) return true;
-  return (
-    status?.conditions?.some(({ type, status: now }) => type === NETWORK_DENIED && now === 'True') ?? false
-  );
+function isIsolated(quarantine: Quarantine, facts: PlanFacts): boolean {
+  const { namespace, workload } = quarantine.spec;
+  if (workload) return true;
+  return facts.isIsolated(namespace) && conditionOf(quarantine, NETWORK_DENIED)?.status === 'True';
+}
+
+function conditionOf({ status }: Quarantine, type: string): Condition | undefined {
+  return status?.conditions?.find((condition) => condition.type === type);
+}
+
+function planReattach(pod: KubeObject, { quarantines, now }: PlanFacts): Step[] {
+  const inForce = quarantines.inNamespace(pod.metadata.namespace ?? '', now);
+  return inForce.some((quarantine) => isAbout(quarantine, pod)) ? [] : [{ do: 'reattach', pod }];
 }
 
 function planLabel({ metadata }: KubeObject, { quarantines, now }: PlanFacts): Step[] {

@@ -1,6 +1,6 @@
 import { KubesentryError } from '../../api/errors.ts';
 import type { Ban } from '../../api/fingerprint.ts';
-import { LABEL, QUARANTINE_NOTE } from '../../api/names.ts';
+import { LABEL, PROTECTED_NAMESPACES, QUARANTINE_NOTE } from '../../api/names.ts';
 import { setCondition } from '../../api/object.ts';
 import type { Quarantine } from '../../api/quarantine.ts';
 import type { SentryPolicy } from '../../api/sentry-policy.ts';
@@ -9,9 +9,13 @@ import { KIND } from '../../kube/kind.ts';
 import type { IncidentStore } from '../incident/store.ts';
 import type { PolicyProblem } from '../policy-problems.ts';
 import { isInForce } from '../quarantine-index.ts';
-import { isolate, rejoin } from './isolate.ts';
-import { closed, contained, dismissed, eradicated } from './phases.ts';
+import { detach, isAbout, reattach } from './detach.ts';
+import { isolate, NETWORK_DENIED, rejoin } from './isolate.ts';
+import { closed, contained, dismissed, eradicated, restored } from './phases.ts';
 import type { Step } from './plan.ts';
+
+/** Type of the condition that says whether the namespace is refused as a whole. */
+const NAMESPACE_LABELED = 'NamespaceLabeled';
 
 export interface StepTools {
   cluster: Cluster;
@@ -37,11 +41,28 @@ export async function perform(step: Step, tools: StepTools): Promise<void> {
     case 'label':
       if (step.from !== undefined && (await isWanted(step.from, step.namespace, tools))) return;
       if (step.to === undefined) await rejoin(step.namespace, cluster);
-      return label(step.namespace, step.to, cluster);
+      await label(step.namespace, step.to, cluster);
+      return (
+        step.to && noteRestored(step.to, NAMESPACE_LABELED, `The label of namespace ${step.namespace}`, tools)
+      );
     case 'activate':
       return activate(step.quarantine, tools);
     case 'isolate':
-      return isolate(step.quarantine, cluster, tools.clock());
+      await isolate(step.quarantine, cluster, tools.clock());
+      return noteRestored(
+        step.quarantine,
+        NETWORK_DENIED,
+        `The NetworkPolicy of namespace ${step.quarantine.spec.namespace}`,
+        tools,
+      );
+    case 'detach':
+      return detach(step.quarantine, cluster, tools.clock());
+    case 'reattach': {
+      const { items } = await cluster.list(KIND.Quarantine);
+      const now = tools.clock();
+      if (items.some((each) => isInForce(each, now) && isAbout(each, step.pod))) return;
+      return reattach(step.pod, cluster);
+    }
     case 'contain':
       await incidents.amend(step.incident, (status) => contained(status, step.quarantine, tools.clock()));
       return;
@@ -62,6 +83,18 @@ export async function perform(step: Step, tools: StepTools): Promise<void> {
     case 'accept':
       return accept(step.policy, step.problems, tools);
   }
+}
+
+/** Its condition says that this was in force already: somebody must have undone it, and the incident has to tell. */
+async function noteRestored(
+  { spec, status }: Quarantine,
+  type: string,
+  what: string,
+  { incidents, clock }: StepTools,
+): Promise<void> {
+  const was = status?.conditions?.find((condition) => condition.type === type);
+  if (was?.status !== 'True' || spec.incident === undefined) return;
+  await incidents.amend(spec.incident, (known) => restored(known, what, clock()));
 }
 
 /** Whether a Quarantine is in force, of that namespace where one is given. */
@@ -124,12 +157,18 @@ async function activate({ metadata, spec, status }: Quarantine, tools: StepTools
   if (status?.phase === 'Active') return;
   const now = tools.clock().toISOString();
   const generation = metadata.generation === undefined ? {} : { observedGeneration: metadata.generation };
-  const labelled = spec.workload
-    ? { status: 'False' as const, reason: 'WorkloadOnly', message: 'Only one workload is contained.' }
-    : { status: 'True' as const, reason: 'Labeled', message: `Namespace ${spec.namespace} is labelled.` };
+  const labelled = PROTECTED_NAMESPACES.includes(spec.namespace)
+    ? {
+        status: 'False' as const,
+        reason: 'Protected',
+        message: `The cluster lives on ${spec.namespace}: only workloads in it are contained.`,
+      }
+    : spec.workload
+      ? { status: 'False' as const, reason: 'WorkloadOnly', message: 'Only one workload is contained.' }
+      : { status: 'True' as const, reason: 'Labeled', message: `Namespace ${spec.namespace} is labelled.` };
   const bans = `${spec.bans.length} trait${spec.bans.length === 1 ? ' is' : 's are'} denied in every namespace.`;
   const conditions = [
-    { type: 'NamespaceLabeled', ...labelled, ...generation },
+    { type: NAMESPACE_LABELED, ...labelled, ...generation },
     { type: 'BansInForce', status: 'True' as const, reason: 'Denied', message: bans, ...generation },
   ].reduce((all, next) => setCondition(all, next, now), status?.conditions ?? []);
   const active = await tools.cluster.patch(

@@ -18,6 +18,14 @@ export function objectsContract(scene: Scene): void {
       await scene.cluster.delete(KIND.ConfigMap, scene.key('absent'));
     });
 
+    test('a kind is known by what is written in references to its objects', async () => {
+      await scene.cluster.create(KIND.ConfigMap, scene.configMap('a'));
+      expect(await scene.cluster.kindOf('v1', 'ConfigMap')).toEqual(KIND.ConfigMap);
+      expect(await scene.cluster.kindOf('apps/v1', 'DaemonSet')).toEqual(KIND.DaemonSet);
+      expect(await scene.cluster.kindOf('apps/v1', 'Nothing')).toBeUndefined();
+      expect(await scene.cluster.kindOf('nobody.example.com/v1', 'DaemonSet')).toBeUndefined();
+    });
+
     test('generateName makes different names', async () => {
       const { namespace } = scene;
       const object = { ...scene.configMap(''), metadata: { generateName: 'g-', namespace } };

@@ -5,6 +5,15 @@ import type { KubeObject } from '../../../api/object.ts';
 import type { Cluster, Stored } from '../../../kube/cluster.ts';
 import { KIND } from '../../../kube/kind.ts';
 
+/** One object that was kept. */
+export interface Kept {
+  kind: string;
+  name: string;
+  uid: string;
+  /** How to create it again. */
+  undo: string;
+}
+
 interface Secret extends KubeObject {
   data?: Record<string, string>;
 }
@@ -25,15 +34,20 @@ export class Evidence {
     this.#name = `${incident}-evidence`;
   }
 
-  /** Answers how to create it again. Raises what the cluster raises: what is not kept must not be deleted. */
-  async keep(object: Stored): Promise<string> {
+  /** Raises what the cluster raises: what is not kept must not be deleted. */
+  async keep(object: Stored): Promise<void> {
     const key = keyOf(object);
     const kept = await this.#read();
     if (kept?.data?.[key] === undefined) await this.#write(kept, { [key]: pack(object) });
-    return (
-      `kubectl -n ${SYSTEM_NAMESPACE} get secret ${this.#name} -o jsonpath='{.data.${key.replaceAll('.', '\\.')}}' | ` +
-      'base64 -d | gunzip | kubectl create -f -'
-    );
+  }
+
+  /** Everything that was kept, in no order. */
+  async list(): Promise<Kept[]> {
+    const kept = await this.#read();
+    return Object.keys(kept?.data ?? {}).map((key) => {
+      const [kind = '', ...rest] = key.split('.');
+      return { kind, name: rest.slice(0, -1).join('.'), uid: rest.at(-1) ?? '', undo: this.#undo(key) };
+    });
   }
 
   /** The latest one of that kind and name that was kept. */
@@ -46,6 +60,14 @@ export class Evidence {
     const packed = kept?.data?.[key] ?? '';
     const object = JSON.parse(gunzipSync(Buffer.from(packed, 'base64')).toString()) as KubeObject;
     return { object, uid: key.slice(start.length) };
+  }
+
+  /** How to create it again. */
+  #undo(key: string): string {
+    return (
+      `kubectl -n ${SYSTEM_NAMESPACE} get secret ${this.#name} -o jsonpath='{.data.${key.replaceAll('.', '\\.')}}' | ` +
+      'base64 -d | gunzip | kubectl create -f -'
+    );
   }
 
   #read(): Promise<Secret | undefined> {

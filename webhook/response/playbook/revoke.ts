@@ -50,7 +50,9 @@ async function renew(cluster: Cluster, evidence: Evidence, namespace: string, na
     if (!live) return `gone: ServiceAccount ${namespace}/${name} does not exist any more`;
     await evidence.keep(live);
   }
-  if (live && (!kept || live.metadata.uid === kept.uid)) {
+  // One that was made since, by us or by the controller, has tokens of its own: it stays.
+  const isOld = !kept || live?.metadata.uid === kept.uid;
+  if (live && isOld) {
     await cluster.delete(
       KIND.ServiceAccount,
       key,
@@ -58,7 +60,8 @@ async function renew(cluster: Cluster, evidence: Evidence, namespace: string, na
     );
   }
   const before = kept?.object ?? live;
-  if (before && (!kept || !live || live.metadata.uid === kept.uid)) await createAnew(cluster, before);
+  // Also where an account is there already: whoever was interrupted here may not have put everything back.
+  if (before) await createAnew(cluster, before);
   return `renewed: ServiceAccount ${namespace}/${name}; every token of uid ${kept?.uid ?? live?.metadata.uid} is void`;
 }
 

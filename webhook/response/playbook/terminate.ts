@@ -1,15 +1,15 @@
+import { KubesentryError } from '../../../api/errors.ts';
 import type { Incident } from '../../../api/incident.ts';
 import type { KubeObject } from '../../../api/object.ts';
 import type { Cluster } from '../../../kube/cluster.ts';
+import { everyObject } from '../../../kube/every-object.ts';
 import { KIND } from '../../../kube/kind.ts';
 import { WORKLOAD_KINDS } from '../../../kube/workloads.ts';
 import { topOwner } from '../../top-owner.ts';
 import { count } from './confirm.ts';
 import { Evidence } from './evidence.ts';
 import type { Outcome } from './outcome.ts';
-
-/** Owners that we may delete; what another operator owns is named for people. */
-const OWNERS = new Map(WORKLOAD_KINDS.filter((kind) => kind !== KIND.Pod).map((kind) => [kind.kind, kind]));
+import { left, mayNot, type Owner, ownersOf } from './owners.ts';
 
 export interface TerminateOptions {
   cluster: Cluster;
@@ -17,8 +17,9 @@ export interface TerminateOptions {
 }
 
 /**
- * Step 3: the owner first, so that nothing comes again, then its pods, then a look that all are gone. Every object is
- * kept as evidence before it is deleted, and deleted by uid, so that what somebody put in its place stays.
+ * Step 3: the owners from the top down, so that nothing comes again, then the pods, then a look that all are gone.
+ * Every owner is kept as evidence before it is deleted, and deleted by uid, so that what somebody put in its place
+ * stays. What was done is read off the evidence: whoever goes on after a crash tells all of it.
  */
 export async function terminate(
   { metadata, spec, status }: Incident,
@@ -27,63 +28,105 @@ export async function terminate(
   const { cluster, gracePeriodSeconds } = options;
   const { namespace, workload } = spec;
   const evidence = new Evidence(cluster, metadata.name ?? '');
-  const lines: string[] = [];
-  const undo: string[] = [];
-
-  const kind = OWNERS.get(workload.kind);
-  const owner = kind && (await cluster.get(kind, { namespace, name: workload.name }));
-  if (kind && owner) {
-    undo.push(await evidence.keep(owner));
-    await cluster.delete(
-      kind,
-      { namespace, name: workload.name },
-      { ...uidOf(owner), propagation: 'Background' },
-    );
-  }
-  if (!kind && workload.kind !== 'Pod') {
-    lines.push(
-      `left to people: ${workload.kind} ${namespace}/${workload.name}, which Kubesentry may not delete; ` +
-        'its new pods are refused as long as the quarantine is in force',
-    );
-  }
-  const parent = owner?.metadata.ownerReferences?.find(({ controller }) => controller === true);
-  if (parent) {
-    lines.push(
-      `left to people: ${parent.kind} ${parent.name} (${parent.apiVersion}) owns ${workload.name} and may make it again`,
-    );
-  }
-
   const pods = await podsOf(cluster, namespace, workload);
-  for (const pod of pods) {
-    if (workload.kind === 'Pod') undo.push(await evidence.keep(pod));
-    await cluster.delete(
-      KIND.Pod,
-      { namespace, name: pod.metadata.name ?? '' },
-      { ...uidOf(pod), gracePeriodSeconds },
-    );
+  const owners = await ownersOf(workload, pods, namespace, cluster);
+  const ours: Owner[] = [];
+  const stay = [...owners.hidden];
+  for (const owner of owners.found) {
+    const refusal = await deleteOwner(owner, evidence, cluster);
+    if (refusal === undefined) ours.push(owner);
+    else stay.push(refusal);
   }
-  const left = await podsOf(cluster, namespace, workload);
-  const isOwnerLeft =
-    kind !== undefined && (await cluster.get(kind, { namespace, name: workload.name })) !== undefined;
+  const deleted: string[] = [];
+  for (const pod of pods) {
+    if (workload.kind === 'Pod') await evidence.keep(pod);
+    if (await deletePod(pod, gracePeriodSeconds, cluster)) deleted.push(lineOf('Pod', pod.metadata));
+  }
 
-  const before = status?.steps?.find(({ step }) => step === 'terminate');
-  const kept = (before?.evidence ?? []).filter(
-    (line) => line.startsWith('deleted: ') || line.startsWith('left '),
+  const waiting = await podsOf(cluster, namespace, workload);
+  const waitingFor = await stillThere(ours, cluster);
+  const kept = (await evidence.list()).filter(
+    ({ kind, uid }) =>
+      kind !== 'ServiceAccount' &&
+      !owners.found.some((owner) => owner.object.metadata.uid === uid && !ours.includes(owner)),
   );
-  const deleted = [
-    ...(owner ? [`deleted: ${workload.kind} ${namespace}/${workload.name} (uid ${owner.metadata.uid})`] : []),
-    ...pods.map(({ metadata: { name, uid } }) => `deleted: Pod ${namespace}/${name} (uid ${uid})`),
-  ];
-  const all = [...new Set([...kept, ...deleted, ...lines])];
-  const isDone = left.length === 0 && !isOwnerLeft;
+  const told = status?.steps?.find(({ step }) => step === 'terminate')?.evidence ?? [];
+  const isDone = waiting.length === 0 && waitingFor.length === 0;
+  const what = `${workload.kind} ${namespace}/${workload.name}`;
   return {
     state: isDone ? 'Done' : 'Running',
     message: isDone
-      ? `${workload.kind} ${namespace}/${workload.name} and its pods are gone.`
-      : `${isOwnerLeft ? `${workload.kind} ${workload.name} and ` : ''}${count(left.length, 'pod')} still to go.`,
-    evidence: all,
-    undo: undo[0] ?? before?.undo,
+      ? `${what} and its pods are gone.`
+      : `Still to go of ${what}: ${[...waitingFor, count(waiting.length, 'pod')].join(', ')}.`,
+    evidence: [
+      ...new Set([
+        ...kept.map(({ kind, name, uid }) => lineOf(kind, { namespace, name, uid })),
+        ...told.filter((line) => line.startsWith('deleted: ')),
+        ...deleted,
+        ...stay,
+        ...waiting.flatMap(whyItStays),
+      ]),
+    ],
+    undo: (kept.find(({ kind }) => kind === workload.kind) ?? kept[0])?.undo,
   };
+}
+
+/**
+ * Answers what people have to see to, where we may not: only a kind that others brought along may be left like that,
+ * the ones of Kubernetes are tried again.
+ */
+async function deleteOwner(
+  { kind, object }: Owner,
+  evidence: Evidence,
+  cluster: Cluster,
+): Promise<string | undefined> {
+  const { name = '', namespace, uid, deletionTimestamp } = object.metadata;
+  if (deletionTimestamp !== undefined) return undefined;
+  await evidence.keep(object);
+  try {
+    await cluster.delete(kind, { namespace, name }, { ...(uid && { uid }), propagation: 'Background' });
+    return undefined;
+  } catch (error) {
+    const isRefused = error instanceof KubesentryError && error.code === 'KUBE_REFUSED';
+    if (!isRefused || WORKLOAD_KINDS.includes(kind)) throw error;
+    return left(kind.kind, `${namespace}/${name}`, mayNot(kind));
+  }
+}
+
+async function stillThere(owners: readonly Owner[], cluster: Cluster): Promise<string[]> {
+  const left: string[] = [];
+  for (const { kind, object } of owners) {
+    const { name = '', namespace, uid } = object.metadata;
+    const now = await cluster.get(kind, { namespace, name });
+    if (now && now.metadata.uid === uid) left.push(`${kind.kind} ${name}`);
+  }
+  return left;
+}
+
+/** Answers whether it was asked to go: one that goes already, in that time or less, is left to it. */
+async function deletePod(
+  { metadata }: KubeObject,
+  gracePeriodSeconds: number,
+  cluster: Cluster,
+): Promise<boolean> {
+  const { name = '', namespace, uid, deletionTimestamp, deletionGracePeriodSeconds } = metadata;
+  const isLeaving =
+    deletionTimestamp !== undefined && (deletionGracePeriodSeconds ?? 0) <= gracePeriodSeconds;
+  if (isLeaving) return false;
+  await cluster.delete(KIND.Pod, { namespace, name }, { ...(uid && { uid }), gracePeriodSeconds });
+  return true;
+}
+
+/** What a human has to know of a pod that is told to go and does not. */
+function whyItStays({ metadata, spec }: KubeObject): string[] {
+  const { name, namespace, finalizers = [], deletionTimestamp } = metadata;
+  if (deletionTimestamp === undefined) return [];
+  const { nodeName = 'none' } = (spec ?? {}) as { nodeName?: string };
+  const why =
+    finalizers.length > 0
+      ? `its finalizers ${finalizers.join(', ')}`
+      : `node ${nodeName} to say that it ended`;
+  return [`waiting: Pod ${namespace}/${name} goes since ${deletionTimestamp}, it waits for ${why}`];
 }
 
 /** From the API server, not from the watch: here it counts that none is overlooked. */
@@ -92,13 +135,14 @@ async function podsOf(
   namespace: string,
   workload: Incident['spec']['workload'],
 ): Promise<KubeObject[]> {
-  const { items } = await cluster.list(KIND.Pod, { namespace });
-  return items.filter(({ metadata }) => {
-    const owner = topOwner({ kind: 'Pod', name: metadata.name ?? '' }, metadata);
-    return owner.kind === workload.kind && owner.name === workload.name;
-  });
+  const found: KubeObject[] = [];
+  for await (const pod of everyObject(cluster, KIND.Pod, namespace)) {
+    const owner = topOwner({ kind: 'Pod', name: pod.metadata.name ?? '' }, pod.metadata);
+    if (owner.kind === workload.kind && owner.name === workload.name) found.push(pod);
+  }
+  return found;
 }
 
-function uidOf({ metadata }: KubeObject): { uid?: string } {
-  return metadata.uid === undefined ? {} : { uid: metadata.uid };
+function lineOf(kind: string, { namespace, name, uid }: KubeObject['metadata']): string {
+  return `deleted: ${kind} ${namespace}/${name} (uid ${uid})`;
 }

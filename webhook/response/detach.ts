@@ -1,0 +1,153 @@
+import { DETACHED_LABELS, LABEL } from '../../api/names.ts';
+import { type KubeObject, type OwnerReference, setCondition } from '../../api/object.ts';
+import type { Quarantine } from '../../api/quarantine.ts';
+import type { Cluster } from '../../kube/cluster.ts';
+import { everyObject } from '../../kube/every-object.ts';
+import { KIND } from '../../kube/kind.ts';
+import { WORKLOAD_KINDS } from '../../kube/workloads.ts';
+import { topOwner } from '../top-owner.ts';
+import { type Labels, labelsToTake } from './service-labels.ts';
+
+/** Type of the condition that says how far Services no longer lead to what is contained. */
+export const SERVICES_DETACHED = 'ServicesDetached';
+
+const OWNERS = new Map(WORKLOAD_KINDS.map((kind) => [kind.kind, kind]));
+
+/**
+ * Takes the contained pods out of the Services that select them, so that users are sent to pods that answer. What was
+ * taken from a pod is written on the pod itself, from where `reattach` puts it back whoever leads then.
+ */
+export async function detach(quarantine: Quarantine, cluster: Cluster, now: Date): Promise<void> {
+  const { metadata, spec, status } = quarantine;
+  const { namespace } = spec;
+  const name = metadata.name ?? '';
+  const services = (await all(cluster, 'Service', namespace)).map((service) => ({
+    name: service.metadata.name ?? '',
+    selector: ((service.spec ?? {}) as { selector?: Labels }).selector ?? {},
+  }));
+  const ownerKeys = new Map<string, Promise<ReadonlySet<string> | undefined>>();
+  const keysOf = (owner: OwnerReference | undefined) => {
+    const keys = ownerKeys.get(owner?.uid ?? '') ?? selectorKeys(owner, namespace, cluster);
+    ownerKeys.set(owner?.uid ?? '', keys);
+    return keys;
+  };
+  let detached = 0;
+  const left = new Set<string>();
+  for (const pod of await all(cluster, 'Pod', namespace)) {
+    if (!isContained(pod, quarantine)) continue;
+    const keys = await keysOf(pod.metadata.ownerReferences?.find(({ controller }) => controller));
+    const labels = pod.metadata.labels ?? {};
+    // An owner of a kind that we do not know selects by who knows what.
+    const { taken, kept } = labelsToTake(labels, services, keys ?? new Set(Object.keys(labels)));
+    for (const service of kept) left.add(service);
+    if (LABEL.detached in labels || Object.keys(taken).length > 0) detached++;
+    if (!(LABEL.detached in labels) && Object.keys(taken).length > 0) await take(pod, taken, name, cluster);
+  }
+  const pods = `${detached} pod${detached === 1 ? '' : 's'}`;
+  const conditions = setCondition(
+    status?.conditions ?? [],
+    {
+      type: SERVICES_DETACHED,
+      status: left.size === 0 ? 'True' : 'False',
+      reason: left.size === 0 ? 'LabelsTaken' : 'OwnersNeedTheLabels',
+      message:
+        left.size === 0
+          ? `No Service selects what is contained; labels were taken from ${pods}.`
+          : `Labels were taken from ${pods}; by labels that their owners need as well, these Services still select ` +
+            `some: ${[...left].sort().slice(0, 8).join(', ')}. What is sent there is not answered.`,
+      ...(metadata.generation === undefined ? {} : { observedGeneration: metadata.generation }),
+    },
+    now.toISOString(),
+  );
+  await cluster.patch(KIND.Quarantine, { name }, { status: { conditions } }, { subresource: 'status' });
+}
+
+/** Puts back what `detach` took. */
+export async function reattach({ metadata }: KubeObject, cluster: Cluster): Promise<void> {
+  const { name = '', namespace, uid, annotations } = metadata;
+  const taken = labelsOn(annotations?.[DETACHED_LABELS]);
+  await cluster.patch(
+    KIND.Pod,
+    { name, namespace },
+    {
+      metadata: {
+        uid,
+        labels: { ...taken, [LABEL.detached]: null },
+        annotations: { [DETACHED_LABELS]: null },
+      },
+    },
+  );
+}
+
+/** Whether a Quarantine is about this pod: one of the workload, or of the whole namespace. */
+export function isAbout({ spec }: Quarantine, { metadata }: KubeObject): boolean {
+  if (spec.namespace !== metadata.namespace) return false;
+  if (!spec.workload) return true;
+  const owner = topOwner({ kind: 'Pod', name: metadata.name ?? '' }, metadata);
+  return owner.kind === spec.workload.kind && owner.name === spec.workload.name;
+}
+
+/** A mirror pod is what the kubelet says of a static pod: changing it changes nothing. */
+function isContained(pod: KubeObject, quarantine: Quarantine): boolean {
+  const { annotations, deletionTimestamp } = pod.metadata;
+  const isMirror = annotations?.['kubernetes.io/config.mirror'] !== undefined;
+  return !isMirror && deletionTimestamp === undefined && isAbout(quarantine, pod);
+}
+
+/** With the uid: another pod of that name must not get the note. */
+async function take(
+  { metadata }: KubeObject,
+  taken: Labels,
+  quarantine: string,
+  cluster: Cluster,
+): Promise<void> {
+  const { name = '', namespace, uid } = metadata;
+  const absent = Object.fromEntries(Object.keys(taken).map((key) => [key, null]));
+  await cluster.patch(
+    KIND.Pod,
+    { name, namespace },
+    {
+      metadata: {
+        uid,
+        labels: { ...absent, [LABEL.detached]: quarantine },
+        annotations: { [DETACHED_LABELS]: JSON.stringify(taken) },
+      },
+    },
+  );
+}
+
+/** Keys of the labels by which an owner knows its pods; undefined where that cannot be known. */
+async function selectorKeys(
+  owner: OwnerReference | undefined,
+  namespace: string,
+  cluster: Cluster,
+): Promise<ReadonlySet<string> | undefined> {
+  if (!owner) return new Set();
+  const kind = OWNERS.get(owner.kind);
+  const found = kind && (await cluster.get(kind, { namespace, name: owner.name }));
+  if (!found) return undefined;
+  const { selector = {} } = (found.spec ?? {}) as { selector?: Record<string, unknown> };
+  // That of a ReplicationController is the labels themselves.
+  if (owner.kind === 'ReplicationController') return new Set(Object.keys(selector));
+  const { matchLabels = {}, matchExpressions = [] } = selector as {
+    matchLabels?: Labels;
+    matchExpressions?: { key: string }[];
+  };
+  return new Set([...Object.keys(matchLabels), ...matchExpressions.map(({ key }) => key)]);
+}
+
+async function all(cluster: Cluster, kind: 'Pod' | 'Service', namespace: string): Promise<KubeObject[]> {
+  const objects: KubeObject[] = [];
+  for await (const object of everyObject(cluster, KIND[kind], namespace)) objects.push(object);
+  return objects;
+}
+
+/** Members of the break-glass group may have written there what they liked. */
+function labelsOn(note: string | undefined): Labels {
+  try {
+    const labels: unknown = JSON.parse(note ?? '{}');
+    return typeof labels === 'object' && labels !== null ? (labels as Labels) : {};
+  } catch {
+    return {};
+  }
+}
