@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Facet, Fingerprint } from '../api/fingerprint.ts';
 import { isStratum, parseEndpoint } from './endpoint.ts';
 import { parseImage } from './image.ts';
@@ -16,16 +16,31 @@ export function fingerprintObject(object: unknown): Fingerprint {
   if (!view) return [];
   const facets = new Facets();
   for (const container of view.containers) {
-    const reference = parseImage(container.image);
-    const repository = reference ? `${reference.host}/${reference.path}` : container.image;
-    facets.add('template', templateHash(repository, container));
-    if (reference?.digest) facets.add('image', `${repository}@${reference.digest}`);
+    const { template, image } = fingerprintContainer(container);
+    facets.add('template', template);
+    if (image !== undefined) facets.add('image', image);
     const env = container.env.map(({ value }) => value);
     addDestinations(facets, [...container.command, ...container.args, container.script?.text ?? '', ...env]);
   }
   const owner = view.owner ?? { kind: view.kind, name: view.name };
   if (owner.name !== '') facets.add('owner', `${view.namespace}/${owner.kind}/${owner.name}`);
   return facets.list;
+}
+
+/** The facets of one container alone, without what its arguments name. */
+export function fingerprintContainer(
+  container: Pick<ContainerView, 'image' | 'command' | 'args' | 'script'>,
+): {
+  template: string;
+  /** Undefined when the image is not named by digest. */
+  image: string | undefined;
+} {
+  const reference = parseImage(container.image);
+  const repository = reference ? `${reference.host}/${reference.path}` : container.image;
+  return {
+    template: templateHash(repository, container),
+    image: reference?.digest === undefined ? undefined : `${repository}@${reference.digest}`,
+  };
 }
 
 /** The traits of a process; `image` is that of its container, with the digest. */
@@ -71,8 +86,11 @@ function addDestinations(facets: Facets, texts: readonly string[]): void {
 }
 
 /** Every blank and every split of words is made equal: `sh -c "a b"` written in one string or in a list. */
-function templateHash(repository: string, { command, args, script }: ContainerView): string {
+function templateHash(
+  repository: string,
+  { command, args, script }: Pick<ContainerView, 'command' | 'args' | 'script'>,
+): string {
   const words = [...command, ...args].map((word) => word.normalize('NFKC').replace(/\s+/g, ' ').trim());
   const whole = JSON.stringify([repository.toLowerCase(), words, script?.text.trim() ?? '']);
-  return `sha256:${createHash('sha256').update(whole).digest('hex')}`;
+  return `sha256:${hash('sha256', whole)}`;
 }

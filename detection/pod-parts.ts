@@ -9,10 +9,10 @@ export interface PodPart {
   pod?: JsonRecord;
 }
 
-const CONTAINER_LISTS = ['containers', 'initContainers', 'ephemeralContainers'] as const;
+const CONTAINER_LISTS: ReadonlySet<string> = new Set(['containers', 'initContainers', 'ephemeralContainers']);
 
 /** Fields that hold no workload of this object, but may hold large or foreign text. */
-const SKIPPED = new Set([
+const SKIPPED: ReadonlySet<string> = new Set([
   'managedFields',
   'status',
   'openAPIV3Schema',
@@ -22,8 +22,23 @@ const SKIPPED = new Set([
 ]);
 
 /** Fields that hold a script outside of containers: KubeVirt, Karpenter, Cluster API, OpenShift builds, CloudNativePG. */
-const SCRIPT_FIELD =
-  /^(userData|userDataBase64|user-data|userdata|user_data|cloudInit|cloudConfig|dockerfile|postInitSQL|postInitApplicationSQL|preKubeadmCommands|postKubeadmCommands|bootcmd|runcmd|startupScript)$/;
+const SCRIPT_FIELDS: ReadonlySet<string> = new Set([
+  'userData',
+  'userDataBase64',
+  'user-data',
+  'userdata',
+  'user_data',
+  'cloudInit',
+  'cloudConfig',
+  'dockerfile',
+  'postInitSQL',
+  'postInitApplicationSQL',
+  'preKubeadmCommands',
+  'postKubeadmCommands',
+  'bootcmd',
+  'runcmd',
+  'startupScript',
+]);
 
 const DEPTH_LIMIT = 24;
 const NODE_LIMIT = 20_000;
@@ -42,13 +57,12 @@ export function findPodParts(object: JsonRecord): {
   let truncated = false;
 
   const visit = (
-    value: unknown,
+    value: object,
     path: string,
     depth: number,
     around: JsonRecord,
     inContainers: boolean,
   ): void => {
-    if (typeof value !== 'object' || value === null) return;
     if (depth > DEPTH_LIMIT || ++nodes > NODE_LIMIT) {
       truncated = true;
       return;
@@ -56,7 +70,7 @@ export function findPodParts(object: JsonRecord): {
     if (Array.isArray(value)) {
       for (let index = 0; index < value.length; index++) {
         const item: unknown = value[index];
-        visit(item, `${path}[${index}]`, depth + 1, around, inContainers);
+        if (isObject(item)) visit(item, `${path}[${index}]`, depth + 1, around, inContainers);
         if (inContainers && !isRecord(item)) malformed.push(`${path}[${index}]`);
       }
       return;
@@ -66,23 +80,31 @@ export function findPodParts(object: JsonRecord): {
       parts.push({ kind: 'container', path, node, pod: around });
       return;
     }
-    if (CONTAINER_LISTS.some((list) => list in node)) parts.push({ kind: 'pod', path, node, pod: around });
+    if ('containers' in node || 'initContainers' in node || 'ephemeralContainers' in node)
+      parts.push({ kind: 'pod', path, node, pod: around });
     // The template around a pod spec has its metadata.
     const next = isRecord(node.spec) && isRecord(node.metadata) ? node : around;
     for (const key of Object.keys(node)) {
-      if (SKIPPED.has(key)) continue;
       const child = node[key];
-      const isList = inContainers || (CONTAINER_LISTS as readonly string[]).includes(key);
+      const isList = CONTAINER_LISTS.has(key);
+      const isScript = SCRIPT_FIELDS.has(key);
+      // Most fields are plain values: they cost nothing more than this line.
+      if (!isObject(child) && !isScript && !isList) continue;
+      if (SKIPPED.has(key)) continue;
       const at = path === '' ? key : `${path}.${key}`;
-      if (SCRIPT_FIELD.test(key)) scripts.push({ path: at, text: scriptOf(child) });
+      if (isScript) scripts.push({ path: at, text: scriptOf(child) });
       if (isList && !inContainers && !Array.isArray(child) && child !== null && child !== undefined)
         malformed.push(at);
-      visit(child, at, depth + 1, next, isList);
+      if (isObject(child)) visit(child, at, depth + 1, next, inContainers || isList);
     }
   };
 
   visit(object, '', 0, object, false);
   return { parts, scripts, malformed, truncated };
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 function scriptOf(value: unknown): string {

@@ -129,21 +129,19 @@ function fieldValue(valueFrom: unknown, pod: JsonRecord | undefined): string | u
   return isRecord(values) && key !== undefined ? textOf(values[key]) : undefined;
 }
 
+const PROBES = ['livenessProbe', 'readinessProbe', 'startupProbe'] as const;
+const LIFECYCLE_HOOKS = ['postStart', 'preStop'] as const;
+
 function hooksOf(node: JsonRecord, path: string, malformed: string[]): ContainerView['hooks'] {
   const hooks: ContainerView['hooks'] = [];
-  const lifecycle = isRecord(node.lifecycle) ? node.lifecycle : {};
-  const holders: [string, unknown][] = [
-    ...['livenessProbe', 'readinessProbe', 'startupProbe'].map((name): [string, unknown] => [
-      name,
-      node[name],
-    ]),
-    ...['postStart', 'preStop'].map((name): [string, unknown] => [`lifecycle.${name}`, lifecycle[name]]),
-  ];
-  for (const [name, holder] of holders) {
-    if (!isRecord(holder) || !isRecord(holder.exec)) continue;
+  const add = (name: string, holder: unknown) => {
+    if (!isRecord(holder) || !isRecord(holder.exec)) return;
     const at = `${path}.${name}.exec.command`;
     hooks.push({ path: at, command: stringsOf(holder.exec.command, at, malformed) });
-  }
+  };
+  for (const name of PROBES) add(name, node[name]);
+  const lifecycle = isRecord(node.lifecycle) ? node.lifecycle : {};
+  for (const name of LIFECYCLE_HOOKS) add(`lifecycle.${name}`, lifecycle[name]);
   return hooks;
 }
 

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { WorkloadRef } from '../api/detection.ts';
 import type { KubeObject } from '../api/object.ts';
-import { fingerprintObject } from '../detection/fingerprint.ts';
+import { fingerprintContainer } from '../detection/fingerprint.ts';
 import { workloadView } from '../detection/workload.ts';
 import { topOwner } from './top-owner.ts';
 
@@ -138,17 +138,19 @@ function containersOf(pod: KubeObject): KnownContainer[] {
       .map((each) => [each.name, each]),
   );
   return (workloadView(pod)?.containers ?? []).map(({ name, image, command, args }) => {
-    const facets = (reference: string) =>
-      fingerprintObject({ kind: 'Pod', spec: { containers: [{ name, image: reference, command, args }] } });
     const distinctive = command.length + args.length > 0;
     const { imageID, containerID } = started.get(name) ?? {};
-    const reference = image.includes('@') ? image : imageID || image;
+    const written = fingerprintContainer({ image, command, args });
     return {
       name,
       id: containerID?.replace(/^[^:]*:\/\//, ''),
       image,
-      template: distinctive ? facets(image).find(({ facet }) => facet === 'template')?.value : undefined,
-      imageDigest: facets(reference).find(({ facet }) => facet === 'image')?.value,
+      template: distinctive ? written.template : undefined,
+      imageDigest: written.image ?? digestOf(imageID),
     };
   });
+}
+
+function digestOf(imageID = ''): string | undefined {
+  return imageID === '' ? undefined : fingerprintContainer({ image: imageID, command: [], args: [] }).image;
 }
