@@ -14,7 +14,13 @@ const BLOCK = 100;
 export async function addedLatency(cluster: RunningCluster, log: (line: string) => void) {
   log('Through the API server ...');
   const dispatcher = new Agent({ connect: { ca: cluster.ca }, connections: 1 });
-  const configuration = await must(cluster, ['get', 'validatingwebhookconfigurations', CONFIGURATION_NAME, '-o', 'json']);
+  const configuration = await must(cluster, [
+    'get',
+    'validatingwebhookconfigurations',
+    CONFIGURATION_NAME,
+    '-o',
+    'json',
+  ]);
   const times = { without: [] as number[], with: [] as number[] };
   let index = 0;
   const post = async (into: number[]) => {
@@ -36,7 +42,12 @@ export async function addedLatency(cluster: RunningCluster, log: (line: string) 
     into.push(performance.now() - began);
   };
   for (let turn = 0; turn < SAMPLES / BLOCK; turn++) {
-    await must(cluster, ['delete', 'validatingwebhookconfigurations', CONFIGURATION_NAME, '--ignore-not-found']);
+    await must(cluster, [
+      'delete',
+      'validatingwebhookconfigurations',
+      CONFIGURATION_NAME,
+      '--ignore-not-found',
+    ]);
     await settle(turn, post);
     for (let at = 0; at < BLOCK; at++) await post(times.without);
     await must(cluster, ['create', '-f', '-'], withoutVersion(configuration));

@@ -47,6 +47,11 @@ async function measure(cluster: MemoryCluster, make: (index: number) => Review, 
 
 async function byIndicators(count: number): Promise<Point> {
   const cluster = new MemoryCluster({});
+  await cluster.create(KIND.Namespace, {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: SYSTEM_NAMESPACE },
+  });
   const names = (kind: string) =>
     Array.from({ length: Math.ceil(count / 4) }, (_, at) => `${kind}${at}.example.net`);
   await cluster.create(KIND.SentryPolicy, {
