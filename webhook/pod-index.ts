@@ -41,11 +41,14 @@ const PODS = 50_000;
 export class PodIndex {
   readonly #pods: LRUCache<string, KnownPod>;
   readonly #uids = new Map<string, string>();
+  /** By trait, how many containers of which workloads carry it: nobody has time to ask ten thousand pods. */
+  readonly #users = new Map<string, Map<string, number>>();
 
   constructor(max: number = PODS) {
     this.#pods = new LRUCache({
       max,
       dispose: (pod) => {
+        this.#count(pod, -1);
         if (this.#uids.get(`${pod.namespace}/${pod.name}`) === pod.uid) {
           this.#uids.delete(`${pod.namespace}/${pod.name}`);
         }
@@ -65,14 +68,14 @@ export class PodIndex {
       addresses: known.addresses.length > 0 ? known.addresses : before.addresses,
     };
     const exists = creator === undefined || before?.exists === true;
-    this.#pods.set(known.uid, { ...known, ...kept, exists });
+    this.#replace(before, { ...known, ...kept, exists });
     this.#uids.set(`${known.namespace}/${known.name}`, known.uid);
   }
 
   /** It stays known by its uid: what it did may be reported later. */
   gone(pod: KubeObject): void {
     const known = this.#pods.get(pod.metadata.uid ?? '');
-    if (known) this.#pods.set(known.uid, { ...known, exists: false });
+    if (known) this.#replace(known, { ...known, exists: false });
   }
 
   byUid(uid: string): KnownPod | undefined {
@@ -83,10 +86,47 @@ export class PodIndex {
     return this.#pods.get(this.#uids.get(`${namespace}/${name}`) ?? '');
   }
 
+  /** Whether pods of another workload have a container with this trait: a template or an image. */
+  isShared(facet: 'template' | 'image', value: string, namespace: string, workload: WorkloadRef): boolean {
+    const users = this.#users.get(`${facet}:${value}`);
+    if (!users) return false;
+    return users.size > 1 || !users.has(userKey(namespace, workload));
+  }
+
   /** In no order. Meant for rare questions, such as whether anybody else uses an image. */
   values(): Iterable<KnownPod> {
     return this.#pods.values();
   }
+
+  #replace(before: KnownPod | undefined, pod: KnownPod): void {
+    if (before) this.#count(before, -1);
+    this.#count(pod, 1);
+    this.#pods.set(pod.uid, pod);
+  }
+
+  #count({ exists, namespace, workload, containers }: KnownPod, change: 1 | -1): void {
+    if (!exists) return;
+    const key = userKey(namespace, workload);
+    for (const trait of containers.flatMap(traitsOf)) {
+      const users = this.#users.get(trait) ?? new Map<string, number>();
+      const left = (users.get(key) ?? 0) + change;
+      if (left > 0) users.set(key, left);
+      else users.delete(key);
+      if (users.size > 0) this.#users.set(trait, users);
+      else this.#users.delete(trait);
+    }
+  }
+}
+
+function traitsOf({ template, imageDigest }: KnownContainer): string[] {
+  return [
+    ...(template === undefined ? [] : [`template:${template}`]),
+    ...(imageDigest === undefined ? [] : [`image:${imageDigest}`]),
+  ];
+}
+
+function userKey(namespace: string, { kind, name }: WorkloadRef): string {
+  return `${namespace}/${kind}/${name}`;
 }
 
 function describe(pod: KubeObject, creator: string | undefined): Omit<KnownPod, 'exists'> | undefined {

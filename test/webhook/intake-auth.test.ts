@@ -94,6 +94,27 @@ describe('the keys of the API server', () => {
     expect(asked).toBe(2);
   });
 
+  it('are held against a token that was taken before, until it expires or its key is withdrawn', async () => {
+    const [first, second] = [await makeKey('1'), await makeKey('2')];
+    let keys = [first.jwk];
+    let now = Date.now();
+    const verifier = new TokenVerifier({
+      issuer: async () => ({ issuer: 'https://issuer', keys: { keys } }),
+      clock: () => new Date(now),
+    });
+    const token = `Bearer ${await sign(first, now)}`;
+    await verifier.verify(token);
+    now += 599_000;
+    await expect(verifier.verify(token)).resolves.toEqual({ node: 'node-1', podUid: 'p' });
+    now += 20_000;
+    await expect(verifier.verify(token)).rejects.toThrow('it has expired');
+    const another = `Bearer ${await sign(first, now)}`;
+    await verifier.verify(another);
+    keys = [second.jwk];
+    await verifier.verify(`Bearer ${await sign(second, now)}`);
+    await expect(verifier.verify(another)).rejects.toThrow('no key of the API server signed it');
+  });
+
   it('do not help a token that has expired or says another issuer', async () => {
     const key = await makeKey('1');
     const now = Date.now();

@@ -93,8 +93,11 @@ describe('in a quarantined namespace', () => {
       );
     }, 'a count');
     expect(denial.spec).toMatchObject({ gate: 'quarantine', incident, resource: { name: 'collector-' } });
-    const found = await scene.cluster.get(KIND.Incident, { name: incident });
-    const lines = found?.status?.timeline.filter(({ reference }) => reference === denial.metadata.name);
+    const lines = await eventually(async () => {
+      const found = await scene.cluster.get(KIND.Incident, { name: incident });
+      const about = found?.status?.timeline.filter(({ reference }) => reference === denial.metadata.name);
+      return about?.length === 0 ? undefined : about;
+    }, 'a line of the timeline');
     expect(lines).toHaveLength(1);
   });
 

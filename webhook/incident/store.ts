@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { KubesentryError } from '../../api/errors.ts';
 import type { Incident } from '../../api/incident.ts';
@@ -7,6 +8,7 @@ import type { Policy } from '../admission/policy.ts';
 import type { Placed } from '../intake/detections.ts';
 import { Limiter } from '../limiter.ts';
 import type { Log } from '../log.ts';
+import { Turns } from '../turns.ts';
 import { belongsTo } from './belongs.ts';
 import { correlate } from './correlate.ts';
 import { incidentName, type Subject, subjectOf } from './subject.ts';
@@ -24,6 +26,9 @@ export interface IncidentStoreOptions {
 }
 
 const ATTEMPTS = 8;
+
+/** Detections that are correlated in one go, in about ten milliseconds. */
+const TOGETHER = 64;
 
 /** Incidents that are written at a time; more would only queue up in the API server instead of in one batch each. */
 const WRITERS = 8;
@@ -45,7 +50,7 @@ const CONFIRM_FROM = 0.9;
 export class IncidentStore {
   readonly #options: IncidentStoreOptions;
   /** One write at a time for each subject of this replica; a hundred agents may report the same DaemonSet. */
-  readonly #turns = new Map<string, Limiter>();
+  readonly #turns = new Turns();
   /** By subject, what its next write takes along: a write costs the same for one detection as for a hundred. */
   readonly #batches = new Map<string, Batch>();
   readonly #writers = new Limiter(WRITERS);
@@ -75,7 +80,7 @@ export class IncidentStore {
     name: string,
     change: (status: IncidentStatus) => IncidentStatus,
   ): Promise<Incident | undefined> {
-    return this.#inTurn(name, () =>
+    return this.#turns.run(name, () =>
       this.#withRetry(async () => {
         const incident = await this.#options.cluster.get(KIND.Incident, { name });
         if (!incident?.status) return undefined;
@@ -120,7 +125,7 @@ export class IncidentStore {
   }
 
   #keep(key: string, subject: Subject, take: () => readonly Placed[]): Promise<void> {
-    return this.#inTurn(key, () =>
+    return this.#turns.run(key, () =>
       this.#writers.run(async () => {
         let left = take();
         for (let round = 1; left.length > 0 && round <= ROUNDS; round++) {
@@ -138,14 +143,18 @@ export class IncidentStore {
     const now = clock();
     const mine = members.filter(({ detection }) => belongsTo(before, detection, now));
     const confirmFrom = policy().containFrom ?? CONFIRM_FROM;
-    if (mine.length > 0) {
-      const seen = mine.map(({ detection, node, pod }) => ({
+    let after = before;
+    for (let at = 0; at < mine.length; at += TOGETHER) {
+      // Admission must not wait for all of them.
+      if (at > 0) await setImmediate();
+      const seen = mine.slice(at, at + TOGETHER).map(({ detection, node, pod }) => ({
         detection,
         node,
         traits: traitsOf(detection, pod, subject),
       }));
-      await this.#write(before, correlate(before, seen, { name, subject, confirmFrom }));
+      after = correlate(after, seen, { name, subject, confirmFrom });
     }
+    if (after) await this.#write(before, after);
     return members.filter((each) => !mine.includes(each));
   }
 
@@ -171,16 +180,6 @@ export class IncidentStore {
         // Not all at once again.
         await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * attempt));
       }
-    }
-  }
-
-  async #inTurn<T>(key: string, act: () => Promise<T>): Promise<T> {
-    const turn = this.#turns.get(key) ?? new Limiter(1);
-    this.#turns.set(key, turn);
-    try {
-      return await turn.run(act);
-    } finally {
-      if (turn.isIdle) this.#turns.delete(key);
     }
   }
 }

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';
+import { LRUCache } from 'lru-cache';
 import { KubesentryError } from '../../api/errors.ts';
 import { AGENT_USER, TOKEN_AUDIENCE } from '../../api/names.ts';
 
@@ -27,6 +29,10 @@ interface Keys {
 const KEYS_AGE_MS = 60 * 60_000;
 const COOLDOWN_MS = 30_000;
 
+/** Tokens that are remembered, and for how long; those signed by keys that are no longer the current ones are not. */
+const KNOWN = 10_000;
+const KNOWN_MS = 60_000;
+
 /** Longer than any token of an API server, and short enough to be cheap to refuse. */
 const TOKEN_LENGTH = 8 * 1024;
 
@@ -36,6 +42,8 @@ const TOKEN_LENGTH = 8 * 1024;
  */
 export class TokenVerifier {
   readonly #options: TokenVerifierOptions;
+  /** By the hash of the token, who it was last time; an agent shows the same one for the better part of an hour. */
+  readonly #known = new LRUCache<string, { claims: JWTPayload; keys: Keys }>({ max: KNOWN, ttl: KNOWN_MS });
   #keys: Keys | undefined;
   #fetching: Promise<Keys> | undefined;
 
@@ -59,8 +67,13 @@ export class TokenVerifier {
 
   async #claims(token: string): Promise<JWTPayload> {
     const keys = await this.#current();
+    const hash = createHash('sha256').update(token).digest('base64');
+    const known = this.#known.get(hash);
+    if (known?.keys === keys && !this.#isOver(known.claims)) return known.claims;
     try {
-      return await this.#check(token, keys);
+      const claims = await this.#check(token, keys);
+      this.#known.set(hash, { claims, keys });
+      return claims;
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw asInvalid(error);
       // The API server may have got a new key since.
@@ -70,6 +83,10 @@ export class TokenVerifier {
         throw asInvalid(cause);
       });
     }
+  }
+
+  #isOver({ exp = 0 }: JWTPayload): boolean {
+    return exp * 1000 <= this.#now();
   }
 
   async #check(token: string, { issuer, find }: Keys): Promise<JWTPayload> {

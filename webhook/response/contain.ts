@@ -10,7 +10,7 @@ import { bannable } from './bans.ts';
 
 export interface ContainmentFacts {
   policy: Policy;
-  pods: Pick<PodIndex, 'byUid' | 'values'>;
+  pods: Pick<PodIndex, 'byUid' | 'isShared'>;
   now: Date;
 }
 
@@ -49,7 +49,7 @@ export function quarantineFor(incident: Incident, facts: ContainmentFacts): Quar
 export function missingBans(
   incident: Incident,
   quarantine: Quarantine,
-  pods: Pick<PodIndex, 'values'>,
+  pods: Pick<PodIndex, 'isShared'>,
 ): Ban[] {
   const known = new Set(quarantine.spec.bans.map(({ facet, value }) => `${facet}:${value}`));
   const room = 64 - known.size;

@@ -2,6 +2,8 @@ import type { Incident } from '../../api/incident.ts';
 import { Limiter } from '../limiter.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import type { QuarantineIndex } from '../quarantine-index.ts';
+import { Turns } from '../turns.ts';
 import type { ClusterView } from '../view.ts';
 import { quarantineFor } from './contain.ts';
 import { plan, type Step } from './plan.ts';
@@ -18,6 +20,9 @@ export interface ResponseLoopOptions extends StepTools {
 /** How often to look without being told, milliseconds: for what only time changes, and for steps that failed. */
 const PERIOD_MS = 5_000;
 
+/** Namespaces that are worked on at a time, and incidents that are contained at once beside them. */
+const AT_ONCE = 8;
+
 /** When a step that takes its time is looked at again, milliseconds. */
 const PROGRESS_MS = 500;
 
@@ -29,8 +34,9 @@ export class ResponseLoop {
   readonly #options: ResponseLoopOptions;
   readonly #unlisten: () => void;
   readonly #timer: NodeJS.Timeout;
-  /** What is done at once and what the loop does must not get into each other's way. */
-  readonly #turn = new Limiter(1);
+  /** By namespace: what is done at once and what the loop does must not get into each other's way. */
+  readonly #turns = new Turns();
+  readonly #urgent = new Limiter(AT_ONCE);
   #leads = false;
   #wanted = false;
   #running: Promise<void> | undefined;
@@ -47,7 +53,8 @@ export class ResponseLoop {
     const { view, clock } = this.#options;
     const { policy, pods } = view;
     const quarantine = quarantineFor(incident, { policy, pods, now: clock() });
-    if (quarantine) await this.#perform({ do: 'quarantine', quarantine });
+    if (!quarantine) return;
+    await this.#urgent.run(() => this.#perform({ do: 'quarantine', quarantine }, quarantine.spec.namespace));
   }
 
   lead(leads: boolean): void {
@@ -75,10 +82,30 @@ export class ResponseLoop {
     await this.#options.view.synced;
     while (this.#wanted && this.#leads) {
       this.#wanted = false;
-      for (const step of this.#plan()) {
-        if (this.#leads) await this.#perform(step);
-      }
+      const limiter = new Limiter(AT_ONCE);
+      const places = [...this.#places(this.#plan())];
+      await Promise.all(places.map(([place, steps]) => limiter.run(() => this.#performAll(place, steps))));
     }
+  }
+
+  async #performAll(place: string, steps: readonly (Step | Move)[]): Promise<void> {
+    for (const step of steps) {
+      if (this.#leads) await this.#perform(step, place);
+    }
+  }
+
+  /** Steps by the namespace that they are about; those of one are done in order. */
+  #places(steps: readonly (Step | Move)[]): Map<string, (Step | Move)[]> {
+    const { view } = this.#options;
+    const incidents = new Map(
+      [...view.incidents()].map(({ metadata, spec }) => [metadata.name, spec.namespace]),
+    );
+    const places = new Map<string, (Step | Move)[]>();
+    for (const step of steps) {
+      const place = placeOf(step, incidents, view.quarantines);
+      places.set(place, [...(places.get(place) ?? []), step]);
+    }
+    return places;
   }
 
   #plan(): (Step | Move)[] {
@@ -98,11 +125,11 @@ export class ResponseLoop {
     });
   }
 
-  async #perform(step: Step | Move): Promise<void> {
+  async #perform(step: Step | Move, place: string): Promise<void> {
     const { log, metrics } = this.#options;
     const about = describe(step);
     try {
-      const state = await this.#turn.run(async () => {
+      const state = await this.#turns.run(place, async () => {
         if (isMove(step)) return act(step, this.#options);
         await perform(step, this.#options);
         return undefined;
@@ -115,6 +142,18 @@ export class ResponseLoop {
       log.warn({ ...about, err: error }, 'a step of the response failed and is tried again');
     }
   }
+}
+
+function placeOf(
+  step: Step | Move,
+  incidents: ReadonlyMap<string | undefined, string>,
+  quarantines: Pick<QuarantineIndex, 'get'>,
+): string {
+  if ('namespace' in step) return step.namespace;
+  if ('incident' in step) return incidents.get(step.incident) ?? '';
+  if (!('quarantine' in step)) return '';
+  const { quarantine } = step;
+  return (typeof quarantine === 'string' ? quarantines.get(quarantine) : quarantine)?.spec.namespace ?? '';
 }
 
 function describe(step: Step | Move): Record<string, unknown> {

@@ -32,7 +32,7 @@ export interface PlanFacts {
   incidents: Iterable<Incident>;
   quarantines: QuarantineIndex;
   namespaces: Iterable<KubeObject>;
-  pods: Pick<PodIndex, 'byUid' | 'named' | 'values'>;
+  pods: Pick<PodIndex, 'byUid' | 'named' | 'isShared'>;
   policy: Policy;
   policies: Iterable<CheckedPolicy>;
   /** Pods that were taken out of Services. */

@@ -31,7 +31,8 @@ export class LightAgent {
   received = 0;
   readonly #token: string;
   #api: ClientHttp2Session | undefined;
-  #webhook: ClientHttp2Session | undefined;
+  #webhook: Promise<ClientHttp2Session> | undefined;
+  #connect: () => Promise<ClientHttp2Session> = () => Promise.reject(new Error('not open'));
 
   constructor(node: string, { mint }: Rig) {
     this.node = node;
@@ -43,15 +44,15 @@ export class LightAgent {
     this.#api = await sessionTo(cluster.url, cluster.ca);
     const authorization = `Bearer ${mint.forApiServer()}`;
     for (const path of watchesOf(this.node)) await this.#watch(this.#api, path, authorization);
-    this.#webhook = await sessionTo(webhook.url, webhook.ca);
+    this.#connect = () => sessionTo(webhook.url, webhook.ca);
     const { status } = await this.report([]);
     if (status !== 200) throw new Error(`the webhook answers ${status} to ${this.node}`);
   }
 
   /** Does not wait for reports that are under way. */
   async report(detections: readonly Detection[]): Promise<Answer> {
-    if (!this.#webhook) throw new Error(`${this.node} is not open`);
-    const stream = this.#webhook.request({
+    const session = await this.#session();
+    const stream = session.request({
       ':method': 'POST',
       ':path': '/v1/detections',
       'content-type': 'application/json',
@@ -72,7 +73,16 @@ export class LightAgent {
 
   close(): void {
     this.#api?.destroy();
-    this.#webhook?.destroy();
+    void this.#webhook?.then((session) => session.destroy());
+  }
+
+  /** The server closes one that was silent for two minutes; an agent then opens another. */
+  async #session(): Promise<ClientHttp2Session> {
+    const asked = this.#webhook;
+    const session = await asked;
+    if (session && !session.closed && !session.destroyed) return session;
+    if (this.#webhook === asked) this.#webhook = this.#connect();
+    return this.#session();
   }
 
   async #watch(api: ClientHttp2Session, path: string, authorization: string): Promise<void> {
