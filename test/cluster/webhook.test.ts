@@ -205,6 +205,26 @@ describe.skipIf(clusterTests.skip)('the webhook on a real control plane', () => 
     expect(gone.stderr).toContain('is in quarantine');
   });
 
+  test('what the response wrote is owned by the field manager kubesentry', async () => {
+    const ownersOf = async (...object: string[]) => {
+      const { metadata } = JSON.parse(await read(...object, '--show-managed-fields', '-o', 'json'));
+      const entries = metadata.managedFields as { manager: string; fieldsV1: object }[];
+      return entries.map(({ manager, fieldsV1 }) => ({ manager, fields: JSON.stringify(fieldsV1) }));
+    };
+    const incident = (await read('incidents', '-o', 'name')).trim();
+    const quarantine = (await read('quarantines', '-o', 'name')).trim();
+    const policy = ['networkpolicy', 'kubesentry-quarantine', '-n', 'shop'];
+    for (const object of [[incident], [quarantine], policy]) {
+      expect(new Set((await ownersOf(...object)).map(({ manager }) => manager))).toEqual(
+        new Set(['kubesentry']),
+      );
+    }
+    const label = (await ownersOf('namespace', 'shop')).filter(({ fields }) =>
+      fields.includes('f:kubesentry.io/quarantine'),
+    );
+    expect(label.map(({ manager }) => manager)).toEqual(['kubesentry']);
+  });
+
   test('what people approve is done: the owner and its pods go, and every token of the account dies', async () => {
     const account = { namespace: 'shop', name: 'default' };
     const whoami = (token: string) => server.kubectl(['auth', 'whoami', '--token', token, '-o', 'name']);

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KIND } from '../../kube/kind.ts';
 import type { DaemonSetController } from '../../kube/memory/daemon-set-controller.ts';
@@ -12,6 +13,7 @@ import { eventually, log, openScene, type Scene } from './harness.ts';
 
 interface Call {
   path: string;
+  authorization: string | undefined;
   // biome-ignore lint/suspicious/noExplicitAny: the tests look into it.
   body: any;
 }
@@ -28,7 +30,7 @@ beforeEach(async () => {
   sink = createServer(async (request, response) => {
     const body = JSON.parse(await text(request));
     if (refuse-- > 0) response.statusCode = 503;
-    else calls.push({ path: request.url ?? '', body });
+    else calls.push({ path: request.url ?? '', authorization: request.headers.authorization, body });
     response.end();
   }).listen(0, '127.0.0.1');
   await once(sink, 'listening');
@@ -60,6 +62,10 @@ describe('whoever has to know', () => {
       priority: 'Critical',
       rule: 'Kubesentry: pool-protocol',
       source: 'kubesentry',
+      // What falcosidekick refuses to be without, and what it shows.
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+      output: expect.stringContaining('DaemonSet shop/collector'),
+      hostname: 'node-1',
       tags: expect.arrayContaining(['T1496.001']),
       output_fields: {
         'k8s.ns.name': 'shop',
@@ -108,5 +114,69 @@ describe('whoever has to know', () => {
     hopeless.note(incident);
     await eventually(async () => ((await outcomes()).dead === 1 ? true : undefined), 'a dead letter');
     await hopeless.close();
+  });
+
+  it('gets credentials of the address as a header, and neither they nor its path get into the log', async () => {
+    scene = await openScene();
+    const { pod, controller: daemons } = await runDaemonSet(scene);
+    controller = daemons;
+    await mineIn(scene, pod);
+    const [incident] = (await scene.cluster.list(KIND.Incident)).items;
+    if (!incident) throw new Error('no incident');
+    const lines: string[] = [];
+    const alerts = new Alerts({
+      cluster: scene.cluster,
+      metrics: new Metrics(),
+      log: pino({ level: 'debug' }, { write: (line) => void lines.push(line) }),
+      clock: () => new Date(),
+      firstRetryMs: 1,
+      falcoUrls: [
+        url.replace('//', '//hook:pa%3Ass@').concat('/services/T0KEN'),
+        'http://u:hidden@127.0.0.1:1/T0KEN',
+      ],
+    });
+    alerts.note(incident);
+    await eventually(() => calls[0], 'the alert');
+    expect(calls[0]).toMatchObject({
+      path: '/services/T0KEN',
+      authorization: `Basic ${Buffer.from('hook:pa:ss').toString('base64')}`,
+    });
+    await eventually(() => lines.find((line) => line.includes('could not be delivered')), 'the dead letter');
+    await alerts.close();
+    expect(lines.join('')).not.toMatch(/T0KEN|pa:ss|pa%3Ass|hidden/);
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      msg: expect.stringContaining('DaemonSet shop/collector'),
+      incident: incident.metadata.name,
+      phase: incident.status?.phase,
+      severity: 'critical',
+      pods: incident.status?.pods,
+    });
+  });
+
+  it('does not hold up the end while it waits to try again', async () => {
+    scene = await openScene();
+    const { pod, controller: daemons } = await runDaemonSet(scene);
+    controller = daemons;
+    await mineIn(scene, pod);
+    const [incident] = (await scene.cluster.list(KIND.Incident)).items;
+    if (!incident) throw new Error('no incident');
+    refuse = Number.POSITIVE_INFINITY;
+    const metrics = new Metrics();
+    const options = {
+      cluster: scene.cluster,
+      metrics,
+      log,
+      clock: () => new Date(),
+      firstRetryMs: 3_600_000,
+    };
+    const alerts = new Alerts({ ...options, falcoUrls: [url] });
+    alerts.note(incident);
+    const outcomeOf = async (outcome: string) =>
+      (await metrics.alerts.get()).values.find(
+        ({ labels }) => labels.sink === 'falco' && labels.outcome === outcome,
+      )?.value;
+    await eventually(() => outcomeOf('retried'), 'the first try');
+    await alerts.close();
+    expect(await outcomeOf('dead')).toBe(1);
   });
 });

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
-import { request } from 'undici';
 import { KubesentryError } from '../../api/errors.ts';
 import type { Incident } from '../../api/incident.ts';
 import type { Cluster } from '../../kube/cluster.ts';
@@ -11,6 +10,7 @@ import { type Alert, alertOf } from './alert.ts';
 import { alertmanagerPayload } from './alertmanager.ts';
 import { falcoPayload } from './falco.ts';
 import { incidentEvent } from './incident-event.ts';
+import { originOf, post } from './post.ts';
 
 export interface AlertsOptions {
   cluster: Pick<Cluster, 'create'>;
@@ -28,7 +28,6 @@ export interface AlertsOptions {
 const WAITING = 1_000;
 const ATTEMPTS = 8;
 const FIRST_RETRY_MS = 1_000;
-const TIMEOUT_MS = 5_000;
 const REMEMBERED = 10_000;
 
 interface Sink {
@@ -42,7 +41,7 @@ interface Sink {
 }
 
 /**
- * Tells the world about incidents: a Kubernetes Event, and whoever has an address. Every change of phase once, by the
+ * Tells the world about incidents: the log, a Kubernetes Event, and whoever has an address. Every change of phase once, by the
  * replica that wrote it; tried again for some minutes, and counted as dead after that.
  */
 export class Alerts {
@@ -63,10 +62,10 @@ export class Alerts {
     });
     this.#sinks = [
       sink('event', 'the API server', (alert) => createEvent(cluster, alert)),
-      ...falcoUrls.map((url) => sink('falco', originOf(url), (alert) => post(url, falcoPayload(alert)))),
+      ...falcoUrls.map((url) => sink('falco', originOf(url), (alert) => post(url, '', falcoPayload(alert)))),
       ...alertmanagerUrls.map((url) =>
         sink('alertmanager', originOf(url), (alert) =>
-          post(`${url.replace(/\/+$/, '')}/api/v2/alerts`, alertmanagerPayload(alert)),
+          post(url, '/api/v2/alerts', alertmanagerPayload(alert)),
         ),
       ),
     ];
@@ -77,6 +76,11 @@ export class Alerts {
     const alert = alertOf(incident, this.#options.clock());
     if (!alert || this.#told.get(alert.uid) === alert.phase) return;
     this.#told.set(alert.uid, alert.phase);
+    const { incident: name, phase, namespace, workload, rule, severity, confidence, pods, nodes } = alert;
+    this.#options.log.info(
+      { incident: name, phase, namespace, workload, rule, severity, confidence, pods, nodes },
+      alert.summary,
+    );
     for (const sink of this.#sinks) this.#enqueue(sink, alert);
   }
 
@@ -144,21 +148,4 @@ async function createEvent(cluster: Pick<Cluster, 'create'>, alert: Alert): Prom
       error instanceof KubesentryError && (error.code === 'KUBE_CONFLICT' || error.code === 'KUBE_NOT_FOUND');
     if (!isOver) throw error;
   }
-}
-
-async function post(url: string, payload: object): Promise<void> {
-  const { statusCode, body } = await request(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'user-agent': 'kubesentry' },
-    body: JSON.stringify(payload),
-    headersTimeout: TIMEOUT_MS,
-    bodyTimeout: TIMEOUT_MS,
-  });
-  await body.dump();
-  if (statusCode >= 300) throw new Error(`it answered ${statusCode}`);
-}
-
-/** The path and the user part of such an address are often a secret. */
-function originOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).origin : 'an address';
 }
