@@ -8,6 +8,17 @@ const asPlugin = basename(process.argv[1] ?? '').startsWith('kubectl-');
 const commands = asPlugin ? { ...PLUGIN_COMMANDS, ...COMMANDS } : { ...COMMANDS, ...PLUGIN_COMMANDS };
 const program = asPlugin ? 'kubectl kubesentry' : 'kubesentry';
 
+const FIRST_STEPS = `
+First steps:
+  kubectl kubesentry status                                    does everything work?
+  kubectl kubesentry incidents -w                              what is going on
+  kubectl kubesentry incidents NAME                            one of them: evidence, steps, timeline
+  kubectl kubesentry report NAME -o html > report.html         for those who were not there
+  kubectl kubesentry approve NAME terminate revoke             let it delete the miner and void its tokens
+
+Exit status: 0 when it is done, 1 when something is wrong or refused; what and what to do is on standard error.
+`;
+
 process.exitCode = await main(process.argv.slice(2));
 
 async function main([name, ...rest]: readonly string[]): Promise<number> {
@@ -41,7 +52,7 @@ Usage:
 Commands:
 ${list.join('\n')}
 
-  -h, --help       this text; every command has its own
+  -h, --help       this text; every command has its own, with examples
   -v, --version    the version
-`;
+${asPlugin ? FIRST_STEPS : ''}`;
 }

@@ -32,10 +32,10 @@ export interface Usage {
 
 const OPTIONS = `
   -n, --namespace NAME   look only there
-  --as USER              act as this user, as kubectl has it
-  --as-group GROUP       and as a member of this group; may be given again
-  --kubeconfig FILE      as kubectl has it
-  --context NAME         as kubectl has it
+      --as USER          act as this user, as kubectl has it
+      --as-group GROUP   and as a member of this group; may be given again
+      --kubeconfig FILE  as kubectl has it
+      --context NAME     as kubectl has it
   -h, --help             this text
 `;
 
@@ -131,6 +131,10 @@ function parse(argv: readonly string[], { options = {} }: Usage) {
       },
     });
   } catch (error) {
-    throw new KubesentryError('USAGE', error instanceof Error ? error.message : String(error));
+    // What parseArgs says behind it is about its own rules.
+    throw new KubesentryError(
+      'USAGE',
+      error instanceof Error ? `${error.message.split('. ')[0]}.` : String(error),
+    );
   }
 }
