@@ -8,17 +8,21 @@ FROM ${BASE} AS base
 ADD dist/image/root.tar /
 COPY dist/image/node /usr/local/bin/node
 COPY dist/bundle /kubesentry
-ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=16", "/kubesentry/kubesentry.mjs"]
 LABEL org.opencontainers.image.title="kubesentry" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.description="Detects and stops cryptomining in Kubernetes"
 
 # The webhook writes nothing and needs no right: any user, read-only root.
 FROM base AS webhook
+ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=16", "/kubesentry/kubesentry.mjs"]
 USER 65532:65532
 CMD ["webhook"]
 
+# It runs on every node, so that memory counts: a small nursery is collected more often and costs 20 MB less, and one
+# malloc arena is enough for threads that hardly allocate.
 # The agent loads eBPF programs and reads other processes: uid 0, with the few capabilities that its manifest names.
 FROM base AS agent
+ENV MALLOC_ARENA_MAX=1
+ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=2", "/kubesentry/kubesentry.mjs"]
 USER 0:0
 CMD ["agent"]

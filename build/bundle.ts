@@ -2,10 +2,12 @@
  * Bundles the command line into dist/bundle/: one entry, one chunk for each part that is loaded on demand, and
  * beside them what they read at run time. The folder needs nothing but Node to run.
  */
-import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { type BuildOptions, build } from 'esbuild';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { BUNDLED_ROWS } from '../detection/load.ts';
+import { readRows } from '../detection/read-rows.ts';
 
 const root = join(import.meta.dirname, '..');
 const require = createRequire(import.meta.url);
@@ -13,10 +15,30 @@ const require = createRequire(import.meta.url);
 /** Folder of the bundle. */
 export const BUNDLE = join(root, 'dist', 'bundle');
 
+/**
+ * The client library is taken for its configuration alone. Its package does not say that its modules do nothing by
+ * themselves, so that eight hundred models of the API would come along: 20 MB of every agent.
+ */
+const configurationOnly: Plugin = {
+  name: 'configuration-only',
+  setup({ onResolve, resolve }) {
+    onResolve({ filter: /^@kubernetes\/client-node$|^\.\.?\// }, async ({ path, pluginData, ...asked }) => {
+      const isClient =
+        path === '@kubernetes/client-node' || asked.importer.includes('@kubernetes/client-node/');
+      if (pluginData === 'resolved' || !isClient) return undefined;
+      return { ...(await resolve(path, { ...asked, pluginData: 'resolved' })), sideEffects: false };
+    });
+  },
+};
+
 /** How esbuild makes files that need nothing but Node. */
 export const SELF_CONTAINED: BuildOptions = {
   bundle: true,
-  minify: false,
+  // Node keeps the text of what it runs; names stay, since they are in stack traces.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  legalComments: 'external',
+  plugins: [configurationOnly],
   platform: 'node',
   target: 'node24',
   format: 'esm',
@@ -37,7 +59,7 @@ export async function bundle(): Promise<void> {
     ...SELF_CONTAINED,
     splitting: true,
   });
-  cpSync(join(root, 'detection', 'indicators'), join(BUNDLE, 'indicators'), { recursive: true });
+  writeFileSync(join(BUNDLE, BUNDLED_ROWS), JSON.stringify(readRows()));
   cpSync(join(root, 'dist', 'bpf'), join(BUNDLE, 'bpf'), { recursive: true });
   cpSync(join(root, 'manifests', 'audit', 'policy.yaml'), join(BUNDLE, 'audit-policy.yaml'));
   const addon = `node-libbpf-${process.arch}.node`;

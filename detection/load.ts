@@ -1,59 +1,28 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Compile } from 'typebox/compile';
-import { Value } from 'typebox/value';
-import { parse } from 'yaml';
-import { KubesentryError } from '../api/errors.ts';
-import { parseAddressRange } from './address-ranges.ts';
 import { compileIndicators, type Indicators } from './indicators.ts';
-import { type Rows, TABLES } from './rows.ts';
+import type { Rows } from './rows.ts';
 import { type ShellParser, startShellParser } from './shell/parser.ts';
 
-/** Beside the sources, and beside a bundle. */
-const FOLDER = join(import.meta.dirname, 'indicators');
+/** Lies beside a bundle: the tables, read and checked when it was made. */
+export const BUNDLED_ROWS = 'indicators.json';
 
 /**
- * Reads what miners look like, once, at start. The one place in detection/ that does I/O.
- *
- * `folder` holds one YAML file a table (see rows.ts). The two wasm files of the shell parser lie beside a bundle;
- * from sources they come out of their packages.
+ * Reads what miners look like, once, at start. `folder` holds one YAML file a table; unless given, those of this
+ * version. The two wasm files of the shell parser lie beside a bundle; from sources they come out of their packages.
  * Raises INDICATORS_INVALID, naming the file and the row.
  */
-export async function loadIndicators(folder: string = FOLDER): Promise<Indicators> {
-  return compileIndicators(readRows(folder), await loadShellParser());
+export async function loadIndicators(folder?: string): Promise<Indicators> {
+  return compileIndicators(await rowsOf(folder), await loadShellParser());
 }
 
-export function readRows(folder: string = FOLDER): Rows {
-  const tables = Object.keys(TABLES) as (keyof Rows)[];
-  return Object.fromEntries(tables.map((table) => [table, readTable(folder, table)])) as Rows;
-}
-
-function readTable<Table extends keyof Rows>(folder: string, table: Table): Rows[Table] {
-  const file = `${table}.yaml`;
-  let rows: unknown;
-  try {
-    rows = parse(readFileSync(join(folder, file), 'utf8'), { maxAliasCount: 0, schema: 'failsafe' }) ?? [];
-  } catch (cause) {
-    throw invalid(`${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`, cause);
-  }
-  if (!Array.isArray(rows)) throw invalid(`${file} must hold a list of rows.`);
-  const shape = Compile(TABLES[table]);
-  for (const [index, row] of rows.entries()) {
-    const converted: unknown = Value.Convert(TABLES[table], row);
-    const [error] = shape.Check(converted) ? [] : shape.Errors(converted);
-    if (error)
-      throw invalid(`${file}, row ${index + 1}: ${error.instancePath || 'the row'} ${error.message}.`);
-    if (table === 'addresses' && !parseAddressRange((converted as { address: string }).address)) {
-      throw invalid(`${file}, row ${index + 1}: address is neither an IP address nor a CIDR range.`);
-    }
-    rows[index] = converted;
-  }
-  return rows as unknown as Rows[Table];
-}
-
-function invalid(message: string, cause?: unknown): KubesentryError {
-  return new KubesentryError('INDICATORS_INVALID', message, { cause });
+/** What reads YAML takes more memory than an agent should have, so that it is only loaded where it is needed. */
+async function rowsOf(folder: string | undefined): Promise<Rows> {
+  const bundled = join(import.meta.dirname, BUNDLED_ROWS);
+  if (folder === undefined && existsSync(bundled)) return JSON.parse(readFileSync(bundled, 'utf8')) as Rows;
+  const { readRows } = await import('./read-rows.ts');
+  return readRows(folder);
 }
 
 function loadShellParser(): Promise<ShellParser> {

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { hasDomain, withExtra } from '../../detection/indicators.ts';
-import { loadIndicators, readRows } from '../../detection/load.ts';
+import { loadIndicators } from '../../detection/load.ts';
+import { readRows } from '../../detection/read-rows.ts';
 
 const SOURCES = join(import.meta.dirname, '../../detection/indicators');
 let folder: string;
