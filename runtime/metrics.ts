@@ -76,6 +76,11 @@ export function agentMetrics(stats: () => AgentStats): Registry {
   );
   counter('spool_lost_total', 'Detections that found no room on disk.', (now) => now.spool?.lost ?? 0);
   counter(
+    'spool_outdated_total',
+    'Newer versions of kept detections that found no room on disk.',
+    (now) => now.spool?.outdated ?? 0,
+  );
+  counter(
     'spool_corrupt_total',
     'Files of the spool that could not be read back.',
     (now) => now.spool?.corrupt ?? 0,

@@ -16,6 +16,8 @@ export interface SpoolStats {
   bytes: number;
   /** New detections that found no room. The oldest are kept: they say how it began. */
   lost: number;
+  /** Newer versions of kept detections that found no room; the version before is kept. */
+  outdated: number;
   /** Files that could not be read back, and were removed. */
   corrupt: number;
 }
@@ -24,9 +26,13 @@ interface Entry {
   /** The newest version that was put, and the one that is on disk; 0: none yet. */
   latest: number;
   written: number;
+  /** Of the one that is on disk, and of the one that will be. */
+  writtenBytes: number;
   bytes: number;
   /** What is to be written. */
   text?: string | undefined;
+  /** Why it could not be. */
+  failure?: unknown;
 }
 
 /** Files that are written at the same time. */
@@ -49,6 +55,7 @@ export class Spool {
   readonly #entries = new Map<string, Entry>();
   #bytes = 0;
   #lost = 0;
+  #outdated = 0;
   #corrupt = 0;
   /** The write that will take along everything that was put until it begins. */
   #nextWrite: Promise<void> | undefined;
@@ -73,26 +80,34 @@ export class Spool {
   }
 
   get stats(): SpoolStats {
-    return { pending: this.#entries.size, bytes: this.#bytes, lost: this.#lost, corrupt: this.#corrupt };
+    return {
+      pending: this.#entries.size,
+      bytes: this.#bytes,
+      lost: this.#lost,
+      outdated: this.#outdated,
+      corrupt: this.#corrupt,
+    };
   }
 
   /**
    * Keeps `detection`, replacing an earlier version of it. Resolves to true once it is on disk, to false when there
-   * is no room and it was counted as lost. Raises SPOOL_UNUSABLE when the disk fails.
+   * is no room and it was counted. Raises SPOOL_UNUSABLE when the disk fails, which is counted too.
    */
   async put(detection: Detection): Promise<boolean> {
     const before = this.#entries.get(detection.id);
     const text = JSON.stringify(detection);
     const bytes = Buffer.byteLength(text);
     if (this.#bytes - (before?.bytes ?? 0) + bytes > this.#limit) {
-      this.#lost++;
+      this.#countLoss(before);
       return false;
     }
     this.#bytes += bytes - (before?.bytes ?? 0);
-    const version = (before?.latest ?? 0) + 1;
-    this.#entries.set(detection.id, { latest: version, written: before?.written ?? 0, bytes, text });
+    const { latest, written, writtenBytes } = before ?? { latest: 0, written: 0, writtenBytes: 0 };
+    const entry: Entry = { latest: latest + 1, written, writtenBytes, bytes, text };
+    this.#entries.set(detection.id, entry);
     this.#nextWrite ??= this.#inTurn(() => this.#writeAll());
     await this.#nextWrite;
+    if (entry.failure !== undefined) throw unusable(this.#folder, entry.failure);
     return true;
   }
 
@@ -141,34 +156,48 @@ export class Spool {
       found.push({ id, bytes: size, at: mtimeMs });
     }
     for (const { id, bytes } of found.toSorted((a, b) => a.at - b.at)) {
-      this.#entries.set(id, { latest: 1, written: 1, bytes });
+      this.#entries.set(id, { latest: 1, written: 1, writtenBytes: bytes, bytes });
       this.#bytes += bytes;
     }
   }
 
-  /** One fsync of the folder is enough for many files. */
+  /** One fsync of the folder is enough for many files. What cannot be written takes nothing else with it. */
   async #writeAll(): Promise<void> {
     this.#nextWrite = undefined;
     const waiting = [...this.#entries].filter(([, { text }]) => text !== undefined);
-    try {
-      for (let from = 0; from < waiting.length; from += WRITERS) {
-        await Promise.all(waiting.slice(from, from + WRITERS).map(([id, entry]) => this.#write(id, entry)));
-      }
-      const folder = await open(this.#folder, 'r');
-      await folder.sync().finally(() => folder.close());
-    } catch (error) {
-      for (const [id, { text }] of waiting) {
-        if (text === undefined) continue;
-        this.#lost++;
-        await this.#forget(id);
-      }
-      throw error;
+    for (let from = 0; from < waiting.length; from += WRITERS) {
+      await Promise.all(
+        waiting
+          .slice(from, from + WRITERS)
+          .map(([id, entry]) => this.#write(id, entry).catch((error) => this.#giveUp(id, entry, error))),
+      );
     }
+    const folder = await open(this.#folder, 'r');
+    await folder.sync().finally(() => folder.close());
+  }
+
+  /** The disk is full or broken: the version before stays what is kept. */
+  async #giveUp(id: string, entry: Entry, failure: unknown): Promise<void> {
+    await unlink(this.#part(id)).catch(() => {});
+    // A newer version takes its place, and its chance.
+    if (this.#entries.get(id) !== entry) return;
+    this.#countLoss(entry);
+    entry.failure = failure;
+    entry.text = undefined;
+    if (entry.written === 0) return this.#forget(id);
+    this.#bytes += entry.writtenBytes - entry.bytes;
+    entry.bytes = entry.writtenBytes;
+    entry.latest = entry.written;
+  }
+
+  #countLoss(before: Entry | undefined): void {
+    if (before?.written) this.#outdated++;
+    else this.#lost++;
   }
 
   async #write(id: string, entry: Entry): Promise<void> {
-    const { latest, text = '' } = entry;
-    const part = join(this.#folder, `${id}.part`);
+    const { latest, bytes, text = '' } = entry;
+    const part = this.#part(id);
     const file = await open(part, 'w', 0o600);
     try {
       await file.writeFile(text);
@@ -178,6 +207,7 @@ export class Spool {
     }
     await rename(part, this.#path(id));
     entry.written = latest;
+    entry.writtenBytes = bytes;
     entry.text = undefined;
   }
 
@@ -203,6 +233,10 @@ export class Spool {
 
   #path(id: string): string {
     return join(this.#folder, `${id}.json`);
+  }
+
+  #part(id: string): string {
+    return join(this.#folder, `${id}.part`);
   }
 
   #inTurn<T>(act: () => Promise<T>): Promise<T> {

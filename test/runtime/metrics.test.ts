@@ -10,7 +10,7 @@ const stats: AgentStats = {
   processes: 42,
   executions: 9,
   reporter: { acknowledged: 2, rejected: 0, failures: 1 },
-  spool: { pending: 1, bytes: 100, lost: 4, corrupt: 0 },
+  spool: { pending: 1, bytes: 100, lost: 4, outdated: 2, corrupt: 0 },
 };
 
 let server: Awaited<ReturnType<typeof serveMetrics>>;

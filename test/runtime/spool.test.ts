@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -77,6 +77,35 @@ it('keeps the oldest when it is full and counts what is lost', async () => {
   const kept = await Promise.all([1, 2, 3].map((number) => spool.put(sampleDetection(number))));
   expect(kept).toEqual([true, true, false]);
   expect(spool.stats).toMatchObject({ pending: 2, lost: 1, bytes: size * 2 });
+});
+
+it('keeps the oldest when the disk is full, whatever else is written at the same time', async (test) => {
+  const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder]);
+  if (status !== 0) {
+    console.log(`skipped: a small file system cannot be mounted: ${stderr}`);
+    return test.skip();
+  }
+  try {
+    const spool = await Spool.open(folder);
+    const fill = Array.from({ length: 40 }, (_, number) => spool.put(sampleDetection(number)));
+    const results = await Promise.allSettled(fill);
+    const kept = results.flatMap(({ status }, number) => (status === 'fulfilled' ? [number] : []));
+    expect(kept.length).toBeGreaterThan(5);
+    expect(kept.length).toBeLessThan(17);
+    expect(spool.stats).toMatchObject({ pending: kept.length, lost: 40 - kept.length, outdated: 0 });
+
+    const update = sampleDetection(kept[0] ?? 0, { repeats: 9 });
+    await expect(spool.put(update)).rejects.toMatchObject({ code: 'SPOOL_UNUSABLE' });
+    expect(spool.stats).toMatchObject({ pending: kept.length, outdated: 1 });
+    const held = await all(spool);
+    expect(held.map(({ detection }) => detection)).toEqual(kept.map((number) => sampleDetection(number)));
+
+    await spool.remove(held.slice(0, 3));
+    expect(await spool.put(update)).toBe(true);
+    expect((await all(await Spool.open(folder))).map(({ id }) => id)).toContain(update.id);
+  } finally {
+    spawnSync('umount', [folder]);
+  }
 });
 
 it('skips and counts files that cannot be read back', async () => {
