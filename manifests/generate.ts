@@ -1,11 +1,15 @@
-/** `npm run generate`: writes the manifests that are made from code. A test fails when they are not up to date. */
+/** `npm run generate`: writes what is made from code. A test fails when something of it is not up to date. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { customResourceDefinitions } from '../api/crd.ts';
 import { SYSTEM_NAMESPACE } from '../api/names.ts';
+import { referencePages } from '../build/reference.ts';
 import { webhookConfiguration } from '../webhook/configuration.ts';
 import { quarantinePolicy } from '../webhook/quarantine-policy.ts';
+import { chartFiles } from './chart.ts';
+
+const ROOT = join(import.meta.dirname, '..');
 
 const NOTE = '# Made by `npm run generate`; change the code, not this file.\n';
 
@@ -26,29 +30,44 @@ function admission(): object[] {
   return [configuration, ...quarantinePolicy()];
 }
 
-/** Every generated file by its path below manifests/. */
+/** Every generated file by its path in the repository. */
 export function generatedFiles(): Record<string, string> {
-  const crds = customResourceDefinitions();
+  const crds = yaml(customResourceDefinitions());
+  const admissionText = yaml(admission());
   const parts = [
     base('namespace'),
-    yaml(crds).trimEnd(),
+    crds.trimEnd(),
     base('webhook-rbac'),
     base('agent-rbac'),
     base('webhook'),
     base('agent'),
-    yaml(admission()).trimEnd(),
+    admissionText.trimEnd(),
   ];
+  const chart = chartFiles({
+    crds: NOTE + crds,
+    webhookRbac: `${base('webhook-rbac')}\n`,
+    agentRbac: `${base('agent-rbac')}\n`,
+    webhook: `${base('webhook')}\n`,
+    agent: `${base('agent')}\n`,
+    admission: NOTE + admissionText,
+  });
   return {
-    'base/crds.yaml': NOTE + yaml(crds),
-    'base/admission.yaml': NOTE + yaml(admission()),
-    'install.yaml': `${NOTE}${parts.join('\n---\n')}\n`,
+    'manifests/base/crds.yaml': NOTE + crds,
+    'manifests/base/admission.yaml': NOTE + admissionText,
+    'manifests/install.yaml': `${NOTE}${parts.join('\n---\n')}\n`,
+    ...below('manifests/chart', chart),
+    ...below('docs/reference', referencePages()),
   };
+}
+
+function below(folder: string, files: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(files).map(([path, text]) => [`${folder}/${path}`, text]));
 }
 
 /** What is in the repository now; empty where there is no such file. */
 export function committed(path: string): string {
   try {
-    return readFileSync(join(import.meta.dirname, path), 'utf8');
+    return readFileSync(join(ROOT, path), 'utf8');
   } catch {
     return '';
   }
@@ -56,7 +75,7 @@ export function committed(path: string): string {
 
 if (import.meta.main) {
   for (const [path, text] of Object.entries(generatedFiles())) {
-    const file = join(import.meta.dirname, path);
+    const file = join(ROOT, path);
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text);
   }

@@ -13,6 +13,8 @@ const KUBERNETES: GoModule = {
 
 const COREDNS: GoModule = { folder: join(import.meta.dirname, 'coredns'), title: 'CoreDNS (about a minute)' };
 
+const HELM: GoModule = { folder: join(import.meta.dirname, 'helm'), title: 'Helm (about two minutes)' };
+
 /** How to start each component: the program and its first arguments. */
 export interface Binaries {
   etcd: string[];
@@ -71,6 +73,11 @@ export async function ensureNodeBinaries(log: (line: string) => void): Promise<R
 }
 
 export const ensureCoreDns = (log: (line: string) => void): Promise<string> => buildModule(COREDNS, log);
+
+export const ensureHelm = (log: (line: string) => void): Promise<string> => buildModule(HELM, log);
+
+/** Path of helm, if it is built. */
+export const findHelm = (): string | undefined => (existsSync(binaryOf(HELM)) ? binaryOf(HELM) : undefined);
 
 /** Whether a cluster with a node can be started without building anything first. */
 export const hasNodeBinaries = (): boolean =>

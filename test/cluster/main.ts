@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ensureBinaries, ensureCoreDns } from './binaries.ts';
+import { ensureBinaries, ensureCoreDns, ensureHelm } from './binaries.ts';
 import { clusterFolder, clusterNames, kubectlCommand, startCluster, stopCluster } from './cluster.ts';
 import { importImage } from './containerd.ts';
 import { daemons, isAlive } from './daemon.ts';
@@ -72,6 +72,7 @@ try {
   if (command === 'build') {
     await ensureBinaries(log);
     await ensureCoreDns(log);
+    await ensureHelm(log);
   } else if (command === 'up') await up();
   else if (command === 'down') await stopCluster(name);
   else if (command === 'status') status();
