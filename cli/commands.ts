@@ -60,4 +60,8 @@ export const PLUGIN_COMMANDS: Record<string, Command> = {
     summary: 'Say whether Kubesentry works, and what is wrong',
     load: async () => (await import('./plugin/status.ts')).statusCommand,
   },
+  completion: {
+    summary: 'Print the program by which kubectl completes the words of this plugin',
+    load: async () => (await import('./plugin/completion.ts')).completionCommand,
+  },
 };
