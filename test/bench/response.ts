@@ -1,7 +1,8 @@
 /**
  * The response on a real control plane with a fleet of light agents: how long from an acknowledged detection until its
  * namespace refuses pods, how long each step of the playbook takes, and what happens when 500 nodes report 20,000
- * detections in ten seconds. Each at three sizes. `--json`; `--scale 0.1` for a tenth of everything.
+ * detections in ten seconds. Each at three sizes. `--json`; `--scale 0.1` for a tenth of
+ * everything; `--only 3` for the third size alone.
  */
 import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -33,6 +34,7 @@ const { values } = parseArgs({
     json: { type: 'boolean' },
     scale: { type: 'string', default: '1' },
     samples: { type: 'string', default: '210' },
+    only: { type: 'string' },
   },
 });
 const scale = Number(values.scale);
@@ -44,13 +46,15 @@ const SIZES: readonly Size[] = [
   { nodes: 100, agents: 1_000, pods: 1_000, incidents: 20, reports: 5_000 },
   { nodes: 250, agents: 2_500, pods: 3_000, incidents: 60, reports: 10_000 },
   { nodes: 500, agents: 5_000, pods: 10_000, incidents: 200, reports: 20_000 },
-].map(({ nodes, agents, pods, incidents, reports }) => ({
-  nodes: scaled(nodes),
-  agents: scaled(agents),
-  pods: scaled(pods),
-  incidents: scaled(incidents),
-  reports: scaled(reports),
-}));
+]
+  .map(({ nodes, agents, pods, incidents, reports }) => ({
+    nodes: scaled(nodes),
+    agents: scaled(agents),
+    pods: scaled(pods),
+    incidents: scaled(incidents),
+    reports: scaled(reports),
+  }))
+  .filter((_, index) => values.only === undefined || index + 1 === Number(values.only));
 
 interface Size {
   /** From which reports come. */
@@ -158,6 +162,7 @@ async function measuredBurst(size: Size, pods: readonly FleetPod[]): Promise<obj
     intakeMs: quantiles(result.latencies),
     lastTryMs: quantiles(result.service),
     turnedAway: result.turnedAway,
+    brokenOff: result.brokenOff,
     apiWritesPerSecond: Math.round((writesAfter - writes) / seconds),
     ...(await whereTheyAre(rig.admin, result.acknowledged)),
     peakMiB: Object.fromEntries(Object.entries(usageAfter).map(([name, { peakMiB }]) => [name, peakMiB])),

@@ -15,7 +15,7 @@ const watchesOf = (node: string): string[] => [
 
 const OPENING = 40;
 
-/** Answer to one report. */
+/** Answer to one report; status 0 when the connection broke off before there was one. */
 export interface Answer {
   status: number;
   retryAfter: number;
@@ -61,14 +61,18 @@ export class LightAgent {
     stream.end(
       JSON.stringify({ apiVersion: API_VERSION, kind: 'DetectionReport', node: this.node, detections }),
     );
-    const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders];
-    const body = await text(stream);
-    const status = Number(headers[':status']);
-    return {
-      status,
-      retryAfter: Number(headers['retry-after'] ?? 0),
-      body: status === 200 ? (JSON.parse(body) as DetectionReportAnswer) : undefined,
-    };
+    try {
+      const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders];
+      const body = await text(stream);
+      const status = Number(headers[':status']);
+      return {
+        status,
+        retryAfter: Number(headers['retry-after'] ?? 0),
+        body: status === 200 ? (JSON.parse(body) as DetectionReportAnswer) : undefined,
+      };
+    } catch {
+      return { status: 0, retryAfter: 1, body: undefined };
+    }
   }
 
   close(): void {

@@ -10,6 +10,8 @@ export interface BurstResult {
   service: number[];
   /** Tries that were answered with 429 or 503, and were tried again after Retry-After. */
   turnedAway: number;
+  /** Tries whose connection broke off before the answer; they were tried again after a second. */
+  brokenOff: number;
   /** Ids by the namespace of their pod; all of them were acknowledged. */
   acknowledged: Map<string, string[]>;
   /** From the first due report to the last acknowledgement. */
@@ -30,6 +32,7 @@ export async function burst(
     latencies: [],
     service: [],
     turnedAway: 0,
+    brokenOff: 0,
     acknowledged: new Map(),
     milliseconds: 0,
   };
@@ -50,10 +53,11 @@ export async function burst(
         result.acknowledged.set(pod.namespace, [...(result.acknowledged.get(pod.namespace) ?? []), id]);
         return;
       }
-      if (answer?.status !== 429 && answer?.status !== 503) {
+      if (answer?.status !== 0 && answer?.status !== 429 && answer?.status !== 503) {
         throw new Error(`${pod.node} is answered ${answer?.status} ${JSON.stringify(answer?.body)}`);
       }
-      result.turnedAway++;
+      if (answer.status === 0) result.brokenOff++;
+      else result.turnedAway++;
       await until(now + answer.retryAfter * 1000 * (0.5 + Math.random() / 2));
     }
   };
