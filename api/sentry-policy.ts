@@ -27,6 +27,34 @@ export type BackgroundMode = Static<typeof BackgroundMode>;
 const names = (description: string) =>
   Type.Array(Type.String({ minLength: 1, maxLength: 253 }), { maxItems: 1000, description });
 
+/** metav1.LabelSelector. */
+const NamespaceSelector = Type.Object(
+  {
+    matchLabels: Type.Optional(
+      Type.Record(Type.String(), Type.String({ maxLength: 63 }), { description: 'Labels and their values.' }),
+    ),
+    matchExpressions: Type.Optional(
+      Type.Array(
+        Type.Object({
+          key: Type.String({ maxLength: 317, description: 'A label.' }),
+          operator: Type.Union(
+            [Type.Literal('In'), Type.Literal('NotIn'), Type.Literal('Exists'), Type.Literal('DoesNotExist')],
+            { description: 'How it relates to the values.' },
+          ),
+          values: Type.Optional(
+            Type.Array(Type.String({ maxLength: 63 }), { maxItems: 64, description: 'For In and NotIn.' }),
+          ),
+        }),
+        { maxItems: 32, description: 'Requirements; all of them have to hold.' },
+      ),
+    ),
+  },
+  {
+    description:
+      'Namespaces by their labels; beside names both have to match. Who may label a namespace then decides about its mode.',
+  },
+);
+
 export const SentryPolicySpec = Type.Object(
   {
     admission: Type.Optional(
@@ -44,14 +72,46 @@ export const SentryPolicySpec = Type.Object(
           ),
           namespaces: Type.Optional(
             Type.Array(
-              Type.Object({
-                names: names('Namespaces by name; a trailing * matches a prefix.'),
-                mode: Mode,
-              }),
+              Type.Object(
+                {
+                  names: Type.Optional(names('Namespaces by name; a trailing * matches a prefix.')),
+                  selector: Type.Optional(NamespaceSelector),
+                  mode: Mode,
+                },
+                {
+                  'x-kubernetes-validations': [
+                    {
+                      rule: 'has(self.names) || has(self.selector)',
+                      message: 'say which namespaces: by names or by a selector',
+                    },
+                  ],
+                },
+              ),
               {
                 maxItems: 128,
                 description: 'Modes for some namespaces; where several match, the strictest wins.',
               },
+            ),
+          ),
+          thresholds: Type.Optional(
+            Type.Object(
+              {
+                deny: Type.Optional(
+                  Type.Integer({
+                    minimum: 50,
+                    maximum: 100,
+                    description: 'From this score on a request is refused; 80 by default.',
+                  }),
+                ),
+                warn: Type.Optional(
+                  Type.Integer({
+                    minimum: 5,
+                    maximum: 100,
+                    description: 'From this score on a request is admitted with a warning; 30 by default.',
+                  }),
+                ),
+              },
+              { description: 'Scores from 0 to 100. Where policies differ, the lowest counts.' },
             ),
           ),
         },

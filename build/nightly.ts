@@ -12,6 +12,11 @@ const node = (...args: string[]) => [process.execPath, ...args];
 const STEPS: Readonly<Record<string, string[]>> = {
   'Kubernetes, built once': node('test/cluster/main.ts', 'build'),
   tests: node('build/check.ts'),
+  'a million fuzz runs': [
+    'env',
+    'KUBESENTRY_FUZZ_RUNS=1000000',
+    ...node('node_modules/.bin/vitest', 'run', 'test/fuzz'),
+  ],
   corpus: node('test/corpus/main.ts'),
   kernels: node('test/kernels/main.ts'),
   'bench ringbuf': node('test/bench/main.ts', 'ringbuf', '--json'),

@@ -13,8 +13,8 @@ export interface Destination {
 
 /** Ports on which pools listen often, over the lists of Falco and maltrail. */
 const MINING_PORTS: ReadonlySet<number> = new Set([
-  3333, 3334, 3335, 3336, 3357, 4444, 5555, 5556, 5588, 5730, 7777, 9999, 10032, 10128, 10300, 10343, 13531,
-  14000, 14433, 14444, 15555, 19335, 20580, 45560, 45700, 58080,
+  3333, 3334, 3335, 3336, 3357, 4444, 5555, 5556, 5588, 5730, 7777, 9999, 10032, 10100, 10128, 10300, 10343,
+  13531, 14000, 14433, 14444, 15555, 19335, 20580, 45560, 45700, 58080,
 ]);
 
 export function isMiningPort(port: number): boolean {

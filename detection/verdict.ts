@@ -11,6 +11,14 @@ export const WARN_FROM = 30;
 export const POSTURE_FROM = 40;
 export const POSTURE_CAP = 10;
 
+/** From which scores on a verdict is given. */
+export interface Thresholds {
+  deny: number;
+  warn: number;
+}
+
+const DEFAULT: Thresholds = { deny: DENY_FROM, warn: WARN_FROM };
+
 /** What the rules say about one object, process or destination. */
 export interface Judgement {
   verdict: Verdict;
@@ -24,7 +32,7 @@ export interface Judgement {
  * Sums the findings up. A rule counts once, with its strongest match, so that ten containers with the same
  * weak habit weigh as much as one.
  */
-export function judgementOf(findings: readonly Finding[]): Judgement {
+export function judgementOf(findings: readonly Finding[], { deny, warn }: Thresholds = DEFAULT): Judgement {
   const best = new Map<string, number>();
   for (const { rule, score } of findings) best.set(rule, Math.max(best.get(rule) ?? 0, score));
   let score = 0;
@@ -36,7 +44,7 @@ export function judgementOf(findings: readonly Finding[]): Judgement {
   if (score >= POSTURE_FROM) score += Math.min(posture, POSTURE_CAP);
   score = Math.min(score, CONCLUSIVE);
   return {
-    verdict: score >= DENY_FROM ? 'deny' : score >= WARN_FROM ? 'warn' : 'allow',
+    verdict: score >= deny ? 'deny' : score >= warn ? 'warn' : 'allow',
     score,
     findings: findings.toSorted((a, b) => b.score - a.score || compareSeverity(b.severity, a.severity)),
   };

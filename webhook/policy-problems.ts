@@ -3,6 +3,7 @@ import { SentryPolicySpec } from '../api/sentry-policy.ts';
 import { parseAddressRange } from '../detection/address-ranges.ts';
 import { nameKey } from '../detection/indicators.ts';
 import { RULES } from '../detection/rules.ts';
+import { DENY_FROM, WARN_FROM } from '../detection/verdict.ts';
 
 /** One thing that is wrong with a policy. */
 export interface PolicyProblem {
@@ -35,12 +36,29 @@ export function policyProblems(spec: unknown): PolicyProblem[] {
     const path = first ? `spec${first.instancePath.replaceAll('/', '.')}` : 'spec';
     return [{ path, message: `It ${first?.message ?? 'does not have the shape of a policy'}.` }];
   }
-  return [...ruleProblems(spec), ...exemptionProblems(spec), ...indicatorProblems(spec)].slice(0, SHOWN);
+  return [
+    ...ruleProblems(spec),
+    ...admissionProblems(spec),
+    ...exemptionProblems(spec),
+    ...indicatorProblems(spec),
+  ].slice(0, SHOWN);
 }
 
 function* ruleProblems({ admission }: SentryPolicySpec): Generator<PolicyProblem> {
   for (const [at, { rule }] of (admission?.rules ?? []).entries()) {
     if (!Object.hasOwn(RULES, rule)) yield unknownRule(`spec.admission.rules[${at}].rule`, rule);
+  }
+}
+
+function* admissionProblems({ admission }: SentryPolicySpec): Generator<PolicyProblem> {
+  for (const [at, { names, selector }] of (admission?.namespaces ?? []).entries()) {
+    if (names || selector) continue;
+    yield { path: `spec.admission.namespaces[${at}]`, message: 'It has neither names nor a selector.' };
+  }
+  const { deny = DENY_FROM, warn = WARN_FROM } = admission?.thresholds ?? {};
+  if (warn > deny) {
+    const message = `Warnings would begin at ${warn}, after refusals at ${deny}.`;
+    yield { path: 'spec.admission.thresholds.warn', message };
   }
 }
 

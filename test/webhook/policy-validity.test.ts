@@ -29,6 +29,16 @@ describe('a policy', () => {
     expect(message).toContain('spec.exemptions[0].rules[0]');
   });
 
+  it('has namespaces to speak of, and warns before it refuses', () => {
+    expect(paths({ admission: { namespaces: [{ mode: 'off' }] } })).toEqual(['spec.admission.namespaces[0]']);
+    expect(paths({ admission: { thresholds: { deny: 60, warn: 70 } } })).toEqual([
+      'spec.admission.thresholds.warn',
+    ]);
+    expect(paths({ admission: { thresholds: { deny: 10 } } })).toEqual(['spec.admission.thresholds.deny']);
+    const selector = { matchLabels: { kind: 'lab' } };
+    expect(paths({ admission: { namespaces: [{ selector, mode: 'off' }] } })).toEqual([]);
+  });
+
   it('that is good says so in its status', async () => {
     await scene.as('alice').create(KIND.SentryPolicy, policyOf({ admission: { mode: 'enforce' } }));
     await eventually(async () => {

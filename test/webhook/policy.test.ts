@@ -7,13 +7,13 @@ const NOW = new Date('2026-06-01T00:00:00Z');
 
 describe('the mode of a rule in a namespace', () => {
   it('is enforce unless a policy says otherwise', () => {
-    expect(policy().modeOf('stratum-url', 'shop')).toBe('enforce');
-    expect(policy({ admission: { mode: 'warn' } }).modeOf('stratum-url', 'shop')).toBe('warn');
+    expect(policy().modeOf('stratum-url', 'shop', {})).toBe('enforce');
+    expect(policy({ admission: { mode: 'warn' } }).modeOf('stratum-url', 'shop', {})).toBe('warn');
   });
 
   it('is the strictest where policies differ', () => {
     const two = policy({ admission: { mode: 'off' } }, { admission: { mode: 'warn' } });
-    expect(two.modeOf('stratum-url', 'shop')).toBe('warn');
+    expect(two.modeOf('stratum-url', 'shop', {})).toBe('warn');
   });
 
   it('goes by rule or namespace before the general one', () => {
@@ -27,19 +27,60 @@ describe('the mode of a rule in a namespace', () => {
         ],
       },
     });
-    expect(mixed.modeOf('miner-name', 'shop')).toBe('audit');
-    expect(mixed.modeOf('stratum-url', 'test-1')).toBe('off');
-    expect(mixed.modeOf('stratum-url', 'test-prod')).toBe('warn');
-    expect(mixed.modeOf('miner-name', 'test-1')).toBe('audit');
-    expect(mixed.modeOf('stratum-url', 'shop')).toBe('enforce');
+    expect(mixed.modeOf('miner-name', 'shop', {})).toBe('audit');
+    expect(mixed.modeOf('stratum-url', 'test-1', {})).toBe('off');
+    expect(mixed.modeOf('stratum-url', 'test-prod', {})).toBe('warn');
+    expect(mixed.modeOf('miner-name', 'test-1', {})).toBe('audit');
+    expect(mixed.modeOf('stratum-url', 'shop', {})).toBe('enforce');
   });
 
   it('is at most audit in the namespaces that the cluster lives on, unless one is named in full', () => {
-    expect(policy().modeOf('stratum-url', 'kube-system')).toBe('audit');
+    expect(policy().modeOf('stratum-url', 'kube-system', {})).toBe('audit');
     const star = policy({ admission: { namespaces: [{ names: ['*'], mode: 'enforce' }] } });
-    expect(star.modeOf('stratum-url', 'kube-system')).toBe('audit');
+    expect(star.modeOf('stratum-url', 'kube-system', {})).toBe('audit');
     const named = policy({ admission: { namespaces: [{ names: ['kube-system'], mode: 'enforce' }] } });
-    expect(named.modeOf('stratum-url', 'kube-system')).toBe('enforce');
+    expect(named.modeOf('stratum-url', 'kube-system', {})).toBe('enforce');
+  });
+});
+
+describe('the mode by the labels of a namespace', () => {
+  const lab = policy({
+    admission: {
+      mode: 'warn',
+      namespaces: [
+        { selector: { matchLabels: { kind: 'lab' } }, mode: 'off' },
+        {
+          names: ['prod-*'],
+          selector: { matchExpressions: [{ key: 'tier', operator: 'Exists' }] },
+          mode: 'enforce',
+        },
+      ],
+    },
+  });
+
+  it('is that of the selector that matches, with the names beside it', () => {
+    expect(lab.modeOf('stratum-url', 'shop', { kind: 'lab' })).toBe('off');
+    expect(lab.modeOf('stratum-url', 'shop', { kind: 'shop' })).toBe('warn');
+    expect(lab.modeOf('stratum-url', 'prod-1', { tier: '1' })).toBe('enforce');
+    expect(lab.modeOf('stratum-url', 'prod-1', {})).toBe('warn');
+    expect(lab.modeOf('stratum-url', 'test', { tier: '1' })).toBe('warn');
+  });
+
+  it('is the stricter one while the labels are not known', () => {
+    expect(lab.modeOf('stratum-url', 'shop', undefined)).toBe('warn');
+    expect(lab.modeOf('stratum-url', 'prod-1', undefined)).toBe('enforce');
+  });
+});
+
+describe('the thresholds', () => {
+  it('are the lowest that a policy sets', () => {
+    expect(policy().thresholds).toEqual({ deny: 80, warn: 30 });
+    expect(policy({ admission: { thresholds: { deny: 95 } } }).thresholds).toEqual({ deny: 95, warn: 30 });
+    const two = policy(
+      { admission: { thresholds: { deny: 95, warn: 50 } } },
+      { admission: { thresholds: { deny: 60 } } },
+    );
+    expect(two.thresholds).toEqual({ deny: 60, warn: 50 });
   });
 });
 

@@ -2,6 +2,10 @@ import { PROTECTED_NAMESPACES } from '../../api/names.ts';
 import { DEFAULT_STEP_MODES, type PlaybookStep, type StepMode } from '../../api/playbook.ts';
 import type { BackgroundMode, Mode, SentryPolicy, SentryPolicySpec } from '../../api/sentry-policy.ts';
 import { covers, type Exemption, matchesAny, type Subject } from '../../detection/exemption.ts';
+import { DENY_FROM, type Thresholds, WARN_FROM } from '../../detection/verdict.ts';
+import { type LabelSelector, matchesSelector } from '../../kube/selector.ts';
+
+type Labels = Readonly<Record<string, string>>;
 
 const STRICTNESS: Record<Mode, number> = { off: 0, audit: 1, warn: 2, enforce: 3 };
 const DEFAULT_CONFIDENCE = 0.9;
@@ -21,6 +25,8 @@ export class Policy {
   readonly #general: Mode;
   readonly #rules = new Map<string, Mode>();
   readonly #exemptions: readonly Exemption[];
+  /** From which scores on a verdict is given; the lowest that a policy sets. */
+  readonly thresholds: Thresholds;
 
   constructor(policies: Iterable<Pick<SentryPolicy, 'spec'>>) {
     this.#specs = [...policies].map(({ spec }) => spec);
@@ -28,12 +34,25 @@ export class Policy {
     for (const { rule, mode } of this.#specs.flatMap(({ admission }) => admission?.rules ?? [])) {
       this.#rules.set(rule, strictest([mode, this.#rules.get(rule)]) ?? mode);
     }
+    const thresholds = this.#specs.flatMap(({ admission }) => admission?.thresholds ?? []);
+    this.thresholds = {
+      deny: lowest(thresholds.flatMap(({ deny }) => deny ?? [])) ?? DENY_FROM,
+      warn: lowest(thresholds.flatMap(({ warn }) => warn ?? [])) ?? WARN_FROM,
+    };
     this.#exemptions = this.#specs.flatMap(({ exemptions }) => exemptions ?? []);
   }
 
-  /** The mode of a rule in a namespace; empty for what is cluster-scoped. */
-  modeOf(rule: string, namespace: string): Mode {
-    const mode = strictest([this.#rules.get(rule), this.#namespaceMode(namespace)]) ?? this.#general;
+  /**
+   * The mode of a rule in a namespace; empty for what is cluster-scoped. While the labels of a namespace are not
+   * known (undefined), a selector may match or not: the stricter of the two counts.
+   */
+  modeOf(rule: string, namespace: string, labels: Labels | undefined): Mode {
+    const forRule = this.#rules.get(rule);
+    const views = labels ? [labels] : (['all', 'none'] as const);
+    const modes = views.map(
+      (view) => strictest([forRule, this.#namespaceMode(namespace, view)]) ?? this.#general,
+    );
+    const mode = strictest(modes) as Mode;
     if (!PROTECTED_NAMESPACES.includes(namespace) || this.#names(namespace)) return mode;
     return STRICTNESS[mode] < STRICTNESS.audit ? mode : 'audit';
   }
@@ -84,15 +103,24 @@ export class Policy {
     };
   }
 
-  #namespaceMode(namespace: string): Mode | undefined {
+  /** `all` and `none`: as if every selector matched, or no selector. */
+  #namespaceMode(namespace: string, labels: Labels | 'all' | 'none'): Mode | undefined {
     const entries = this.#specs.flatMap(({ admission }) => admission?.namespaces ?? []);
-    return strictest(entries.filter(({ names }) => matchesAny(names, namespace)).map(({ mode }) => mode));
+    const selected = (selector: LabelSelector) =>
+      labels === 'all' || (labels !== 'none' && matchesSelector(selector, labels));
+    return strictest(
+      entries
+        .filter(({ names, selector }) => names !== undefined || selector !== undefined)
+        .filter(({ names }) => !names || matchesAny(names, namespace))
+        .filter(({ selector }) => !selector || selected(selector))
+        .map(({ mode }) => mode),
+    );
   }
 
   /** Only by its full name: `*` does not mean the namespaces that the cluster lives on. */
   #names(namespace: string): boolean {
     return this.#specs.some(({ admission }) =>
-      admission?.namespaces?.some(({ names }) => names.includes(namespace)),
+      admission?.namespaces?.some(({ names }) => names?.includes(namespace)),
     );
   }
 }
@@ -103,4 +131,8 @@ function strictest(modes: readonly (Mode | undefined)[]): Mode | undefined {
     if (mode && (best === undefined || STRICTNESS[mode] > STRICTNESS[best])) best = mode;
   }
   return best;
+}
+
+function lowest(scores: readonly number[]): number | undefined {
+  return scores.length === 0 ? undefined : Math.min(...scores);
 }

@@ -5,6 +5,7 @@ import { type Judgement, judgementOf } from '../../detection/verdict.ts';
 import { workloadView } from '../../detection/workload.ts';
 import type { Facts, Gate, Ruling } from './gate.ts';
 import type { AdmissionRequest } from './review.ts';
+import { leavesRunning } from './runs-code.ts';
 import { workloadsOf } from './workloads-of.ts';
 
 /** What detection says about the object, within the modes and exemptions of the policy. */
@@ -12,6 +13,7 @@ export const rules: Gate = (request, facts) => {
   const { operation, subResource, object } = request;
   if (operation === 'DELETE' || operation === 'CONNECT') return undefined;
   if (subResource !== '' && subResource !== 'ephemeralcontainers') return undefined;
+  if (subResource === '' && leavesRunning(request)) return undefined;
   return rulingByMode(judgeObject(object, facts), request, facts);
 };
 
@@ -26,8 +28,14 @@ export function rulingByMode(
 ): Ruling | undefined {
   if (findings.length === 0) return undefined;
   const counted = findings.filter((finding) => !isExempt(finding, request, facts));
+  const { policy } = facts;
+  const { namespace } = request;
+  const labels = namespace === '' ? {} : facts.namespaceLabels(namespace);
   const from = (...modes: Mode[]) =>
-    judgementOf(counted.filter(({ rule }) => modes.includes(facts.policy.modeOf(rule, request.namespace))));
+    judgementOf(
+      counted.filter(({ rule }) => modes.includes(policy.modeOf(rule, namespace, labels))),
+      policy.thresholds,
+    );
   const enforced = from('enforce');
   if (enforced.verdict === 'deny') return ruling('deny', enforced);
   const shown = from('enforce', 'warn');

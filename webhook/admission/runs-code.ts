@@ -38,10 +38,17 @@ export function runsCode(request: AdmissionRequest): boolean {
   if (subResource === 'token') return !isNode(request.userInfo);
   if (subResource !== '') return false;
   if (resource.resource === 'bindings') return true;
-  if (operation === 'UPDATE' && object && oldObject && startsNothing(resource.resource, object, oldObject)) {
-    return false;
-  }
+  if (leavesRunning(request)) return false;
   return workloadView(object) !== undefined;
+}
+
+/**
+ * Whether an update leaves what runs as it is, or makes it less. What was there before Kubesentry has to let go of its
+ * finalizers and to scale down, or it could never be deleted; the background scan tells about it.
+ */
+export function leavesRunning({ operation, resource, object, oldObject }: AdmissionRequest): boolean {
+  if (operation !== 'UPDATE' || !object || !oldObject) return false;
+  return startsNothing(resource.resource, object, oldObject);
 }
 
 /** Policies add up, so that taking any but ours away opens nothing. */
