@@ -1,13 +1,14 @@
 /** `npm run generate`: writes what is made from code. A test fails when something of it is not up to date. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { customResourceDefinitions } from '../api/crd.ts';
 import { SYSTEM_NAMESPACE } from '../api/names.ts';
 import { referencePages } from '../build/reference.ts';
 import { webhookConfiguration } from '../webhook/configuration.ts';
 import { quarantinePolicy } from '../webhook/quarantine-policy.ts';
 import { chartFiles } from './chart.ts';
+import { dashboard } from './dashboards/dashboard.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -28,6 +29,17 @@ function admission(): object[] {
     service: { name: 'kubesentry-webhook', namespace: SYSTEM_NAMESPACE },
   });
   return [configuration, ...quarantinePolicy()];
+}
+
+/** What the Prometheus operator takes, from the plain rules. */
+function prometheusRule(): object {
+  const { groups } = parse(readFileSync(join(import.meta.dirname, 'alerts', 'rules.yaml'), 'utf8'));
+  return {
+    apiVersion: 'monitoring.coreos.com/v1',
+    kind: 'PrometheusRule',
+    metadata: { name: 'kubesentry', namespace: SYSTEM_NAMESPACE },
+    spec: { groups },
+  };
 }
 
 /** Every generated file by its path in the repository. */
@@ -55,6 +67,8 @@ export function generatedFiles(): Record<string, string> {
     'manifests/base/crds.yaml': NOTE + crds,
     'manifests/base/admission.yaml': NOTE + admissionText,
     'manifests/install.yaml': `${NOTE}${parts.join('\n---\n')}\n`,
+    'manifests/alerts/prometheus-rule.yaml': NOTE + yaml([prometheusRule()]),
+    'manifests/dashboards/kubesentry.json': `${JSON.stringify(dashboard(), undefined, 2)}\n`,
     ...below('manifests/chart', chart),
     ...below('docs/reference', referencePages()),
   };

@@ -1,12 +1,14 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
+import { collectProcessMetrics } from '../api/process-metrics.ts';
+import type { FamilyState } from '../bpf/programs.ts';
 import type { AgentStats } from './agent.ts';
 
 /** Prometheus text over what the agent counts anyway; read when it is scraped. */
-export function agentMetrics(stats: () => AgentStats): Registry {
+export function agentMetrics(stats: () => AgentStats, families: readonly FamilyState[] = []): Registry {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  collectProcessMetrics(registry);
   const registers = [registry];
   const counter = (name: string, help: string, read: (now: AgentStats) => number) =>
     new Counter({
@@ -28,6 +30,16 @@ export function agentMetrics(stats: () => AgentStats): Registry {
       },
     });
 
+  const programs = new Gauge({
+    name: 'kubesentry_agent_programs',
+    help: 'eBPF programs by family and state: attached, or refused by this kernel.',
+    labelNames: ['family', 'state'],
+    registers,
+  });
+  for (const { family, attached, failed } of families) {
+    programs.set({ family, state: 'attached' }, attached.length);
+    programs.set({ family, state: 'refused' }, failed.length);
+  }
   counter('events_total', 'Events that the kernel handed up.', (now) => now.sensor.events);
   new Counter({
     name: 'kubesentry_agent_events_dropped_total',

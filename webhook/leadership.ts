@@ -5,6 +5,7 @@ import { LeaseElection } from '../kube/lease.ts';
 import { expireDenials } from './admission/denial-expiry.ts';
 import type { BackgroundScan } from './background/scan.ts';
 import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
 import type { Sealer } from './report/sealer.ts';
 import type { ResponseLoop } from './response/loop.ts';
 
@@ -13,6 +14,7 @@ export interface LeadershipOptions {
   response: Pick<ResponseLoop, 'lead'>;
   background: Pick<BackgroundScan, 'lead'>;
   sealer: Pick<Sealer, 'lead'>;
+  metrics: Pick<Metrics, 'leader'>;
   log: Log;
   clock: () => Date;
   /** Tells replicas apart; the host name, which is the pod's, by default. */
@@ -51,6 +53,7 @@ export class Leadership {
   }
 
   #lead(leads: boolean): void {
+    this.#options.metrics.leader.set(leads ? 1 : 0);
     this.#options.response.lead(leads);
     this.#options.background.lead(leads);
     this.#options.sealer.lead(leads);

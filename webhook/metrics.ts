@@ -1,5 +1,6 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { VERSION } from '../api/names.ts';
+import { X509Certificate } from 'node:crypto';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectProcessMetrics } from '../api/process-metrics.ts';
 import type { ClusterView } from './view.ts';
 
 /** Everything that Prometheus sees. Label values come from closed sets: no names of pods, users or namespaces. */
@@ -43,6 +44,12 @@ export class Metrics {
     labelNames: ['status'] as const,
     registers: this.#registers,
   });
+  readonly reportSeconds = new Histogram({
+    name: 'kubesentry_report_duration_seconds',
+    help: 'Time from a report of an agent to its answer, which is given when the detections are in the API server.',
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: this.#registers,
+  });
   readonly alerts = new Counter({
     name: 'kubesentry_alerts_total',
     help: 'Alerts about incidents by sink (event, falco, alertmanager) and outcome: sent, retried, or dead.',
@@ -53,6 +60,11 @@ export class Metrics {
     name: 'kubesentry_audit_events_total',
     help: 'Audit events received: kept, malformed, or why nothing about them matters.',
     labelNames: ['outcome'] as const,
+    registers: this.#registers,
+  });
+  readonly auditLastBatch = new Gauge({
+    name: 'kubesentry_audit_last_batch_timestamp_seconds',
+    help: 'When the last batch of audit events arrived, since 1970; 0 where none ever did.',
     registers: this.#registers,
   });
   readonly auditFindings = new Counter({
@@ -105,6 +117,21 @@ export class Metrics {
     help: 'Quarantines that exist.',
     registers: this.#registers,
   });
+  readonly leader = new Gauge({
+    name: 'kubesentry_leader',
+    help: '1 where this replica leads the response, 0 where it does not.',
+    registers: this.#registers,
+  });
+  readonly certificateExpiry = new Gauge({
+    name: 'kubesentry_certificate_expiry_timestamp_seconds',
+    help: 'When the serving certificate ends, since 1970.',
+    registers: this.#registers,
+  });
+  readonly policiesInvalid = new Gauge({
+    name: 'kubesentry_policies_invalid',
+    help: 'SentryPolicies that are not in force because something is wrong with them.',
+    registers: this.#registers,
+  });
   readonly watchSynced = new Gauge({
     name: 'kubesentry_watch_synced',
     help: '1 once the first list of a watch is complete.',
@@ -119,17 +146,13 @@ export class Metrics {
   });
 
   constructor() {
-    collectDefaultMetrics({ register: this.registry });
-    new Gauge({
-      name: 'kubesentry_build_info',
-      help: 'Always 1.',
-      labelNames: ['version'] as const,
-      registers: this.#registers,
-    }).set({ version: VERSION }, 1);
+    collectProcessMetrics(this.registry);
   }
 
   /** Prometheus text, with what is counted by looking. */
-  scrape(view: ClusterView): Promise<string> {
+  scrape(view: ClusterView, { cert }: { cert: string }): Promise<string> {
+    this.certificateExpiry.set(new X509Certificate(cert).validToDate.getTime() / 1000);
+    this.policiesInvalid.set([...view.policies()].filter(({ problems }) => problems.length > 0).length);
     this.incidents.reset();
     for (const { status } of view.incidents()) this.incidents.inc({ phase: status?.phase ?? 'Detected' });
     this.quarantines.set([...view.quarantines.values()].length);

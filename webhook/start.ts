@@ -176,7 +176,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       ...unsynced(view).map((name) => `watch of ${name}`),
       ...(draining ? ['shutting down'] : []),
     ],
-    metrics: () => metrics.scrape(view),
+    metrics: () => metrics.scrape(view, certificates.current),
     contentType: metrics.registry.contentType,
   });
   const address = options.register === 'here' ? { url } : options.register;
@@ -195,6 +195,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     response,
     background,
     sealer,
+    metrics,
     log,
     clock,
     identity: options.identity,

@@ -78,7 +78,8 @@ export class AuditIntake {
   }
 
   async #keep(events: readonly unknown[]): Promise<{ received: number; kept: number }> {
-    const { facts, metrics, onFacts } = this.#options;
+    const { facts, metrics, clock, onFacts } = this.#options;
+    metrics.auditLastBatch.set(clock().getTime() / 1000);
     const kept = new Map<string, Fact>();
     for (const event of events) {
       const reading = readEvent(event, this.#sightings);

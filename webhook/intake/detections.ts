@@ -42,7 +42,8 @@ export class Intake {
 
   /** Raises a KubesentryError where the report as a whole is refused. */
   async report(body: Body, authorization: string | undefined): Promise<DetectionReportAnswer> {
-    const { reports } = this.#options.metrics;
+    const { reports, reportSeconds } = this.#options.metrics;
+    const observe = reportSeconds.startTimer();
     try {
       const answer = await this.#admit(body, authorization);
       reports.inc({ status: 200 });
@@ -50,6 +51,8 @@ export class Intake {
     } catch (error) {
       reports.inc({ status: error instanceof KubesentryError ? error.status : 500 });
       throw error;
+    } finally {
+      observe();
     }
   }
 
