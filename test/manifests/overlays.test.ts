@@ -9,6 +9,22 @@ import { clusterTests } from '../cluster/requirement.ts';
 const MANIFESTS = join(import.meta.dirname, '..', '..', 'manifests');
 const OVERLAYS = readdirSync(join(MANIFESTS, 'overlays'));
 
+function kindOf(group: string, kind: string): object {
+  const plural = `${kind.toLowerCase()}s`;
+  const openAPIV3Schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      scope: 'Namespaced',
+      names: { kind, plural },
+      versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema } }],
+    },
+  };
+}
+
 describe.skipIf(clusterTests.skip)('kustomize', () => {
   let cluster: RunningCluster;
   beforeAll(async () => {
@@ -18,6 +34,12 @@ describe.skipIf(clusterTests.skip)('kustomize', () => {
       const applied = await cluster.kubectl(['apply', '--server-side', '-f', join(MANIFESTS, file)]);
       expect(applied).toMatchObject({ status: 0 });
     }
+    // Of cert-manager no more than that its kinds exist: what they mean is its own business.
+    const foreign = ['Issuer', 'Certificate'].map((kind) => kindOf('cert-manager.io', kind));
+    await cluster.kubectl(
+      ['apply', '-f', '-'],
+      JSON.stringify({ apiVersion: 'v1', kind: 'List', items: foreign }),
+    );
     await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=15s', 'crd', '--all']);
   });
   afterAll(() => cluster?.stop());
@@ -64,6 +86,27 @@ describe.skipIf(clusterTests.skip)('kustomize', () => {
       admission: { mode: 'audit' },
       response: { quarantine: 'off', steps: { terminate: 'off', revoke: 'off' } },
       runtime: { mode: 'detect' },
+    });
+  });
+
+  test('with cert-manager the webhook makes no certificate and leaves the caBundle alone', async () => {
+    const objects = await build('overlays/cert-manager');
+    const named = (kind: string, name: string) =>
+      objects.find((object) => object.kind === kind && object.metadata.name === name);
+    const { args, volumeMounts } = (
+      named('Deployment', 'kubesentry-webhook')?.spec as {
+        template: { spec: { containers: [{ args: string[]; volumeMounts: { mountPath: string }[] }] } };
+      }
+    ).template.spec.containers[0];
+    expect(args).toEqual(['webhook', `--cert-dir=${volumeMounts[0]?.mountPath}`, '--no-register']);
+    const { secretName, dnsNames } = named('Certificate', 'kubesentry-webhook')?.spec as {
+      secretName: string;
+      dnsNames: string[];
+    };
+    expect(JSON.stringify(named('Deployment', 'kubesentry-webhook'))).toContain(secretName);
+    expect(dnsNames).toContain('kubesentry-webhook.kubesentry-system.svc');
+    expect(named('ValidatingWebhookConfiguration', 'kubesentry')?.metadata.annotations).toEqual({
+      'cert-manager.io/inject-ca-from': 'kubesentry-system/kubesentry-webhook',
     });
   });
 });
