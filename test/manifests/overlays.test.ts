@@ -93,16 +93,16 @@ describe.skipIf(clusterTests.skip)('kustomize', () => {
     const objects = await build('overlays/cert-manager');
     const named = (kind: string, name: string) =>
       objects.find((object) => object.kind === kind && object.metadata.name === name);
-    const { args, volumeMounts } = (
-      named('Deployment', 'kubesentry-webhook')?.spec as {
-        template: { spec: { containers: [{ args: string[]; volumeMounts: { mountPath: string }[] }] } };
-      }
-    ).template.spec.containers[0];
+    const deployment = named('Deployment', 'kubesentry-webhook')?.spec as unknown as {
+      template: { spec: { containers: [{ args: string[]; volumeMounts: { mountPath: string }[] }] } };
+    };
+    const { args, volumeMounts } = deployment.template.spec.containers[0];
     expect(args).toEqual(['webhook', `--cert-dir=${volumeMounts[0]?.mountPath}`, '--no-register']);
-    const { secretName, dnsNames } = named('Certificate', 'kubesentry-webhook')?.spec as {
+    const serving = named('Certificate', 'kubesentry-webhook')?.spec as unknown as {
       secretName: string;
       dnsNames: string[];
     };
+    const { secretName, dnsNames } = serving;
     expect(JSON.stringify(named('Deployment', 'kubesentry-webhook'))).toContain(secretName);
     expect(dnsNames).toContain('kubesentry-webhook.kubesentry-system.svc');
     expect(named('ValidatingWebhookConfiguration', 'kubesentry')?.metadata.annotations).toEqual({
