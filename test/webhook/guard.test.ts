@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import type { Quarantine } from '../../api/quarantine.ts';
 import { KIND } from '../../kube/kind.ts';
-import { openScene, post, refusal, review, type Scene } from './harness.ts';
+import { denialsIn, eventually, openScene, post, refusal, review, type Scene } from './harness.ts';
 
 let scene: Scene;
 beforeAll(async () => {
@@ -26,7 +26,6 @@ describe('the quarantine label', () => {
     expect(message).toContain('sets the label by which Kubesentry contains the namespace');
     expect(message).toContain('--as-group=kubesentry:break-glass');
     await scene.as('breakGlass').create(KIND.Quarantine, quarantine('drill', 'default'));
-    const { eventually } = await import('./harness.ts');
     await eventually(async () => {
       const { metadata } = (await scene.cluster.get(KIND.Namespace, { name: 'default' })) ?? {};
       return metadata?.labels?.[LABEL];
@@ -49,6 +48,37 @@ describe('the quarantine label', () => {
     // Anything else about the namespace may change.
     await alice.patch(KIND.Namespace, { name: 'default' }, { metadata: { labels: { team: 'a' } } });
     await scene.as('breakGlass').delete(KIND.Quarantine, { name: 'drill' });
+  });
+
+  it('that somebody tries to take away is told in the timeline of the incident', async () => {
+    const name = 'default-web-000000';
+    const metadata = { name };
+    await scene.as('webhook').create(KIND.Incident, {
+      apiVersion: 'kubesentry.io/v1alpha1',
+      kind: 'Incident',
+      metadata,
+      spec: { namespace: 'billing', workload: { kind: 'Pod', name: 'web' } },
+    });
+    const time = new Date().toISOString();
+    const status = {
+      phase: 'Detected',
+      confidence: 0.5,
+      reasons: [],
+      firstSeen: time,
+      lastSeen: time,
+      detections: [],
+      pods: [],
+      nodes: [],
+      fingerprint: [],
+      timeline: [],
+      omitted: { detections: 0, pods: 0, timeline: 0 },
+    };
+    await scene.as('webhook').patch(KIND.Incident, { name }, { status }, { subresource: 'status' });
+    await refusal(scene.as('alice').delete(KIND.Incident, { name }));
+    await eventually(async () => {
+      const { status: now } = (await scene.cluster.get(KIND.Incident, { name })) ?? {};
+      return now?.timeline.find(({ message }) => message.includes('DELETE of Incident'));
+    }, 'the attempt to be told');
   });
 
   it('does not come with a new namespace', async () => {
@@ -102,4 +132,18 @@ describe('our records', () => {
       spec: {},
     });
   });
+});
+
+test('refusing a Denial makes no other Denial, or one under a wrong account would call for the next without end', async () => {
+  const denial = {
+    apiVersion: 'kubesentry.io/v1alpha1',
+    kind: 'Denial',
+    metadata: { name: 'd-forged', namespace: 'shop' },
+  };
+  expect(await refusal(scene.as('alice').create(KIND.Denial, denial as never))).toContain(
+    'kubesentry:break-glass',
+  );
+  await scene.webhook.denialsKept();
+  const denials = await denialsIn(scene.cluster, 'shop');
+  expect(denials.filter(({ spec }) => spec.operation === 'CREATE')).toEqual([]);
 });

@@ -90,6 +90,36 @@ describe('an incident', () => {
     );
   });
 
+  it('is the same whatever the order and number of detections and of lines that others add', () => {
+    const line = fc.integer({ min: 0, max: 300 }).map(
+      (number): TimelineEntry => ({
+        time: `2026-06-01T13:${String(number % 60).padStart(2, '0')}:00.000Z`,
+        source: number % 2 ? 'admission' : 'audit',
+        reference: `d-${number}`,
+        message: `line ${number}`,
+      }),
+    );
+    const told = fc.array(fc.oneof(fact, line), { minLength: 1, maxLength: 200 });
+    const twice = told.chain((facts) =>
+      fc.tuple(
+        fc.constant(facts),
+        fc.shuffledSubarray([...facts, ...facts], { minLength: 2 * facts.length }),
+      ),
+    );
+    const tell = (incident: Incident | undefined, each: Fact | TimelineEntry): Incident => {
+      if ('detection' in each) return add(incident, each);
+      const before = incident as Incident;
+      return { ...before, status: addTimeline(before.status as NonNullable<Incident['status']>, [each]) };
+    };
+    const first = { node: 'node-1', detection: detectionIn(podOf('x', 'shop')) };
+    fc.assert(
+      fc.property(twice, ([facts, other]) => {
+        expect(other.reduce(tell, all([first]))).toEqual(facts.reduce(tell, all([first])));
+      }),
+      { numRuns: 40 },
+    );
+  });
+
   it('is the same however often a detection comes', () => {
     fc.assert(
       fc.property(fc.array(fact, { minLength: 1, maxLength: 80 }), (facts) => {

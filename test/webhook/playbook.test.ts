@@ -118,6 +118,35 @@ describe('the approved step terminate', () => {
     expect(await scene.cluster.get(KIND.Pod, { name: 'step-1', namespace: 'billing' })).toBeUndefined();
   });
 
+  it('deletes the owners from the top down, a kind that others brought along included', async () => {
+    const kind = { apiVersion: 'ml.example.com/v1', kind: 'Training', plural: 'trainings', namespaced: true };
+    const key = (name: string) => ({ namespace: 'billing', name });
+    const top = await scene.cluster.create(kind, { ...kind, metadata: key('llm') } as KubeObject);
+    const referenceTo = ({ apiVersion, kind: of, metadata }: KubeObject) => [
+      { apiVersion, kind: of, name: metadata.name ?? '', uid: metadata.uid ?? '', controller: true },
+    ];
+    const job = await scene.cluster.create(KIND.Job, {
+      ...workloadOf('Job', 'llm-train', 'billing'),
+      apiVersion: 'batch/v1',
+      metadata: { ...key('llm-train'), ownerReferences: referenceTo(top) },
+    });
+    const created = await scene.cluster.create(KIND.Pod, {
+      ...podOf('llm-train-x', 'billing'),
+      metadata: { ...key('llm-train-x'), ownerReferences: referenceTo(job) },
+      spec: { nodeName: 'node-1', containers: [{ name: 'main', image: 'llm:1', command: ['train'] }] },
+    });
+    const { metadata } = await mineIn(scene, created);
+    const name = metadata.name as string;
+    await approve(name, 'terminate');
+    const done = await stepIn(name, 'terminate', 'Done');
+    expect(
+      done.evidence.filter((line) => line.startsWith('deleted: ')).map((line) => line.split(' ')[1]),
+    ).toEqual(expect.arrayContaining(['Training', 'Job']));
+    expect(await scene.cluster.get(kind, key('llm'))).toBeUndefined();
+    expect(await scene.cluster.get(KIND.Job, key('llm-train'))).toBeUndefined();
+    expect(done.undo).toContain('Job\\.llm-train');
+  });
+
   it('says why when the API server refuses, and goes on when it no longer does', async () => {
     const { metadata } = await mineIn(scene, pod);
     const name = metadata.name as string;

@@ -1,5 +1,5 @@
 import { KubesentryError } from '../../api/errors.ts';
-import { PROTECTED_NAMESPACES } from '../../api/names.ts';
+import { GROUP, PROTECTED_NAMESPACES } from '../../api/names.ts';
 import type { OwnerReference } from '../../api/object.ts';
 import type { Body } from '../body.ts';
 import type { Log } from '../log.ts';
@@ -65,7 +65,7 @@ export class Reviewer {
 
   #settle(request: AdmissionRequest, decision: Decision): ReviewAnswer {
     const { ruling } = decision;
-    const kept = ruling && !ruling.passing && !request.dryRun;
+    const kept = ruling && !ruling.passing && !request.dryRun && !isRecord(request);
     const denial = kept ? denialOf(request, ruling) : undefined;
     const id = denial?.metadata.name;
     if (denial && ruling) {
@@ -154,6 +154,14 @@ function unread({ bytes, end }: Body): { uid: string | undefined; error: Kubesen
       ? new KubesentryError('BODY_TOO_LARGE', 'The review is larger than 8 MiB.')
       : new KubesentryError('OVERLOADED', 'More reviews are arriving than fit into memory.');
   return { uid: peekUid(bytes), error };
+}
+
+/**
+ * A Denial that is refused must not be recorded as a Denial: where the webhook runs under a wrong account, each record
+ * would call for the next one without end.
+ */
+function isRecord({ kind, operation }: AdmissionRequest): boolean {
+  return kind.group === GROUP && kind.kind === 'Denial' && operation === 'CREATE';
 }
 
 function controllerOf({ object, subResource }: AdmissionRequest): OwnerReference | undefined {

@@ -34,8 +34,9 @@ export function blastRadius(incident: Incident, surroundings: Surroundings): Out
     const links = [...connections(pod, traits)];
     if (links.length > 0) connect(entryOf(found, pod), links).candidate.pods++;
   }
+  const shown = signsOf(incident);
   for (const other of surroundings.incidents) {
-    const reason = sharedWith(other, incident);
+    const reason = sharedWith(other, incident, shown);
     if (reason !== undefined) connect(entryOf(found, other.spec), [[WEIGHT.incident, reason]]);
   }
   // What the audit stream says is theirs, by whichever replica it was found out.
@@ -109,18 +110,31 @@ function* connections(pod: KnownPod, traits: Traits): Generator<[weight: number,
   }
 }
 
+/** By what other incidents are held against this one. */
+interface Signs {
+  traits: ReadonlySet<string>;
+  nodes: ReadonlySet<string>;
+  rules: ReadonlySet<string>;
+}
+
+function signsOf({ status }: Incident): Signs {
+  return {
+    traits: new Set((status?.fingerprint ?? []).map(({ facet, value }) => `${facet} ${value}`)),
+    nodes: new Set(status?.nodes),
+    rules: new Set(status?.detections.map(({ rule }) => rule)),
+  };
+}
+
 /** Another incident of the same kind nearby, or with a trait in common. */
-function sharedWith(other: Incident, incident: Incident): string | undefined {
+function sharedWith(other: Incident, incident: Incident, shown: Signs): string | undefined {
   if (other.metadata.name === incident.metadata.name || !isOpen(other)) return undefined;
   if (other.spec.namespace === '') return undefined;
-  const own = new Set((incident.status?.fingerprint ?? []).map(({ facet, value }) => `${facet} ${value}`));
-  const trait = other.status?.fingerprint.find(({ facet, value }) => own.has(`${facet} ${value}`));
+  const trait = other.status?.fingerprint.find(({ facet, value }) => shown.traits.has(`${facet} ${value}`));
   if (trait) return `incident ${other.metadata.name} shows the same ${trait.facet}`;
   const near =
     other.spec.namespace === incident.spec.namespace ||
-    other.status?.nodes.some((node) => incident.status?.nodes.includes(node));
-  const rules = new Set(incident.status?.detections.map(({ rule }) => rule));
-  const alike = other.status?.detections.find(({ rule }) => rules.has(rule));
+    other.status?.nodes.some((node) => shown.nodes.has(node));
+  const alike = other.status?.detections.find(({ rule }) => shown.rules.has(rule));
   return near && alike ? `incident ${other.metadata.name} nearby shows ${alike.rule} as well` : undefined;
 }
 

@@ -76,9 +76,12 @@ export async function ownersOf(
   return owners;
 }
 
+/** How a line of evidence about something that people have to see to begins. */
+export const LEFT = 'left to people: ';
+
 /** A line of evidence about an owner that people have to see to. */
 export function left(kind: string, name: string, why: string): string {
-  return `left to people: ${kind} ${name}, ${why}; its new pods are refused while the quarantine is in force`;
+  return `${LEFT}${kind} ${name}, ${why}; its new pods are refused while the quarantine is in force`;
 }
 
 /** What to do about it. */

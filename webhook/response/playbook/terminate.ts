@@ -9,7 +9,7 @@ import { topOwner } from '../../top-owner.ts';
 import { count } from './confirm.ts';
 import { Evidence } from './evidence.ts';
 import type { Outcome } from './outcome.ts';
-import { left, mayNot, type Owner, ownersOf } from './owners.ts';
+import { LEFT, left, mayNot, type Owner, ownersOf } from './owners.ts';
 
 export interface TerminateOptions {
   cluster: Cluster;
@@ -63,7 +63,10 @@ export async function terminate(
         ...kept.map(({ kind, name, uid }) => lineOf(kind, { namespace, name, uid })),
         ...told.filter((line) => line.startsWith('deleted: ')),
         ...deleted,
-        ...stay,
+        // Once its pods are gone nothing leads to an owner any more.
+        ...[...told.filter((line) => line.startsWith(LEFT)), ...stay].filter(
+          (line) => !kept.some(({ kind, name }) => line.startsWith(`${LEFT}${kind} ${namespace}/${name},`)),
+        ),
         ...waiting.flatMap(whyItStays),
       ]),
     ],
