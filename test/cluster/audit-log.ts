@@ -12,9 +12,22 @@ export const WRITES_POLICY = JSON.stringify({
   ],
 });
 
-export interface AuditedWrite {
+/** Everything that one user asks for, reads included, with nothing of its content. For AuditBackend. */
+export function requestsOf(user: string): string {
+  const rules = [{ level: 'Metadata', users: [user] }, { level: 'None' }];
+  return JSON.stringify({
+    apiVersion: 'audit.k8s.io/v1',
+    kind: 'Policy',
+    omitStages: ['RequestReceived'],
+    rules,
+  });
+}
+
+export interface AuditedRequest {
   user: string;
   verb: string;
+  /** API group, empty for the core one. */
+  group: string;
   /** Such as `pods` and `incidents/status`. */
   resource: string;
   namespace: string;
@@ -26,19 +39,26 @@ interface AuditEvent {
   verb: string;
   user: { username: string };
   impersonatedUser?: { username: string };
-  objectRef?: { resource: string; subresource?: string; namespace?: string; name?: string };
+  objectRef?: {
+    apiGroup?: string;
+    resource: string;
+    subresource?: string;
+    namespace?: string;
+    name?: string;
+  };
   responseStatus?: { code?: number };
 }
 
 /** What the API server says was asked of it, in order. It writes each line before it answers. */
-export function auditedWrites(file: string): AuditedWrite[] {
+export function auditedRequests(file: string): AuditedRequest[] {
   const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean);
   return lines.map((line) => {
     const { verb, user, impersonatedUser, objectRef, responseStatus } = JSON.parse(line) as AuditEvent;
-    const { resource = '', subresource, namespace = '', name = '' } = objectRef ?? {};
+    const { apiGroup = '', resource = '', subresource, namespace = '', name = '' } = objectRef ?? {};
     return {
       user: (impersonatedUser ?? user).username,
       verb,
+      group: apiGroup,
       resource: subresource ? `${resource}/${subresource}` : resource,
       namespace,
       name,

@@ -1,7 +1,7 @@
 import type { Incident } from '../../api/incident.ts';
 import { KIND } from '../../kube/kind.ts';
 import { incidentName } from '../../webhook/incident/subject.ts';
-import type { AuditedWrite } from './audit-log.ts';
+import type { AuditedRequest } from './audit-log.ts';
 import { CRASH_POINTS, type CrashPoint } from './crash-points.ts';
 import { mining, type ResponseScene } from './response-scene.ts';
 
@@ -57,7 +57,7 @@ function whatIsWrong({ status }: Incident): string[] {
 
 /** What may happen once: creations, and deletions of each object. */
 export function doneTwice(
-  writes: readonly AuditedWrite[],
+  writes: readonly AuditedRequest[],
   namespace: string,
   incident: string = incidentName({ namespace, workload: { kind: 'DaemonSet', name: 'collector' } }, 1),
 ): string[] {

@@ -12,7 +12,7 @@ import { KIND } from '../../kube/kind.ts';
 import { webhookConfiguration } from '../../webhook/configuration.ts';
 import { quarantinePolicy } from '../../webhook/quarantine-policy.ts';
 import { detectionIn } from '../webhook/detections.ts';
-import { type AuditedWrite, auditedWrites, WRITES_POLICY } from './audit-log.ts';
+import { type AuditedRequest, auditedRequests, WRITES_POLICY } from './audit-log.ts';
 import { clusterFolder, type RunningCluster, startCluster } from './cluster.ts';
 import { writeKubeconfig } from './credentials.ts';
 import { commandOf, daemons, isAlive, startDaemon } from './daemon.ts';
@@ -58,8 +58,9 @@ export class ResponseScene {
   static async open(
     name: string,
     response: NonNullable<SentryPolicySpec['response']> = {},
+    policy: string = WRITES_POLICY,
   ): Promise<ResponseScene> {
-    const cluster = await startCluster({ name, audit: { file: AUDIT_LOG, policy: WRITES_POLICY } });
+    const cluster = await startCluster({ name, audit: { file: AUDIT_LOG, policy } });
     try {
       const admin = await connectCluster({ kubeconfig: cluster.kubeconfig });
       const front = await Front.open();
@@ -222,10 +223,13 @@ export class ResponseScene {
   }
 
   /** What the webhook's replicas changed, by the API server's own record. */
-  async writesOfOurs(): Promise<AuditedWrite[]> {
-    return auditedWrites(join(this.cluster.folder, AUDIT_LOG)).filter(
-      ({ user, code }) => user === WEBHOOK_USER && code < 300,
-    );
+  async writesOfOurs(): Promise<AuditedRequest[]> {
+    return this.requests().filter(({ user, code }) => user === WEBHOOK_USER && code < 300);
+  }
+
+  /** All that the audit policy records. */
+  requests(): AuditedRequest[] {
+    return auditedRequests(join(this.cluster.folder, AUDIT_LOG));
   }
 
   /** A token of the node's agent, and the CA that replicas are known by. */

@@ -1,0 +1,217 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import {
+  BACKGROUND_CONFIG_MAP,
+  BREAK_GLASS_GROUP,
+  QUARANTINE_NETWORK_POLICY,
+  SYSTEM_NAMESPACE,
+  WEBHOOK_USER,
+} from '../../api/names.ts';
+import type { KubeObject } from '../../api/object.ts';
+import { KIND, type Kind } from '../../kube/kind.ts';
+import { MINER, podOf, workloadOf } from '../webhook/harness.ts';
+import { requestsOf } from './audit-log.ts';
+import { eventually } from './eventually.ts';
+import { must } from './install.ts';
+import { clusterTests } from './requirement.ts';
+import { mining, ResponseScene } from './response-scene.ts';
+
+const RBAC = join(import.meta.dirname, '..', '..', 'manifests', 'base', 'webhook-rbac.yaml');
+
+interface Rule {
+  apiGroups: string[];
+  resources: string[];
+  verbs: string[];
+}
+
+/** Rights that this attack does not call for, each with what does. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  'kubesentry.io/denials delete': 'once an hour, those that are a week old',
+  'kubesentry.io/quarantines patch': 'traits that are found later are banned as well',
+  '/pods get': 'a bare pod that was admitted while no webhook answered is judged afterwards',
+  'networking.k8s.io/networkpolicies create': 'asked for by a server-side apply of what is not there yet',
+  'events.k8s.io/events patch': 'an Event of a controller whose pods are refused again and again',
+  '/secrets update': 'certificates and signing keys are renewed after weeks',
+  '/configmaps update': 'a new signing key is published after months',
+};
+
+/** Every right that the manifest gives the webhook, such as `apps/daemonsets delete`. */
+function granted(): Set<string> {
+  const objects = parseAllDocuments(readFileSync(RBAC, 'utf8')).map(
+    (document) => document.toJS() as KubeObject & { rules?: Rule[] },
+  );
+  const rules = objects.flatMap(({ rules = [] }) => rules);
+  return new Set(
+    rules.flatMap(({ apiGroups, resources, verbs }) =>
+      apiGroups.flatMap((group) =>
+        resources.flatMap((resource) => verbs.map((verb) => `${group}/${resource} ${verb}`)),
+      ),
+    ),
+  );
+}
+
+describe.skipIf(clusterTests.skip)('the rights of the webhook', () => {
+  let scene: ResponseScene;
+  beforeAll(async () => {
+    const steps = { terminate: 'auto', revoke: 'auto' } as const;
+    scene = await ResponseScene.open('rbac-test', { steps, gracePeriodSeconds: 0 }, requestsOf(WEBHOOK_USER));
+  });
+  afterAll(() => scene?.close());
+
+  async function inNamespace(namespace: string): Promise<void> {
+    const metadata = { name: namespace };
+    await scene.admin.create(KIND.Namespace, { apiVersion: 'v1', kind: 'Namespace', metadata });
+    await eventually(`default account of ${namespace}`, () =>
+      scene.admin.get(KIND.ServiceAccount, { namespace, name: 'default' }),
+    );
+  }
+
+  /** Attacks `make`'s workload in a namespace of its own, whose account has rights, and waits for all six steps. */
+  async function attack(kind: Kind, make: (namespace: string) => KubeObject): Promise<void> {
+    const namespace = `attacked-${kind.plural}`;
+    await inNamespace(namespace);
+    await apply(service(namespace), ...bindings(namespace));
+    await scene.admin.create(kind, make(namespace));
+    if (kind === KIND.CronJob) await scene.admin.create(KIND.Job, await jobOf(namespace));
+    const pod = await scene.podOnNode(namespace);
+    await scene.report([mining(pod, { id: idOf(namespace) })]);
+    await scene.finished(namespace);
+  }
+
+  async function jobOf(namespace: string): Promise<KubeObject> {
+    const owner = await scene.admin.get(KIND.CronJob, { namespace, name: 'web' });
+    const { uid = '' } = owner?.metadata ?? {};
+    const ownerReferences = [{ apiVersion: 'batch/v1', kind: 'CronJob', name: 'web', uid, controller: true }];
+    const { metadata, ...rest } = job(namespace);
+    return { ...rest, metadata: { ...metadata, name: 'web-1', ownerReferences } };
+  }
+
+  const apply = (...objects: object[]) =>
+    must(
+      scene.cluster,
+      ['apply', '-f', '-'],
+      JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }),
+    );
+
+  test('suffice to respond to attacks of every kind of workload', async () => {
+    for (const [kind, make] of WORKLOADS) await attack(kind, make);
+  }, 180_000);
+
+  test('suffice to refuse, count, release and judge what exists', async () => {
+    await inNamespace('other');
+    const miner = JSON.stringify(workloadOf('DaemonSet', 'miner', 'other', MINER));
+    for (let times = 0; times < 2; times++) {
+      expect((await scene.cluster.kubectl(['apply', '-f', '-'], miner)).stderr).toContain('denied');
+      await eventually('counted denial', async () => {
+        const [denial] = (await scene.admin.list(KIND.Denial, { namespace: 'other' })).items;
+        return (denial?.status?.count ?? 0) > times;
+      });
+    }
+    const [quarantine] = (await scene.admin.list(KIND.Quarantine)).items;
+    const name = quarantine?.metadata.name ?? '';
+    const expiresAt = new Date(Date.now() + 500).toISOString();
+    const patch = JSON.stringify({ spec: { expiresAt } });
+    await must(scene.cluster, [
+      ...['patch', 'quarantine', name, '--type=merge', '-p', patch],
+      ...['--as=carol', `--as-group=${BREAK_GLASS_GROUP}`, '--as-group=system:masters'],
+    ]);
+    await eventually('release', async () => (await scene.admin.get(KIND.Quarantine, { name })) === undefined);
+    const policy = { namespace: quarantine?.spec.namespace ?? '', name: QUARANTINE_NETWORK_POLICY };
+    await eventually(
+      'open network',
+      async () => (await scene.admin.get(KIND.NetworkPolicy, policy)) === undefined,
+    );
+    await eventually('background scan', () =>
+      scene.admin.get(KIND.ConfigMap, { namespace: SYSTEM_NAMESPACE, name: BACKGROUND_CONFIG_MAP }),
+    );
+  }, 60_000);
+
+  test('none is missing', () => {
+    const refused = scene.requests().filter(({ code }) => code === 403);
+    expect(refused).toEqual([]);
+  });
+
+  test('none is unused', () => {
+    const used = new Set(scene.requests().map(({ group, resource, verb }) => `${group}/${resource} ${verb}`));
+    const unused = [...granted()].filter((right) => !used.has(right) && !(right in ELSEWHERE));
+    expect(unused).toEqual([]);
+    expect(Object.keys(ELSEWHERE).filter((right) => !granted().has(right) || used.has(right))).toEqual([]);
+  });
+});
+
+function idOf(namespace: string): string {
+  return Buffer.from(namespace).toString('hex').padEnd(32, '0').slice(-32);
+}
+
+/** No two attacks have a template in common: a ban on one would refuse the next. */
+const container = (namespace: string) => ({ command: ['collect', namespace] });
+
+const WORKLOADS: readonly [Kind, (namespace: string) => KubeObject][] = [
+  [KIND.DaemonSet, (namespace) => labelled(workloadOf('DaemonSet', 'web', namespace, container(namespace)))],
+  [KIND.Deployment, (namespace) => workloadOf('Deployment', 'web', namespace, container(namespace))],
+  [KIND.StatefulSet, (namespace) => workloadOf('StatefulSet', 'web', namespace, container(namespace))],
+  [KIND.ReplicaSet, (namespace) => workloadOf('ReplicaSet', 'web', namespace, container(namespace))],
+  [KIND.ReplicationController, replicationController],
+  [KIND.Job, job],
+  [KIND.CronJob, cronJob],
+  [KIND.Pod, (namespace) => podOf('web', namespace, container(namespace))],
+];
+
+/** With a label that its owner does not need, by which a Service selects it. */
+function labelled(workload: KubeObject): KubeObject {
+  const { template } = workload.spec as { template: { metadata: { labels: Record<string, string> } } };
+  template.metadata.labels.tier = 'front';
+  return workload;
+}
+
+const service = (namespace: string) => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { namespace, name: 'front' },
+  spec: { selector: { tier: 'front' }, ports: [{ port: 80 }] },
+});
+
+/** What the account of the workload may do: a Role and a ClusterRole. */
+function bindings(namespace: string): object[] {
+  const rbac = 'rbac.authorization.k8s.io';
+  const subjects = [{ kind: 'ServiceAccount', name: 'default', namespace }];
+  const bind = (name: string, kind: string, role: string) => ({
+    apiVersion: `${rbac}/v1`,
+    kind: 'RoleBinding',
+    metadata: { namespace, name },
+    roleRef: { apiGroup: rbac, kind, name: role },
+    subjects,
+  });
+  const rules = [{ apiGroups: [''], resources: ['secrets'], verbs: ['get'] }];
+  const role = { apiVersion: `${rbac}/v1`, kind: 'Role', metadata: { namespace, name: 'reader' }, rules };
+  return [role, bind('own', 'Role', 'reader'), bind('view', 'ClusterRole', 'view')];
+}
+
+function replicationController(namespace: string): KubeObject {
+  const { spec, ...rest } = workloadOf('ReplicationController', 'web', namespace, container(namespace));
+  const { template } = spec as { template: object };
+  return { ...rest, apiVersion: 'v1', spec: { replicas: 1, selector: { app: 'web' }, template } };
+}
+
+function job(namespace: string): KubeObject {
+  const { spec } = podOf('web', namespace, container(namespace));
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { namespace, name: 'web' },
+    spec: { template: { spec: { ...(spec as object), restartPolicy: 'Never' } } },
+  };
+}
+
+/** Of a schedule that does not come round while the test runs. */
+function cronJob(namespace: string): KubeObject {
+  const { spec } = job(namespace);
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'CronJob',
+    metadata: { namespace, name: 'web' },
+    spec: { schedule: '0 0 29 2 *', jobTemplate: { spec } },
+  };
+}
