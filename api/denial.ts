@@ -41,6 +41,13 @@ export const DenialSpec = Type.Object(
     incident: Type.Optional(
       Type.String({ maxLength: 253, description: 'Name of the Incident that this belongs to.' }),
     ),
+    excerpt: Type.Optional(
+      Type.Record(Type.String(), Type.Unknown(), {
+        description:
+          'The parts of the refused object that the findings point at, in their places. Of a text only what ' +
+          'matched is there; … stands for the rest, which may hold secrets.',
+      }),
+    ),
     objectDigest: Type.String({ maxLength: 71, description: 'sha256: of the refused object.' }),
   },
   { description: 'Why a request was refused.' },

@@ -2,12 +2,15 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LineCounter, parseAllDocuments } from 'yaml';
 import { KubesentryError } from '../api/errors.ts';
+import { ManifestText } from './manifest-text.ts';
 
 /** One Kubernetes object out of a file. */
 export interface Resource {
   /** `FILE:LINE` of its first line; `-` is standard input. */
   source: string;
   object: unknown;
+  /** Where it stands; undefined for what was read from a cluster. */
+  manifest?: ManifestText;
 }
 
 /** Aliases may multiply a document; Kubernetes itself refuses many of them. */
@@ -63,7 +66,8 @@ export function resourcesOf(file: string): { resources: Resource[]; error?: Kube
     }
     try {
       const value: unknown = document.toJS({ maxAliasCount: ALIAS_LIMIT });
-      if (value !== null && value !== undefined) resources.push(...flatten(value, source, 0));
+      if (value === null || value === undefined) continue;
+      resources.push(...flatten(value, source, new ManifestText(text, lines, document.contents), 0));
     } catch (cause) {
       error ??= unreadable(source, cause);
     }
@@ -72,13 +76,15 @@ export function resourcesOf(file: string): { resources: Resource[]; error?: Kube
 }
 
 /** The items of `v1 List`, `PodList` and so on, and of a plain array. */
-function flatten(value: unknown, source: string, depth: number): Resource[] {
+function flatten(value: unknown, source: string, manifest: ManifestText, depth: number): Resource[] {
   const { kind, items } = (typeof value === 'object' ? value : {}) as { kind?: unknown; items?: unknown };
   const isList =
     Array.isArray(items) && (kind === undefined || (typeof kind === 'string' && kind.endsWith('List')));
   const list = isList ? items : Array.isArray(value) ? value : undefined;
-  if (!list || depth >= LIST_DEPTH) return [{ source, object: value }];
-  return list.flatMap((item: unknown) => flatten(item, source, depth + 1));
+  if (!list || depth >= LIST_DEPTH) return [{ source, object: value, manifest }];
+  return list.flatMap((item: unknown, at) =>
+    flatten(item, source, manifest.item(at, isList ? 'items' : undefined), depth + 1),
+  );
 }
 
 function unreadable(name: string, cause: unknown): KubesentryError {

@@ -1,5 +1,6 @@
 import { VERSION } from '../api/names.ts';
 import { RULES } from '../detection/rules.ts';
+import type { Place } from './manifest-text.ts';
 import type { Scanned } from './scan-table.ts';
 
 const LEVELS = { allow: 'note', warn: 'warning', deny: 'error' } as const;
@@ -23,12 +24,14 @@ export function sarif(scanned: readonly Scanned[]): object {
             })),
           },
         },
-        results: scanned.flatMap(({ source, kind, namespace, name, verdict, findings }) =>
-          findings.map(({ rule, message, path, score }) => ({
+        results: scanned.flatMap(({ source, kind, namespace, name, verdict, findings, manifest }) =>
+          findings.map(({ rule, message, path, score, evidence }) => ({
             ruleId: rule,
             level: LEVELS[verdict],
             message: { text: `${kind}/${name} ${path}: ${message}` },
-            locations: [locationOf(source, `${namespace}/${kind}/${name}`, path)],
+            locations: [
+              locationOf(source, `${namespace}/${kind}/${name}`, path, manifest?.place(path, evidence)),
+            ],
             properties: { score },
           })),
         ),
@@ -37,12 +40,15 @@ export function sarif(scanned: readonly Scanned[]): object {
   };
 }
 
-function locationOf(source: string, resource: string, path: string): object {
+function locationOf(source: string, resource: string, path: string, place: Place | undefined): object {
   const colon = source.lastIndexOf(':');
+  const region = place
+    ? { startLine: place.line, startColumn: place.column, endColumn: place.column + place.length }
+    : { startLine: Number(source.slice(colon + 1)) };
   return {
     physicalLocation: {
       artifactLocation: { uri: source.slice(0, colon) },
-      region: { startLine: Number(source.slice(colon + 1)) },
+      region,
     },
     logicalLocations: [{ fullyQualifiedName: `${resource}#${path}` }],
   };

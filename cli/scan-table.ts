@@ -1,4 +1,5 @@
 import type { Judgement } from '../detection/verdict.ts';
+import { type ManifestText, underlined } from './manifest-text.ts';
 
 /** One judged object. */
 export interface Scanned extends Judgement {
@@ -6,6 +7,7 @@ export interface Scanned extends Judgement {
   kind: string;
   namespace: string;
   name: string;
+  manifest?: ManifestText;
 }
 
 const COLOURS = { allow: '\x1b[32m', warn: '\x1b[33m', deny: '\x1b[31m' } as const;
@@ -41,8 +43,10 @@ export function table(scanned: readonly Scanned[], colours: boolean): string {
     lines.push(line(rows[at] as string[], colours ? COLOURS[item.verdict] : ''));
     if (item.verdict === 'allow') continue;
     const shown = item.findings.filter(({ score }) => score >= SHOWN_FROM);
-    for (const { rule, score, path, message } of shown.slice(0, SHOWN_LIMIT)) {
+    for (const { rule, score, path, message, evidence } of shown.slice(0, SHOWN_LIMIT)) {
       lines.push(`  ${rule} (${score}) ${clean(path)}: ${clean(message)}`);
+      const place = item.manifest?.place(path, evidence);
+      if (place) lines.push(...underlined(place, true).map((text) => `    ${text}`));
     }
     if (shown.length > SHOWN_LIMIT) lines.push(`  and ${shown.length - SHOWN_LIMIT} more; -o json shows all`);
     const [first] = item.findings;

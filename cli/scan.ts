@@ -54,7 +54,7 @@ export async function scanCommand(argv: readonly string[]): Promise<number> {
   }
   const { resources, errors } = options.cluster ? await resourcesIn(options.cluster) : readAll(options.names);
   const indicators = await loadIndicators();
-  const scanned = resources.map(({ source, object }): Scanned => {
+  const scanned = resources.map(({ source, object, manifest }): Scanned => {
     const metadata = isRecord(object) && isRecord(object.metadata) ? object.metadata : {};
     return {
       source,
@@ -62,6 +62,7 @@ export async function scanCommand(argv: readonly string[]): Promise<number> {
       namespace: textOf(metadata.namespace),
       name: textOf(metadata.name) || textOf(metadata.generateName),
       ...judgeObject(object, { indicators }),
+      ...(manifest && { manifest }),
     };
   });
   process.stdout.write(print(options.format, scanned));
@@ -137,10 +138,14 @@ function readAll(names: readonly string[]): { resources: Resource[]; errors: Kub
   return { resources, errors };
 }
 
+function withoutText({ manifest: _, ...rest }: Scanned): object {
+  return rest;
+}
+
 function print(format: Format, scanned: readonly Scanned[]): string {
   switch (format) {
     case 'json':
-      return `${JSON.stringify(scanned, undefined, 2)}\n`;
+      return `${JSON.stringify(scanned.map(withoutText), undefined, 2)}\n`;
     case 'sarif':
       return `${JSON.stringify(sarif(scanned), undefined, 2)}\n`;
     case 'table':

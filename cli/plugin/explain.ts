@@ -1,20 +1,30 @@
+import { LineCounter, parseDocument, stringify } from 'yaml';
 import type { Denial } from '../../api/denial.ts';
 import { KubesentryError } from '../../api/errors.ts';
+import type { Finding } from '../../api/finding.ts';
 import { SYSTEM_NAMESPACE } from '../../api/names.ts';
 import { RULES, type Rule } from '../../detection/rules.ts';
 import { KIND } from '../../kube/kind.ts';
+import { ManifestText, underlined } from '../manifest-text.ts';
+import { resourcesOf } from '../resources.ts';
 import { pluginCommand, type Session } from './options.ts';
 
 const USAGE = `
-Usage: kubectl kubesentry explain ID | RULE
+Usage: kubectl kubesentry explain ID [-f FILE] | RULE
 
-Says why a request was refused (ID is in the message of the refusal), or what a rule means.
+Says why a request was refused (ID is in the message of the refusal), or what a rule means. What matched is underlined:
+in what the record keeps of the object, or in FILE, the manifest that was applied.
+
+  -f, --filename FILE    the manifest; - is standard input
 `;
 
-export const explainCommand = pluginCommand({ text: USAGE, arguments: [1, 1] }, explain);
+export const explainCommand = pluginCommand(
+  { text: USAGE, arguments: [1, 1], options: { filename: { short: 'f' } } },
+  explain,
+);
 
 /** Raises KUBE_NOT_FOUND for what is neither a Denial nor a rule. */
-export async function explain({ connect, positionals, namespace, write }: Session): Promise<void> {
+export async function explain({ connect, positionals, namespace, write, option }: Session): Promise<void> {
   const [name = ''] = positionals;
   if (Object.hasOwn(RULES, name)) {
     write(ruleText(name, RULES[name as keyof typeof RULES]));
@@ -29,7 +39,7 @@ export async function explain({ connect, positionals, namespace, write }: Sessio
       `There is no denial "${name}"${namespace ? ` in namespace ${namespace}` : ''}, and no rule of that name. Denials are kept for some days.`,
     );
   }
-  write(denialText(denial));
+  write(denialText(denial, manifestOf(denial, option('filename'))));
 }
 
 function ruleText(name: string, { title, severity, score, why, remedy, posture }: Rule): string {
@@ -37,7 +47,53 @@ function ruleText(name: string, { title, severity, score, why, remedy, posture }
   return `${name}: ${title}\n  Severity  ${severity}\n  Weight    ${weight}\n  Why       ${why}\n  To do     ${remedy}\n`;
 }
 
-function denialText({ metadata, spec, status }: Denial): string {
+/** The object in the user's own file, or what the record keeps of it. */
+function manifestOf({ spec }: Denial, file: string | undefined): Shown | undefined {
+  if (file === undefined) {
+    if (!spec.excerpt) return undefined;
+    const text = stringify(spec.excerpt, { lineWidth: 0 });
+    const lines = new LineCounter();
+    const { contents } = parseDocument(text, { lineCounter: lines });
+    return { manifest: new ManifestText(text, lines, contents) };
+  }
+  const { resources, error } = resourcesOf(file);
+  const found = resources.find(({ object }) => {
+    const { kind, metadata } = (object ?? {}) as { kind?: unknown; metadata?: { name?: unknown } };
+    return kind === spec.resource.kind && metadata?.name === spec.resource.name;
+  });
+  if (found?.manifest) return { manifest: found.manifest, file };
+  if (error) throw error;
+  const { kind, name } = spec.resource;
+  throw new KubesentryError('INPUT_UNREADABLE', `There is no ${kind} ${name} in ${file}.`);
+}
+
+interface Shown {
+  manifest: ManifestText;
+  /** Absent when the lines are those of the record. */
+  file?: string;
+}
+
+function placeLines({ path, evidence }: Finding, shown: Shown | undefined): string[] {
+  const place = shown?.manifest.place(path, evidence);
+  if (!shown || !place) return [];
+  const numbered = shown.file !== undefined;
+  const at = numbered ? [`  ${shown.file}:${place.line}:${place.column}`] : [];
+  return [...at, ...underlined(place, numbered).map((line) => `  ${line}`)];
+}
+
+function findingLines(finding: Finding, shown: Shown | undefined): string[] {
+  const { rule, severity, score, path, message, evidence, remedy } = finding;
+  return [
+    `${rule} (${severity}, ${score})`,
+    `  At        ${path}`,
+    ...placeLines(finding, shown),
+    `  Found     ${message}${evidence ? ` [${evidence}]` : ''}`,
+    ...(Object.hasOwn(RULES, rule) ? [`  Why       ${RULES[rule as keyof typeof RULES].why}`] : []),
+    `  To do     ${remedy}`,
+  ];
+}
+
+function denialText({ metadata, spec, status }: Denial, shown: Shown | undefined): string {
   const { resource, user, findings } = spec;
   const what = `${spec.operation} ${resource.kind} ${metadata.namespace}/${resource.name}${resource.subresource ? ` (${resource.subresource})` : ''}`;
   const times = status ? `${status.count} times, first ${status.firstSeen}, last ${status.lastSeen}` : 'once';
@@ -48,13 +104,7 @@ function denialText({ metadata, spec, status }: Denial): string {
     `  Gate      ${spec.gate}, score ${spec.score} of 100`,
     ...(spec.incident ? [`  Incident  ${spec.incident}: kubectl kubesentry incidents ${spec.incident}`] : []),
     '',
-    ...findings.flatMap(({ rule, severity, score, path, message, evidence, remedy }) => [
-      `${rule} (${severity}, ${score})`,
-      `  At        ${path}`,
-      `  Found     ${message}${evidence ? ` [${evidence}]` : ''}`,
-      ...(Object.hasOwn(RULES, rule) ? [`  Why       ${RULES[rule as keyof typeof RULES].why}`] : []),
-      `  To do     ${remedy}`,
-    ]),
+    ...findings.flatMap((finding) => findingLines(finding, shown)),
     ...(spec.gate === 'rules'
       ? [
           '',

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { Denial } from '../../api/denial.ts';
@@ -67,6 +70,49 @@ describe('kubectl kubesentry', () => {
     expect(text).toContain('Asked by  dana');
     expect(text).toContain('At        spec.template.spec.containers[0].args[1]');
     expect(text).toContain('workloads: [DaemonSet/optimizer]');
+  });
+
+  test('explain underlines what matched in what the record keeps of the object', async () => {
+    const args = ['…', 'stratum+tcp://pool.example.com:3333'];
+    const excerpt = {
+      kind: 'DaemonSet',
+      spec: { template: { spec: { containers: [{ name: 'main', args }] } } },
+    };
+    await cluster.create(KIND.Denial, {
+      ...denial,
+      metadata: { name: 'd-0000000000000001', namespace: 'shop' },
+      spec: { ...denial.spec, excerpt },
+    });
+    const { text } = await run(explain, ['d-0000000000000001']);
+    const lines = text.split('\n');
+    const at = lines.findIndex((line) => line.includes('- stratum+tcp://pool.example.com:3333'));
+    expect(lines[at + 1]?.trimEnd()).toMatch(/ \| +\^{35}$/);
+    expect(lines[at + 1]?.indexOf('^')).toBe(lines[at]?.indexOf('stratum'));
+  });
+
+  test('explain underlines it in the manifest of the user, with its line', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'kubesentry-explain-'));
+    const file = join(folder, 'manifest.yaml');
+    writeFileSync(
+      file,
+      [
+        'kind: DaemonSet',
+        'metadata: { name: optimizer }',
+        'spec:',
+        '  template:',
+        '    spec:',
+        '      containers:',
+        '        - name: main',
+        '          args: ["-o", "stratum+tcp://pool.example.com:3333"]',
+      ].join('\n'),
+    );
+    const { text } = await run(explain, ['d-0123456789abcdef'], { options: { filename: file } });
+    expect(text).toContain(`${file}:8:24`);
+    expect(text).toMatch(/8 \| +args: \["-o", "stratum/);
+    await expect(
+      run(explain, ['d-0123456789abcdef'], { options: { filename: join(folder, 'none') } }),
+    ).rejects.toThrow('cannot be read');
+    rmSync(folder, { recursive: true });
   });
 
   test('explain knows rules, and says so when a name is neither', async () => {

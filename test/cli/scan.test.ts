@@ -144,7 +144,7 @@ test('SARIF points at the file and the line', () => {
   const { runs } = JSON.parse(scan(['-f', MINER, '-o', 'sarif']).stdout);
   expect(runs[0].results[0].locations[0].physicalLocation).toEqual({
     artifactLocation: { uri: MINER },
-    region: { startLine: 1 },
+    region: { startLine: 22, startColumn: 28, endColumn: 41 },
   });
 });
 

@@ -3,6 +3,7 @@ import type { Denial } from '../../api/denial.ts';
 import { API_VERSION, LABEL, SYSTEM_NAMESPACE } from '../../api/names.ts';
 import { fingerprintObject } from '../../detection/fingerprint.ts';
 import { topOwner } from '../top-owner.ts';
+import { excerptOf } from './excerpt.ts';
 import type { Ruling } from './gate.ts';
 import type { AdmissionRequest } from './review.ts';
 
@@ -17,6 +18,8 @@ const TEXT = 1024;
 export function denialOf(request: AdmissionRequest, ruling: Ruling): Denial {
   const { operation, namespace, kind, name, subResource, userInfo, object } = request;
   const generateName = textOf(object?.metadata?.generateName);
+  const findings = ruling.findings.slice(0, FINDINGS);
+  const excerpt = excerptOf(object, findings);
   return {
     apiVersion: API_VERSION,
     kind: 'Denial',
@@ -41,8 +44,9 @@ export function denialOf(request: AdmissionRequest, ruling: Ruling): Denial {
       },
       gate: ruling.gate,
       score: ruling.score,
-      findings: ruling.findings.slice(0, FINDINGS),
+      findings,
       ...(ruling.incident ? { incident: ruling.incident } : {}),
+      ...(excerpt ? { excerpt } : {}),
       objectDigest: `sha256:${digest(object ?? null)}`,
     },
   };
