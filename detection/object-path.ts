@@ -4,13 +4,21 @@
  */
 export function objectPath(path: string): (string | number)[] | undefined {
   const steps: (string | number)[] = [];
-  const step = /\.?([^.[\]"]+)|\[(\d{1,6})\]|\[("(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")\]/y;
+  const step = /\.?([^.[\]"]+)|\[(\d{1,6})\]|\[("(?:[^"\\]|\\.)*")\]/y;
   while (step.lastIndex < path.length) {
     const [, name, index, quoted] = step.exec(path) ?? [];
-    if (name !== undefined) steps.push(name);
+    const key = name ?? (quoted === undefined ? undefined : unquoted(quoted));
+    if (key !== undefined) steps.push(key);
     else if (index !== undefined) steps.push(Number(index));
-    else if (quoted !== undefined) steps.push(JSON.parse(quoted) as string);
     else return undefined;
   }
   return steps.length === 0 ? undefined : steps;
+}
+
+function unquoted(text: string): string | undefined {
+  try {
+    return JSON.parse(text) as string;
+  } catch {
+    return undefined;
+  }
 }
