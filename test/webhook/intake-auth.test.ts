@@ -106,7 +106,7 @@ describe('the keys of the API server', () => {
     await verifier.verify(token);
     now += 599_000;
     await expect(verifier.verify(token)).resolves.toEqual({ node: 'node-1', podUid: 'p' });
-    now += 20_000;
+    now += 100_000;
     await expect(verifier.verify(token)).rejects.toThrow('it has expired');
     const another = `Bearer ${await sign(first, now)}`;
     await verifier.verify(another);
@@ -126,6 +126,19 @@ describe('the keys of the API server', () => {
     const token = `Bearer ${await sign(key, now)}`;
     await expect(at(now + 700_000).verify(token)).rejects.toThrow('it has expired');
     await expect(at(now, 'https://other').verify(token)).rejects.toThrow('its claim iss');
+  });
+
+  it('take a token that was just made where the clock here is a minute behind, not where it is an hour', async () => {
+    const key = await makeKey('1');
+    const now = Date.now();
+    const at = (time: number) =>
+      new TokenVerifier({
+        issuer: async () => ({ issuer: 'https://issuer', keys: { keys: [key.jwk] } }),
+        clock: () => new Date(time),
+      });
+    const token = `Bearer ${await sign(key, now, { nbf: Math.floor(now / 1000) })}`;
+    await expect(at(now - 60_000).verify(token)).resolves.toMatchObject({ node: 'node-1' });
+    await expect(at(now - 3_600_000).verify(token)).rejects.toThrow('its claim nbf');
   });
 });
 

@@ -98,6 +98,19 @@ describe('the approved step terminate', () => {
     expect(await refusal(again)).toContain(name);
   });
 
+  it('counts how often the owner was refused new pods in between', async () => {
+    const { metadata } = await mineIn(scene, pod);
+    const name = metadata.name as string;
+    await scene.cluster.delete(KIND.Pod, { namespace: 'shop', name: pod.metadata.name as string });
+    await eventually(async () => {
+      const { items } = await scene.cluster.list(KIND.Event, { namespace: 'shop' });
+      return items.find(({ reason }) => reason === 'FailedCreate');
+    }, 'a refused respawn');
+    await approve(name, 'terminate');
+    const done = await stepIn(name, 'terminate', 'Done');
+    expect(done.evidence.join('\n')).toMatch(/refused: \d+ attempts? to make its pods again/);
+  });
+
   it('names an owner that it may not delete, and deletes its pods', async () => {
     const owned = podOf('step-1', 'billing');
     owned.metadata.ownerReferences = [

@@ -19,6 +19,12 @@ export interface TokenVerifierOptions {
   agent?: string | undefined;
 }
 
+/**
+ * Seconds by which the clock of the API server may differ: a token is not good before it was made, by that clock. The
+ * API server itself allows a minute (go-jose jwt.DefaultLeeway).
+ */
+const CLOCKS_DIFFER_S = 90;
+
 interface Keys {
   issuer: string;
   find: ReturnType<typeof createLocalJWKSet>;
@@ -94,7 +100,7 @@ export class TokenVerifier {
       issuer,
       audience: TOKEN_AUDIENCE,
       requiredClaims: ['sub', 'exp'],
-      clockTolerance: 10,
+      clockTolerance: CLOCKS_DIFFER_S,
       currentDate: this.#options.clock(),
     });
     return payload;

@@ -10,6 +10,7 @@ import { count } from './confirm.ts';
 import { Evidence } from './evidence.ts';
 import type { Outcome } from './outcome.ts';
 import { LEFT, left, mayNot, type Owner, ownersOf } from './owners.ts';
+import { refusedRespawns } from './respawns.ts';
 
 export interface TerminateOptions {
   cluster: Cluster;
@@ -51,6 +52,7 @@ export async function terminate(
       !owners.found.some((owner) => owner.object.metadata.uid === uid && !ours.includes(owner)),
   );
   const told = status?.steps?.find(({ step }) => step === 'terminate')?.evidence ?? [];
+  const attempts = await refusedRespawns(kept, namespace, cluster);
   const isDone = waiting.length === 0 && waitingFor.length === 0;
   const what = `${workload.kind} ${namespace}/${workload.name}`;
   return {
@@ -67,6 +69,7 @@ export async function terminate(
         ...[...told.filter((line) => line.startsWith(LEFT)), ...stay].filter(
           (line) => !kept.some(({ kind, name }) => line.startsWith(`${LEFT}${kind} ${namespace}/${name},`)),
         ),
+        ...(attempts > 0 ? [`refused: ${count(attempts, 'attempt')} to make its pods again`] : []),
         ...waiting.flatMap(whyItStays),
       ]),
     ],
