@@ -1,4 +1,4 @@
-import { isMap, isSeq, type LineCounter, type Node, type ParsedNode } from 'yaml';
+import { isMap, isScalar, isSeq, type LineCounter, type Node, type ParsedNode } from 'yaml';
 import { objectPath } from '../detection/object-path.ts';
 
 /** A place in a text, as compilers show one. Lines and columns start at 1. */
@@ -35,7 +35,7 @@ export class ManifestText {
   place(path: string, evidence = ''): Place | undefined {
     let node: unknown = this.#root;
     for (const step of objectPath(path) ?? []) {
-      const inside = isMap(node) || isSeq(node) ? node.get(step, true) : undefined;
+      const inside = childOf(node, step);
       if (inside === undefined || inside === null) break;
       node = inside;
     }
@@ -53,6 +53,13 @@ export class ManifestText {
     const text = this.#text.slice(lineStart, lineEnd).trimEnd();
     return { line, column: col, length: Math.max(stop - at, 1), text };
   }
+}
+
+/** Of a key that is there twice the last one counts, as for the API server. */
+function childOf(node: unknown, step: string | number): unknown {
+  if (isSeq(node)) return node.get(step, true);
+  if (!isMap(node)) return undefined;
+  return node.items.findLast(({ key }) => isScalar(key) && String(key.value) === String(step))?.value;
 }
 
 /** Wide enough for a terminal; of longer lines the part around the match is shown. */

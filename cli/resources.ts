@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LineCounter, parseAllDocuments } from 'yaml';
 import { KubesentryError } from '../api/errors.ts';
@@ -20,6 +20,9 @@ const FILE_LIMIT = 32 * 1024 * 1024;
 
 const LIST_DEPTH = 8;
 
+/** Said instead of what the YAML parser makes of it. */
+const TEMPLATE = new TypeError('it is a template; render it first: helm template CHART | kubesentry scan');
+
 /**
  * The files that a `-f` names: itself, or every .yaml, .yml and .json below a folder in order.
  * Raises INPUT_UNREADABLE.
@@ -28,10 +31,14 @@ export function filesOf(name: string): string[] {
   if (name === '-') return ['-'];
   try {
     if (!statSync(name).isDirectory()) return [name];
-    return readdirSync(name, { recursive: true, encoding: 'utf8' })
+    const files = readdirSync(name, { recursive: true, encoding: 'utf8' })
       .filter((file) => /\.(ya?ml|json)$/i.test(file))
       .sort()
       .map((file) => join(name, file));
+    // Links lead to the same file by several ways.
+    return [
+      ...new Map(files.map((file) => [realpathSync(file), file] as const).reverse()).values(),
+    ].reverse();
   } catch (cause) {
     throw unreadable(name, cause);
   }
@@ -55,18 +62,23 @@ export function resourcesOf(file: string): { resources: Resource[]; error?: Kube
   for (const document of parseAllDocuments(text, {
     lineCounter: lines,
     uniqueKeys: false,
+    merge: true,
     logLevel: 'silent',
   })) {
     const at = document.contents?.range?.[0] ?? document.range?.[0] ?? 0;
     const source = `${file}:${lines.linePos(at).line}`;
     const [mistake] = document.errors;
     if (mistake) {
-      error ??= unreadable(`${file}:${lines.linePos(mistake.pos[0]).line}`, mistake);
+      error ??= unreadable(
+        `${file}:${lines.linePos(mistake.pos[0]).line}`,
+        text.includes('{{') ? TEMPLATE : mistake,
+      );
       continue;
     }
     try {
       const value: unknown = document.toJS({ maxAliasCount: ALIAS_LIMIT });
       if (value === null || value === undefined) continue;
+      if (typeof value !== 'object') throw new TypeError('it holds no object');
       resources.push(...flatten(value, source, new ManifestText(text, lines, document.contents), 0));
     } catch (cause) {
       error ??= unreadable(source, cause);
