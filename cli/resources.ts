@@ -35,12 +35,20 @@ export function filesOf(name: string): string[] {
       .filter((file) => /\.(ya?ml|json)$/i.test(file))
       .sort()
       .map((file) => join(name, file));
-    // Links lead to the same file by several ways.
-    return [
-      ...new Map(files.map((file) => [realpathSync(file), file] as const).reverse()).values(),
-    ].reverse();
+    // Links lead to the same file by several ways; the first is kept.
+    const byFile = new Map(files.toReversed().map((file) => [fileBehind(file), file]));
+    return [...byFile.values()].reverse();
   } catch (cause) {
     throw unreadable(name, cause);
+  }
+}
+
+/** A link that leads nowhere is an error of its own when it is read. */
+function fileBehind(file: string): string {
+  try {
+    return realpathSync(file);
+  } catch {
+    return file;
   }
 }
 

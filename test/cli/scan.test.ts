@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -82,7 +82,37 @@ test('standard input, several documents, lists and JSON', () => {
   ]);
 });
 
+test('the table shows the line and underlines what matched', () => {
+  const miner = file(
+    'miner.yaml',
+    'kind: Pod\nspec:\n  containers:\n    - { name: a, image: metal3d/xmrig }\n',
+  );
+  const lines = scan(['-f', miner]).stdout.split('\n');
+  const at = lines.findIndex((line) => line.includes(' 4 |     - { name: a, image: metal3d/xmrig }'));
+  expect(lines[at + 1]?.trim()).toBe(`|${' '.repeat(25)}${'^'.repeat('metal3d/xmrig'.length)}`);
+});
+
+test('merge keys, keys that are there twice and links in a circle are read as kubectl reads them', () => {
+  const circle = join(folder, 'circle');
+  mkdirSync(circle);
+  symlinkSync('.', join(circle, 'again'));
+  writeFileSync(join(circle, 'a.yaml'), 'x: &x { kind: Pod }\n<<: *x\nmetadata: { name: a, name: b }\n');
+  const [resource, ...rest] = JSON.parse(scan(['-f', circle, '-o', 'json']).stdout);
+  expect(rest).toEqual([]);
+  expect(resource).toMatchObject({ kind: 'Pod', name: 'b' });
+});
+
 describe('what cannot be read', () => {
+  test('a template is told how to be rendered, and a text is no object', () => {
+    const chart = file('chart.yaml', 'kind: Pod\nspec:\n  {{- range .Values.c }}\n  - x\n  {{- end }}\n');
+    const template = scan(['-f', chart]);
+    expect(template.status).toBe(1);
+    expect(template.stderr).toContain('helm template CHART | kubesentry scan');
+    const text = scan(['-f', file('text.yaml', 'hello\n')]);
+    expect(text.status).toBe(1);
+    expect(text.stderr).toContain('it holds no object');
+  });
+
   test('is named on standard error, exit 1, and the rest is judged', () => {
     const broken = file('broken.yaml', 'kind: Pod\n---\nkind: [\n');
     const { status, stdout, stderr } = scan([
