@@ -22,6 +22,7 @@ const STEPS: Readonly<Record<string, string[]>> = {
   'bench ringbuf': node('test/bench/main.ts', 'ringbuf', '--json'),
   'bench runtime': node('test/bench/main.ts', 'runtime', '--json'),
   'bench cluster': node('test/bench/main.ts', 'cluster', '--json'),
+  'bench faults': node('test/bench/main.ts', 'faults', '--json'),
   'bench audit': node('test/bench/main.ts', 'audit', '--json'),
   'left behind': node('test/leftovers.ts'),
 };

@@ -13,11 +13,14 @@ export interface Crash {
   problems: string[];
 }
 
-/** An attack, and a kill -9 of the leading replica at that point of the response. Both replicas live again afterwards. */
+/**
+ * An attack, and a kill -9 of the leading replica at that point of the response. Both replicas live again afterwards; the clock of
+ * that one is then so wrong.
+ */
 export async function crashAt(
   scene: ResponseScene,
   point: CrashPoint,
-  namespace = `crash-${Object.keys(CRASH_POINTS).indexOf(point)}`,
+  { namespace = `crash-${Object.keys(CRASH_POINTS).indexOf(point)}`, skewMs = 0 } = {},
 ): Promise<Crash> {
   const pod = await scene.populate(namespace);
   const account = await scene.admin.get(KIND.ServiceAccount, { namespace, name: 'default' });
@@ -30,7 +33,7 @@ export async function crashAt(
   await reported;
   const incident = await scene.finished(namespace);
   const took = performance.now() - killed;
-  await scene.startReplica(leader.name);
+  await scene.startReplica(leader.name, skewMs);
   const problems = [
     ...whatIsWrong(incident),
     ...doneTwice(await scene.writesOfOurs(), namespace, incident.metadata.name),

@@ -25,6 +25,7 @@ import { Tap } from './tap.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 const NODE = 'n1';
 const LEASE_SECONDS = 3;
+const HEARTBEAT_MS = 5_000;
 const AUDIT_LOG = 'audit.log';
 
 /**
@@ -39,6 +40,7 @@ export class ResponseScene {
   readonly replicas: Replica[] = [];
   readonly #front: Front;
   readonly #token: string;
+  readonly #heart: NodeJS.Timeout;
   #agentToken = '';
   #ca = '';
 
@@ -53,6 +55,8 @@ export class ResponseScene {
     this.ours = clients.ours;
     this.#front = front;
     this.#token = token;
+    // The API server may be away.
+    this.#heart = setInterval(() => void beat(this.admin).catch(() => {}), HEARTBEAT_MS);
   }
 
   static async open(
@@ -84,6 +88,7 @@ export class ResponseScene {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#heart);
     await Promise.all(this.replicas.map((replica) => replica.end()));
     await Promise.all(this.replicas.map(({ tap }) => tap.close()));
     this.#front.close();
@@ -290,6 +295,17 @@ async function compact(etcd: string): Promise<void> {
   await ask('compaction', { revision: header.revision, physical: true });
 }
 
+/**
+ * What a kubelet says of its node: after forty seconds of silence nothing would be scheduled there
+ * (--node-monitor-grace-period).
+ */
+async function beat(admin: HttpCluster): Promise<void> {
+  const room = { cpu: '1000', memory: '1000Gi', pods: '10000' };
+  const conditions = [{ type: 'Ready', status: 'True', lastHeartbeatTime: new Date().toISOString() }];
+  const status = { allocatable: room, capacity: room, conditions };
+  await admin.patch(KIND.Node, { name: NODE }, { status }, { subresource: 'status' });
+}
+
 async function install(
   cluster: RunningCluster,
   admin: HttpCluster,
@@ -310,8 +326,5 @@ async function install(
     spec: { response },
   });
   await admin.create(KIND.Node, { apiVersion: 'v1', kind: 'Node', metadata: { name: NODE } });
-  const room = { cpu: '1000', memory: '1000Gi', pods: '10000' };
-  const conditions = [{ type: 'Ready', status: 'True' }];
-  const status = { allocatable: room, capacity: room, conditions };
-  await admin.patch(KIND.Node, { name: NODE }, { status }, { subresource: 'status' });
+  await beat(admin);
 }
