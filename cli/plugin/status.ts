@@ -5,6 +5,9 @@ import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
 import { columns } from '../columns.ts';
 import { pluginCommand, type Session } from './options.ts';
+import { agents } from './status-agents.ts';
+import { servingCertificate } from './status-certificate.ts';
+import { type Check, type Finding, ok, some, wrong } from './status-check.ts';
 
 const USAGE = `
 Usage: kubectl kubesentry status
@@ -14,25 +17,17 @@ Looks at every part of Kubesentry in the cluster and names what is wrong. Exit s
 
 export const statusCommand = pluginCommand({ text: USAGE, arguments: [0, 0] }, status);
 
-interface Finding {
-  state: 'ok' | 'WRONG' | 'unknown';
-  detail: string;
-}
-
-const ok = (detail: string): Finding => ({ state: 'ok', detail });
-const wrong = (detail: string): Finding => ({ state: 'WRONG', detail });
-
-type Check = (cluster: Cluster) => Promise<Finding>;
-
 /** In the order in which they depend on each other. */
 const CHECKS: Readonly<Record<string, Check>> = {
   'custom resources': definitions,
   webhook: replicas,
+  certificate: servingCertificate,
   'webhook configuration': registration,
   'quarantine policy': policyInServer,
   leader,
   agents,
   policies,
+  'passed unjudged': passedUnjudged,
   'what exists': background,
   incidents: openIncidents,
   quarantines: openQuarantines,
@@ -80,8 +75,6 @@ interface Counts {
   status?: {
     replicas?: number;
     readyReplicas?: number;
-    desiredNumberScheduled?: number;
-    numberReady?: number;
   };
   spec?: { replicas?: number };
 }
@@ -137,18 +130,6 @@ async function leader(cluster: Cluster): Promise<Finding> {
     : ok(holderIdentity);
 }
 
-async function agents(cluster: Cluster): Promise<Finding> {
-  const key = { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-agent' };
-  const found = (await cluster.get(KIND.DaemonSet, key)) as Counts | undefined;
-  if (!found)
-    return wrong(`there is no DaemonSet ${key.namespace}/${key.name}: nothing is watched at run time`);
-  const { desiredNumberScheduled: wanted = 0, numberReady: ready = 0 } = found.status ?? {};
-  const text = `${ready} of ${wanted} nodes watched`;
-  return ready < wanted || wanted === 0
-    ? wrong(`${text}: kubectl -n ${key.namespace} logs ds/${key.name} says what the kernel lacks`)
-    : ok(text);
-}
-
 async function policies(cluster: Cluster): Promise<Finding> {
   const { items } = await cluster.list(KIND.SentryPolicy);
   const elsewhere = items.filter(({ metadata }) => metadata.namespace !== SYSTEM_NAMESPACE);
@@ -156,8 +137,27 @@ async function policies(cluster: Cluster): Promise<Finding> {
     const names = elsewhere.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`).join(', ');
     return wrong(`${names}: only those in ${SYSTEM_NAMESPACE} count`);
   }
+  const refused = items.flatMap(({ metadata, status: now }) => {
+    const accepted = now?.conditions?.find(({ type }) => type === 'Accepted');
+    return accepted?.status === 'False' ? [`${metadata.name}: ${accepted.message}`] : [];
+  });
+  if (refused.length > 0) return wrong(`not in force: ${some(refused)}`);
   return ok(
     items.length === 0 ? 'none, so the defaults hold' : items.map(({ metadata }) => metadata.name).join(', '),
+  );
+}
+
+/** What the audit stream found; Events are kept for an hour unless the API server is told otherwise. */
+async function passedUnjudged(cluster: Cluster): Promise<Finding> {
+  const { items } = await cluster.list(KIND.Event);
+  const passed = items.filter(({ reason }) => reason === 'FailedOpen');
+  if (passed.length === 0) return ok('none that the audit stream told of');
+  const names = passed.map(({ regarding }) => {
+    const { namespace, kind, name } = regarding as { namespace?: string; kind: string; name: string };
+    return `${kind} ${namespace ? `${namespace}/` : ''}${name}`;
+  });
+  return wrong(
+    `${passed.length} requests while the webhook did not answer, judged afterwards: ${some([...new Set(names)])}`,
   );
 }
 
@@ -195,10 +195,4 @@ async function openQuarantines(cluster: Cluster): Promise<Finding> {
     .filter(({ status: now }) => now?.phase !== 'Active')
     .map(({ metadata }) => metadata.name ?? '');
   return pending.length > 0 ? wrong(`not in force: ${some(pending)}`) : ok(`${items.length} in force`);
-}
-
-function some(names: readonly string[]): string {
-  return names.length <= 4
-    ? names.join(', ')
-    : `${names.slice(0, 4).join(', ')} and ${names.length - 4} more`;
 }

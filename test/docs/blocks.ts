@@ -40,3 +40,6 @@ export function blocksOf(page: string): Block[] {
 }
 
 export const placeOf = ({ page, line }: Block): string => `${page}:${line}`;
+
+/** Whether the tests run a block; one that has to fail is run too. */
+export const isRunHere = ({ title }: Block): boolean => title === undefined || title === 'is-refused';

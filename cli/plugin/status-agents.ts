@@ -1,0 +1,46 @@
+import { SYSTEM_NAMESPACE } from '../../api/names.ts';
+import type { Cluster } from '../../kube/cluster.ts';
+import { KIND } from '../../kube/kind.ts';
+import { type Finding, ok, some, wrong } from './status-check.ts';
+
+const NAME = 'kubesentry-agent';
+
+interface AgentPod {
+  spec?: { nodeName?: string };
+  status?: { conditions?: { type: string; status: string }[] };
+}
+
+/** Names the nodes on which no agent is ready. */
+export async function agents(cluster: Cluster): Promise<Finding> {
+  const key = { namespace: SYSTEM_NAMESPACE, name: NAME };
+  const found = (await cluster.get(KIND.DaemonSet, key)) as
+    | { status?: { desiredNumberScheduled?: number; numberReady?: number } }
+    | undefined;
+  if (!found) {
+    return wrong(`there is no DaemonSet ${key.namespace}/${key.name}: nothing is watched at run time`);
+  }
+  const { desiredNumberScheduled: wanted = 0, numberReady: ready = 0 } = found.status ?? {};
+  const text = `${ready} of ${wanted} nodes watched`;
+  if (wanted > 0 && ready >= wanted) return ok(text);
+  const missing = await unwatched(cluster);
+  return wrong(
+    `${text}${missing.length > 0 ? `; not ${some(missing)}` : ''}: ` +
+      `kubectl -n ${key.namespace} logs ds/${key.name} says what the kernel lacks`,
+  );
+}
+
+async function unwatched(cluster: Cluster): Promise<string[]> {
+  const nodes = await cluster.list(KIND.Node);
+  const pods = await cluster.list(KIND.Pod, {
+    namespace: SYSTEM_NAMESPACE,
+    labelSelector: `app.kubernetes.io/name=${NAME}`,
+  });
+  const watched = new Set(
+    (pods.items as AgentPod[])
+      .filter(({ status }) =>
+        status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True'),
+      )
+      .map(({ spec }) => spec?.nodeName),
+  );
+  return nodes.items.map(({ metadata }) => metadata.name ?? '').filter((name) => !watched.has(name));
+}

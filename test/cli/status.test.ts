@@ -1,0 +1,111 @@
+import { beforeEach, expect, it } from 'vitest';
+import { SYSTEM_NAMESPACE } from '../../api/names.ts';
+import type { KubeObject } from '../../api/object.ts';
+import { issueServingPair, makeAuthority } from '../../certs/authority.ts';
+import { status } from '../../cli/plugin/status.ts';
+import { runWithoutTerminal } from '../../cli/plugin/without-terminal.ts';
+import { KIND } from '../../kube/kind.ts';
+import { MemoryCluster } from '../../kube/memory/cluster.ts';
+import { podOf } from '../webhook/harness.ts';
+
+let cluster: MemoryCluster;
+beforeEach(async () => {
+  cluster = new MemoryCluster();
+  for (const name of ['shop', SYSTEM_NAMESPACE]) {
+    await cluster.create(KIND.Namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+  }
+  for (const name of ['node-1', 'node-2']) {
+    await cluster.create(KIND.Node, { apiVersion: 'v1', kind: 'Node', metadata: { name } });
+  }
+});
+
+/** What is said of one part. */
+async function told(part: string): Promise<string> {
+  const { text } = await runWithoutTerminal(status, cluster, []);
+  const line = text.split('\n').find((each) => each.startsWith(`${part} `)) ?? '';
+  return line.slice(part.length).replace(/\s+/g, ' ').trim();
+}
+
+const ours = (name: string) => ({ namespace: SYSTEM_NAMESPACE, name });
+
+function secret(certificate: string): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: ours('kubesentry-webhook-tls'),
+    data: { 'tls.crt': Buffer.from(certificate).toString('base64') },
+  };
+}
+
+const dayAgo = (days: number) => Date.now() - days * 86_400_000;
+
+it.each([
+  ['fresh', 0, /^ok valid until \d/],
+  ['near its end', 80, /^WRONG it ends on .* was not renewed: the log of the webhook says why/],
+  ['over', 91, /^WRONG it ended on .*: delete the Secret/],
+])('a certificate that is %s', async (_name, age, expected) => {
+  const authority = await makeAuthority(dayAgo(age));
+  const { certificate } = await issueServingPair(authority, ['localhost'], dayAgo(age));
+  await cluster.create(KIND.Secret, secret(certificate));
+  expect(await told('certificate')).toMatch(expected);
+});
+
+it('a Secret without a certificate', async () => {
+  await cluster.create(KIND.Secret, secret('nothing'));
+  expect(await told('certificate')).toMatch(/^WRONG .* holds no certificate: delete it/);
+});
+
+it('nodes without an agent, by name', async () => {
+  await cluster.create(KIND.DaemonSet, {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: ours('kubesentry-agent'),
+    spec: {},
+  });
+  const status = { desiredNumberScheduled: 2, numberReady: 1 };
+  await cluster.patch(KIND.DaemonSet, ours('kubesentry-agent'), { status }, { subresource: 'status' });
+  const pod = podOf('kubesentry-agent-x', SYSTEM_NAMESPACE);
+  pod.metadata.labels = { 'app.kubernetes.io/name': 'kubesentry-agent' };
+  (pod.spec as Record<string, unknown>).nodeName = 'node-1';
+  await cluster.create(KIND.Pod, pod);
+  const ready = { conditions: [{ type: 'Ready', status: 'True' }] };
+  await cluster.patch(KIND.Pod, ours('kubesentry-agent-x'), { status: ready }, { subresource: 'status' });
+  expect(await told('agents')).toMatch(/^WRONG 1 of 2 nodes watched; not node-2: kubectl .* logs/);
+});
+
+it('a policy that is not in force, with the reason', async () => {
+  await cluster.create(KIND.SentryPolicy, {
+    apiVersion: 'kubesentry.io/v1alpha1',
+    kind: 'SentryPolicy',
+    metadata: ours('settings'),
+    spec: {},
+  });
+  const accepted = {
+    type: 'Accepted',
+    status: 'False',
+    reason: 'Invalid',
+    message: 'spec.exemptions[0]: It exempts everything.',
+    lastTransitionTime: new Date().toISOString(),
+  };
+  await cluster.patch(
+    KIND.SentryPolicy,
+    ours('settings'),
+    { status: { conditions: [accepted] } },
+    { subresource: 'status' },
+  );
+  expect(await told('policies')).toBe(
+    'WRONG not in force: settings: spec.exemptions[0]: It exempts everything.',
+  );
+});
+
+it('what passed while the webhook did not answer', async () => {
+  expect(await told('passed unjudged')).toMatch(/^ok/);
+  await cluster.create(KIND.Event, {
+    apiVersion: 'events.k8s.io/v1',
+    kind: 'Event',
+    metadata: { namespace: 'shop', name: 'kubesentry.audit-1' },
+    reason: 'FailedOpen',
+    regarding: { kind: 'Pod', namespace: 'shop', name: 'web-1' },
+  });
+  expect(await told('passed unjudged')).toMatch(/^WRONG 1 requests .* judged afterwards: Pod shop\/web-1$/);
+});
