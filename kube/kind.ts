@@ -51,6 +51,7 @@ export const KIND = {
   NetworkPolicy: kind('networking.k8s.io/v1', 'NetworkPolicy', 'networkpolicies'),
   Lease: kind('coordination.k8s.io/v1', 'Lease', 'leases'),
   Event: kind('events.k8s.io/v1', 'Event', 'events'),
+  Report: kind('openreports.io/v1alpha1', 'Report', 'reports'),
   ValidatingWebhookConfiguration: kind(
     'admissionregistration.k8s.io/v1',
     'ValidatingWebhookConfiguration',

@@ -18,6 +18,9 @@ import { must } from './install.ts';
 import { clusterTests } from './requirement.ts';
 import { mining, ResponseScene } from './response-scene.ts';
 
+/** As openreports/reports-api v0.2.1 publishes it. */
+const REPORT_KIND = join(import.meta.dirname, '..', 'fixtures', 'openreports.io_reports.yaml');
+const POLICY = { namespace: SYSTEM_NAMESPACE, name: 'response' };
 const RBAC = join(import.meta.dirname, '..', '..', 'manifests', 'base', 'webhook-rbac.yaml');
 
 interface Rule {
@@ -32,6 +35,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'kubesentry.io/quarantines patch': 'traits that are found later are banned as well',
   '/pods get': 'a bare pod that was admitted while no webhook answered is judged afterwards',
   'networking.k8s.io/networkpolicies create': 'asked for by a server-side apply of what is not there yet',
+  'openreports.io/reports create': 'asked for by a server-side apply of what is not there yet',
   'events.k8s.io/events patch': 'an Event of a controller whose pods are refused again and again',
   '/secrets update': 'certificates and signing keys are renewed after weeks',
   '/configmaps update': 'a new signing key is published after months',
@@ -101,6 +105,7 @@ describe.skipIf(clusterTests.skip)('the rights of the webhook', () => {
 
   test('suffice to refuse, count, release and judge what exists', async () => {
     await inNamespace('other');
+    await must(scene.cluster, ['apply', '-f', REPORT_KIND]);
     const miner = JSON.stringify(workloadOf('DaemonSet', 'miner', 'other', MINER));
     for (let times = 0; times < 2; times++) {
       expect((await scene.cluster.kubectl(['apply', '-f', '-'], miner)).stderr).toContain('denied');
@@ -126,6 +131,19 @@ describe.skipIf(clusterTests.skip)('the rights of the webhook', () => {
     await eventually('background scan', () =>
       scene.admin.get(KIND.ConfigMap, { namespace: SYSTEM_NAMESPACE, name: BACKGROUND_CONFIG_MAP }),
     );
+    // What came in while nobody enforced is a Report once somebody does, and none when nobody minds.
+    const mode = (to: string) =>
+      scene.admin.patch(KIND.SentryPolicy, POLICY, { spec: { admission: { mode: to } } });
+    const reports = async () => (await scene.admin.list(KIND.Report, { namespace: 'other' })).items;
+    await mode('off');
+    await eventually(
+      'admission',
+      async () => (await scene.cluster.kubectl(['apply', '-f', '-'], miner)).status === 0,
+    );
+    await mode('enforce');
+    await eventually('report', async () => (await reports()).length === 1);
+    await mode('off');
+    await eventually('no report', async () => (await reports()).length === 0);
   }, 60_000);
 
   test('none is missing', () => {

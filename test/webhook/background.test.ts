@@ -63,6 +63,25 @@ describe('what exists already', () => {
     expect((await scene.cluster.list(KIND.Incident)).items).toEqual([]);
   });
 
+  it('is a Report of its workload, which goes when it would no longer be refused', async () => {
+    const reports = async () => (await scene.cluster.list(KIND.Report, { namespace: 'shop' })).items;
+    const [report] = await eventually(async () => {
+      const all = await reports();
+      return all.length > 0 ? all : undefined;
+    }, 'a report');
+    expect(report).toMatchObject({
+      metadata: { ownerReferences: [{ kind: 'DaemonSet', name: 'optimizer' }] },
+      scope: { kind: 'DaemonSet', name: 'optimizer', namespace: 'shop' },
+      results: expect.arrayContaining([
+        expect.objectContaining({ source: 'kubesentry', result: 'fail', severity: 'critical' }),
+      ]),
+    });
+    await policy({ admission: { mode: 'off' } });
+    await eventually(async () => ((await reports()).length === 0 ? true : undefined), 'no report');
+    await policy({ admission: { mode: 'enforce' } });
+    await eventually(async () => (await reports())[0], 'a report again');
+  });
+
   it('becomes an incident when the policy says respond', async () => {
     await policy({ background: 'respond', response: { quarantine: 'off' } });
     const incident = await eventually(

@@ -8,6 +8,7 @@ import type { IncidentStore } from '../incident/store.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ClusterView } from '../view.ts';
+import { keepReports } from './open-reports.ts';
 import { keepResults, type Standing, standingEvent } from './results.ts';
 
 export interface BackgroundScanOptions {
@@ -110,7 +111,8 @@ export class BackgroundScan {
     metrics.backgroundJudged.set(judged);
     metrics.backgroundFound.set(found.length);
     await keepResults(cluster, judged, found, clock());
-    log.info({ judged, found: found.length }, 'what exists was judged');
+    const reports = await keepReports(cluster, found);
+    log.info({ judged, found: found.length, reports }, 'what exists was judged');
   }
 
   async #tell(standing: Standing): Promise<void> {
