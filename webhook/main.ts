@@ -8,6 +8,7 @@ import { certificateFromFolder, certificateFromSecret } from './certificate-sour
 import { stdoutLog } from './log.ts';
 import { parseWebhookArguments, WEBHOOK_HELP, type WebhookArguments } from './options.ts';
 import { startWebhook } from './start.ts';
+import { traceTarget } from './trace.ts';
 
 /** `kubesentry webhook`. Resolves to the exit code; `argv` is what stands behind `webhook`. */
 export async function webhookCommand(argv: readonly string[]): Promise<number> {
@@ -47,6 +48,7 @@ async function run(args: WebhookArguments): Promise<number> {
     facts,
     alertUrls: args.alertUrls,
     auditToken: tokenFile === undefined ? undefined : () => readFile(tokenFile, 'utf8'),
+    trace: traceTarget(process.env),
     register: args.register ? addressOf(args) : undefined,
     identity: args.identity,
     leaseSeconds: args.leaseSeconds,

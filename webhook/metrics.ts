@@ -96,6 +96,12 @@ export class Metrics {
     help: 'Steps of the response that failed and are tried again.',
     registers: this.#registers,
   });
+  readonly traceSpans = new Counter({
+    name: 'kubesentry_trace_spans_total',
+    help: 'Spans of traces, by outcome: sent, or dropped because the collector did not take them.',
+    labelNames: ['outcome'] as const,
+    registers: this.#registers,
+  });
   readonly backgroundJudged = new Gauge({
     name: 'kubesentry_background_judged_workloads',
     help: 'Workloads that the last round of the background scan judged.',

@@ -32,7 +32,8 @@ Serves admission reviews and the agents' reports over HTTPS, and runs the respon
   --log-level LEVEL        ${LOG_LEVELS.join(', ')} (default info)
   -h, --help               this text
 
-Logs are JSON lines on standard output. SIGTERM and SIGINT drain and stop.
+OTEL_EXPORTER_OTLP_ENDPOINT sends traces to an OpenTelemetry collector, as JSON over HTTP; OTEL_EXPORTER_OTLP_HEADERS
+and OTEL_SERVICE_NAME are heeded too. Logs are JSON lines on standard output. SIGTERM and SIGINT drain and stop.
 `;
 
 export interface WebhookArguments {

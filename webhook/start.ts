@@ -23,6 +23,8 @@ import { publish } from './publish.ts';
 import { Sealer } from './report/sealer.ts';
 import { ResponseLoop } from './response/loop.ts';
 import { type Handler, makeServer, TIMEOUTS, type Timeouts } from './server.ts';
+import { Tracer, type TraceTarget } from './trace.ts';
+import { tracedRoutes } from './traced-routes.ts';
 import { ClusterView } from './view.ts';
 
 export interface WebhookOptions {
@@ -54,6 +56,8 @@ export interface WebhookOptions {
   auditToken?: (() => Promise<string>) | undefined;
   /** Whom to tell about incidents beside the Kubernetes Events. */
   alertUrls?: { falco?: readonly string[]; alertmanager?: readonly string[] } | undefined;
+  /** A collector of traces. */
+  trace?: TraceTarget | undefined;
   /** Further POST paths. */
   routes?: Readonly<Record<string, Handler>> | undefined;
   clock?: (() => Date) | undefined;
@@ -77,6 +81,7 @@ export interface RunningWebhook {
 export async function startWebhook(options: WebhookOptions): Promise<RunningWebhook> {
   const { cluster, certificates, log, host = '127.0.0.1', clock = () => new Date() } = options;
   const metrics = new Metrics();
+  const tracer = options.trace && new Tracer(options.trace, { log, metrics });
   const view = new ClusterView({
     cluster,
     indicators: options.indicators,
@@ -116,6 +121,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     log,
     clock,
     noteQuarantine: (quarantine) => view.noteQuarantine(quarantine),
+    tracer,
   });
   const audit: AuditCorrelator | undefined =
     options.facts &&
@@ -145,28 +151,27 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
   const tokens = new TokenVerifier({ issuer: () => cluster.tokenIssuer(), clock, agent: options.agent });
   const intake = new Intake({ tokens, view, incidents, metrics, log });
 
-  const server = makeServer(
-    {
-      '/validate': ({ body, arrived }) => {
-        mustBeSynced(view);
-        return { status: 200, body: reviewer.review(body, arrived) };
-      },
-      '/v1/detections': async ({ body, headers }) => {
-        mustBeSynced(view);
-        return { status: 200, body: await intake.report(body, headers.authorization) };
-      },
-      ...(auditIntake && {
-        '/audit': async ({ body, headers }) => ({
-          status: 200,
-          body: await auditIntake.receive(body, headers),
-        }),
-      }),
-      ...options.routes,
+  const routes: Readonly<Record<string, Handler>> = {
+    '/validate': ({ body, arrived }) => {
+      mustBeSynced(view);
+      return { status: 200, body: reviewer.review(body, arrived) };
     },
-    certificates.current,
-    log,
-    { ...TIMEOUTS, ...options.timeouts },
-  );
+    '/v1/detections': async ({ body, headers }) => {
+      mustBeSynced(view);
+      return { status: 200, body: await intake.report(body, headers.authorization) };
+    },
+    ...(auditIntake && {
+      '/audit': async ({ body, headers }) => ({
+        status: 200,
+        body: await auditIntake.receive(body, headers),
+      }),
+    }),
+    ...options.routes,
+  };
+  const server = makeServer(tracedRoutes(routes, tracer), certificates.current, log, {
+    ...TIMEOUTS,
+    ...options.timeouts,
+  });
   const url = await server.listen(host, options.port ?? 0);
   let draining = false;
   const probes = await openProbeServer({
@@ -224,6 +229,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       await recorder.close();
       await alerts.close();
       await view.close();
+      await tracer?.close();
       await probes.close();
     },
   };

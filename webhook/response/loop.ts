@@ -3,11 +3,13 @@ import { Limiter } from '../limiter.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { QuarantineIndex } from '../quarantine-index.ts';
+import type { Tracer } from '../trace.ts';
 import { Turns } from '../turns.ts';
 import type { ClusterView } from '../view.ts';
 import { quarantineFor } from './contain.ts';
 import { plan, type Step } from './plan.ts';
 import { act } from './playbook/act.ts';
+import type { Outcome } from './playbook/outcome.ts';
 import { isMove, type Move } from './playbook/plan-playbook.ts';
 import { perform, type StepTools } from './steps.ts';
 
@@ -15,6 +17,16 @@ export interface ResponseLoopOptions extends StepTools {
   view: ClusterView;
   metrics: Metrics;
   log: Log;
+  tracer?: Tracer | undefined;
+}
+
+/** Names that a step is found by, in logs and traces. */
+interface About {
+  step: string;
+  quarantine: string | undefined;
+  incident: string | undefined;
+  namespace: string | undefined;
+  policy: string | undefined;
 }
 
 /** How often to look without being told, milliseconds: for what only time changes, and for steps that failed. */
@@ -129,11 +141,7 @@ export class ResponseLoop {
     const { log, metrics } = this.#options;
     const about = describe(step);
     try {
-      const state = await this.#turns.run(place, async () => {
-        if (isMove(step)) return act(step, this.#options);
-        await perform(step, this.#options);
-        return undefined;
-      });
+      const state = await this.#turns.run(place, () => this.#traced(step, about));
       log.info({ ...about, ...(state && { state }) }, 'response');
       if (state === 'Running') setTimeout(() => this.wake(), PROGRESS_MS).unref();
       if (state === 'Failed') metrics.responseFailures.inc();
@@ -141,6 +149,22 @@ export class ResponseLoop {
       metrics.responseFailures.inc();
       log.warn({ ...about, err: error }, 'a step of the response failed and is tried again');
     }
+  }
+
+  async #traced(
+    step: Step | Move,
+    { step: name, incident, quarantine }: About,
+  ): Promise<Outcome['state'] | undefined> {
+    const { tracer } = this.#options;
+    const go = async () => {
+      if (isMove(step)) return act(step, this.#options);
+      await perform(step, this.#options);
+      return undefined;
+    };
+    if (!tracer) return go();
+    const attributes = { 'kubesentry.incident': incident, 'kubesentry.quarantine': quarantine };
+    const outcome = (state: Outcome['state'] | undefined) => ({ 'kubesentry.state': state });
+    return tracer.span(`response ${name}`, { attributes, outcome }, go);
   }
 }
 
@@ -156,7 +180,7 @@ function placeOf(
   return (typeof quarantine === 'string' ? quarantines.get(quarantine) : quarantine)?.spec.namespace ?? '';
 }
 
-function describe(step: Step | Move): Record<string, unknown> {
+function describe(step: Step | Move): About {
   const quarantine =
     'quarantine' in step
       ? typeof step.quarantine === 'string'
