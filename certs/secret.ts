@@ -27,7 +27,7 @@ export async function ensureCertificates(
     const current = secret && read(secret);
     const { certificates, reason } = await nextCertificates(current, hosts, now());
     if (reason === undefined) return certificates;
-    if (secret) onRepair(current ? reason : 'the Secret lacks a part of the certificates');
+    if (secret) onRepair(reason);
     try {
       await write(cluster, key, secret, certificates);
       return certificates;
@@ -39,10 +39,10 @@ export async function ensureCertificates(
   }
 }
 
-function read(secret: KubeObject): Certificates | undefined {
+/** Of a Secret that lacks a part, the rest: clients go on trusting what they know of it. */
+function read(secret: KubeObject): Certificates {
   const data = (secret.data ?? {}) as Record<string, string | undefined>;
   const text = (name: string) => Buffer.from(data[name] ?? '', 'base64').toString();
-  if (Object.values(DATA).some((name) => !data[name])) return undefined;
   const caBundle = text(DATA.caBundle);
   return {
     authority: { certificate: splitBundle(caBundle)[0] ?? '', key: text(DATA.caKey) },

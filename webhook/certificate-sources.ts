@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createSecureContext } from 'node:tls';
 import { KubesentryError } from '../api/errors.ts';
 import { issueServingPair, makeAuthority } from '../certs/authority.ts';
+import { checkServingPair } from '../certs/pair.ts';
 import { ensureCertificates } from '../certs/secret.ts';
 import type { Cluster, ObjectKey } from '../kube/cluster.ts';
 import { type CertificateSource, FixedCertificate, type ServingCertificate } from './certificates.ts';
@@ -23,6 +23,8 @@ export async function ephemeralCertificate(hosts: readonly string[]): Promise<Fi
 }
 
 export interface ReloadedCertificate extends CertificateSource {
+  /** Reads again now, not only every minute. */
+  reload(): Promise<void>;
   close(): void;
 }
 
@@ -41,17 +43,25 @@ export function certificateFromSecret(
   }, log);
 }
 
-/** From a folder with tls.crt, tls.key and ca.crt, as cert-manager's Secret is mounted. */
-export function certificateFromFolder(folder: string, log: Log): Promise<ReloadedCertificate> {
+/**
+ * From a folder with tls.crt, tls.key and ca.crt, as cert-manager's Secret is mounted. Others renew it: what is corrupt,
+ * expired, foreign or lacks one of `hosts` is refused with the reason, and what was read before goes on.
+ */
+export function certificateFromFolder(
+  folder: string,
+  hosts: readonly string[],
+  log: Log,
+): Promise<ReloadedCertificate> {
   const read = (name: string) => readFileSync(join(folder, name), 'utf8');
   return reloaded(async () => {
     try {
       const certificate = { cert: read('tls.crt'), key: read('tls.key'), caBundle: read('ca.crt') };
-      createSecureContext(certificate);
+      const { cert, key, caBundle } = certificate;
+      checkServingPair(caBundle, { certificate: cert, key }, hosts, Date.now());
       return certificate;
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
-      throw new KubesentryError('CERTIFICATE_INVALID', `No usable certificate in ${folder}: ${why}.`, {
+      throw new KubesentryError('CERTIFICATE_INVALID', `No usable certificate in ${folder}: ${why}`, {
         cause,
       });
     }
@@ -77,6 +87,7 @@ async function reloaded(read: () => Promise<ServingCertificate>, log: Log): Prom
       return source.current;
     },
     onChange: (changed) => source.onChange(changed),
+    reload,
     close: () => clearInterval(timer),
   };
 }

@@ -34,7 +34,7 @@ async function run(args: WebhookArguments): Promise<number> {
   const certificates =
     args.certDir === undefined
       ? await certificateFromSecret(cluster, secret, hostsOf(args), log)
-      : await certificateFromFolder(args.certDir, log);
+      : await certificateFromFolder(args.certDir, [hostAsked(args)], log);
   const facts = args.audit && (await openFacts(args.audit));
   const tokenFile = args.audit?.tokenFile;
   const webhook = await startWebhook({
@@ -67,10 +67,17 @@ function addressOf({ url, service }: WebhookArguments) {
 }
 
 /** Every name by which the API server and the agents may call. */
-function hostsOf({ service, url }: WebhookArguments): string[] {
-  const name = `${service}.${SYSTEM_NAMESPACE}.svc`;
-  const hosts = [name, `${name}.cluster.local`, `${service}.${SYSTEM_NAMESPACE}`];
-  return url === undefined ? hosts : [...hosts, new URL(url).hostname.replace(/^\[|\]$/g, '')];
+function hostsOf(args: WebhookArguments): string[] {
+  const name = `${args.service}.${SYSTEM_NAMESPACE}.svc`;
+  return [
+    ...new Set([name, `${name}.cluster.local`, `${args.service}.${SYSTEM_NAMESPACE}`, hostAsked(args)]),
+  ];
+}
+
+/** The one by which the API server does call. */
+function hostAsked({ service, url }: WebhookArguments): string {
+  if (url === undefined) return `${service}.${SYSTEM_NAMESPACE}.svc`;
+  return new URL(url).hostname.replace(/^\[|\]$/g, '');
 }
 
 /** The second signal ends the process as if nobody listened. */

@@ -52,7 +52,9 @@ describe('the certificate Secret', () => {
 
   test.each([
     ['corrupt', { 'tls.crt': Buffer.from('junk').toString('base64') }, 'is no certificate'],
-    ['incomplete', { 'ca.key': null }, 'lacks a part'],
+    ['incomplete', { 'ca.key': null }, 'has another private key'],
+    ['headless', { 'ca.crt': null }, 'is no certificate'],
+    ['empty', { 'ca.crt': null, 'ca.key': null, 'tls.crt': null, 'tls.key': null }, 'is no certificate'],
     ['mismatched', { 'ca.key': Buffer.from('junk').toString('base64') }, 'has another private key'],
   ])('a %s Secret is repaired, and the reason is told', async (_name, data, reason) => {
     await ensureCertificates(cluster, KEY, HOSTS);
