@@ -27,6 +27,9 @@ const FLAGS = [
   `/usr/include/${TRIPLET}`,
 ];
 
+/** BTF tells where each line comes from; that must not depend on where this repository lies. */
+const NAMED = '/kubesentry/bpf';
+
 /**
  * Compiles every *.bpf.c of a folder.
  * @param {{log?: (line: string) => void, sources?: string, output?: string}} [options]
@@ -35,7 +38,9 @@ export async function buildPrograms({ log = () => {}, sources = HERE, output = O
   const compiler = spawnSync('clang', ['--version'], { encoding: 'utf8' });
   if (compiler.status !== 0) throw new Error('clang is missing; it compiles the eBPF programs.');
   const files = readdirSync(sources).sort();
-  const common = createHash('sha256').update(JSON.stringify(FLAGS)).update(compiler.stdout);
+  const common = createHash('sha256')
+    .update(JSON.stringify([FLAGS, NAMED]))
+    .update(compiler.stdout);
   for (const name of files.filter((name) => name.endsWith('.h'))) {
     common.update(name).update(readFileSync(join(sources, name)));
   }
@@ -54,7 +59,10 @@ function compileOnce(source, object, stamp, log) {
   log(`Compiling ${basename(source)} ...`);
   const fresh = `${object}.${process.pid}`;
   try {
-    execFileSync('clang', [...FLAGS, '-c', source, '-o', fresh], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const place = `-ffile-prefix-map=${dirname(source)}=${NAMED}`;
+    execFileSync('clang', [...FLAGS, place, '-c', source, '-o', fresh], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     execFileSync('llvm-strip', ['-g', fresh], { stdio: ['ignore', 'ignore', 'pipe'] });
   } catch (error) {
     throw new Error(`${basename(source)} did not compile: ${error.stderr ?? error.message}`);

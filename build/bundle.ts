@@ -32,7 +32,7 @@ const configurationOnly: Plugin = {
 };
 
 /** How esbuild makes files that need nothing but Node. */
-export const SELF_CONTAINED: BuildOptions = {
+export const SELF_CONTAINED = {
   bundle: true,
   // Node keeps the text of what it runs; names stay, since they are in stack traces.
   minifyWhitespace: true,
@@ -47,26 +47,32 @@ export const SELF_CONTAINED: BuildOptions = {
     js: "import { createRequire as bundleRequire } from 'node:module'; const require = bundleRequire(import.meta.url);",
   },
   logLevel: 'warning',
-};
+} satisfies BuildOptions;
 
-export async function bundle(): Promise<void> {
-  rmSync(BUNDLE, { recursive: true, force: true });
-  mkdirSync(BUNDLE, { recursive: true });
-  await build({
+/** Answers the paths, in the repository, of what went into the code. */
+export async function bundle(into = BUNDLE): Promise<string[]> {
+  rmSync(into, { recursive: true, force: true });
+  mkdirSync(into, { recursive: true });
+  const { metafile } = await build({
+    // What is written must not depend on where the command was started.
+    absWorkingDir: root,
+    metafile: true,
     entryPoints: [join(root, 'cli', 'kubesentry.ts')],
-    outdir: BUNDLE,
+    outdir: into,
     outExtension: { '.js': '.mjs' },
     ...SELF_CONTAINED,
     splitting: true,
   });
-  writeFileSync(join(BUNDLE, BUNDLED_ROWS), JSON.stringify(readRows()));
-  cpSync(join(root, 'dist', 'bpf'), join(BUNDLE, 'bpf'), { recursive: true });
-  cpSync(join(root, 'manifests', 'audit', 'policy.yaml'), join(BUNDLE, 'audit-policy.yaml'));
+  writeFileSync(join(into, BUNDLED_ROWS), JSON.stringify(readRows()));
+  const isProgram = (path: string) => !path.endsWith('.stamp');
+  cpSync(join(root, 'dist', 'bpf'), join(into, 'bpf'), { recursive: true, filter: isProgram });
+  cpSync(join(root, 'manifests', 'audit', 'policy.yaml'), join(into, 'audit-policy.yaml'));
+  cpSync(join(root, 'manifests', 'install.yaml'), join(into, 'install.yaml'));
   const addon = `node-libbpf-${process.arch}.node`;
-  cpSync(join(root, 'bpf', 'node-libbpf', 'build', addon), join(BUNDLE, 'build', addon));
-  for (const file of ['web-tree-sitter/web-tree-sitter.wasm', 'tree-sitter-bash/tree-sitter-bash.wasm']) {
-    cpSync(require.resolve(file), join(BUNDLE, file.slice(file.indexOf('/') + 1)));
-  }
+  cpSync(join(root, 'bpf', 'node-libbpf', 'build', addon), join(into, 'build', addon));
+  const grammars = ['web-tree-sitter/web-tree-sitter.wasm', 'tree-sitter-bash/tree-sitter-bash.wasm'];
+  for (const file of grammars) cpSync(require.resolve(file), join(into, file.slice(file.indexOf('/') + 1)));
+  return [...Object.keys(metafile.inputs), ...grammars.map((file) => `node_modules/${file}`)].sort();
 }
 
 if (import.meta.main) {

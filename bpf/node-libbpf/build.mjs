@@ -63,14 +63,16 @@ export async function buildAddon({
     .sort()
     .map((name) => join(HERE, 'src', name));
   const link = libraries();
-  const hash = createHash('sha256').update(JSON.stringify([FLAGS, link, arch, sysroot]));
+  const headers = createRequire(import.meta.url)('node-api-headers').include_dir;
+  // What the debugger is told must not depend on where this lies: the same sources are the same bytes.
+  const places = [`-ffile-prefix-map=${HERE}=/node-libbpf`, `-ffile-prefix-map=${headers}=/node-api-headers`];
+  const hash = createHash('sha256').update(JSON.stringify([FLAGS, places, link, arch, sysroot]));
   hash.update(version(compiler, ['--version'])).update(version('pkg-config', ['--modversion', 'libbpf']));
   for (const file of sources) hash.update(file).update(readFileSync(file));
   const stamp = hash.digest('hex');
   if (existsSync(OUTPUT) && existsSync(STAMP) && readFileSync(STAMP, 'utf8') === stamp) return OUTPUT;
 
   log('Compiling the binding to libbpf ...');
-  const headers = createRequire(import.meta.url)('node-api-headers').include_dir;
   mkdirSync(dirname(OUTPUT), { recursive: true });
   const fresh = `${OUTPUT}.${process.pid}`;
   const files = sources.filter((file) => file.endsWith('.c'));
@@ -79,10 +81,19 @@ export async function buildAddon({
   try {
     execFileSync(
       compiler,
-      [...FLAGS, '-I', headers, ...below(sysroot, compiler), '-o', fresh, ...files, ...own, ...link],
-      {
-        stdio: ['ignore', 'ignore', 'pipe'],
-      },
+      [
+        ...FLAGS,
+        ...places,
+        '-I',
+        headers,
+        ...below(sysroot, compiler),
+        '-o',
+        fresh,
+        ...files,
+        ...own,
+        ...link,
+      ],
+      { cwd: '/', env: { ...process.env, PWD: '/' }, stdio: ['ignore', 'ignore', 'pipe'] },
     );
   } catch (error) {
     throw new Error(`The binding to libbpf did not compile: ${error.stderr ?? error.message}`);
