@@ -182,6 +182,7 @@ export interface Base {
   agentRbac: string;
   webhook: string;
   agent: string;
+  networkPolicy: string;
   admission: string;
 }
 
@@ -197,6 +198,7 @@ export function chartFiles(base: Base): Record<string, string> {
     'templates/agent-rbac.yaml': literal(base.agentRbac),
     'templates/webhook.yaml': chosen(base.webhook, WEBHOOK),
     'templates/agent.yaml': chosen(base.agent, AGENT),
+    'templates/network-policy.yaml': literal(base.networkPolicy),
     'templates/admission.yaml': literal(base.admission),
     'templates/policy.yaml': POLICY,
     'templates/NOTES.txt': NOTES,

@@ -53,6 +53,7 @@ export function generatedFiles(): Record<string, string> {
     base('agent-rbac'),
     base('webhook'),
     base('agent'),
+    base('network-policy'),
     admissionText.trimEnd(),
   ];
   const chart = chartFiles({
@@ -61,6 +62,7 @@ export function generatedFiles(): Record<string, string> {
     agentRbac: `${base('agent-rbac')}\n`,
     webhook: `${base('webhook')}\n`,
     agent: `${base('agent')}\n`,
+    networkPolicy: `${base('network-policy')}\n`,
     admission: NOTE + admissionText,
   });
   return {

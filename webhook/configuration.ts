@@ -1,4 +1,11 @@
-import { BREAK_GLASS_GROUP, GROUP, LABEL, SYSTEM_NAMESPACE, WEBHOOK_USER } from '../api/names.ts';
+import {
+  BREAK_GLASS_GROUP,
+  GROUP,
+  LABEL,
+  PROTECTED_NAMESPACES,
+  SYSTEM_NAMESPACE,
+  WEBHOOK_USER,
+} from '../api/names.ts';
 import type { KubeObject } from '../api/object.ts';
 import { CONTAINED, JUDGED } from './resources.ts';
 
@@ -35,7 +42,14 @@ export function webhookConfiguration(address: Address, caBundle?: string): KubeO
     timeoutSeconds: TIMEOUT,
   };
   const labelled = { key: LABEL.quarantine, operator: 'Exists' };
-  const notOurs = { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: [SYSTEM_NAMESPACE] };
+  // The API server itself sets this label and lets nobody change it.
+  const notIn = (values: readonly string[]) => ({
+    key: 'kubernetes.io/metadata.name',
+    operator: 'NotIn',
+    values,
+  });
+  const notOurs = notIn([SYSTEM_NAMESPACE]);
+  const notProtected = notIn(PROTECTED_NAMESPACES);
   const notLabelled = { key: LABEL.quarantine, operator: 'DoesNotExist' };
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
@@ -71,7 +85,8 @@ export function webhookConfiguration(address: Address, caBundle?: string): KubeO
         ...common,
         name: `quarantine.${GROUP}`,
         failurePolicy: 'Fail',
-        namespaceSelector: { matchExpressions: [notOurs, labelled] },
+        // Whatever somebody writes on them: what a cluster cannot live without never waits for us.
+        namespaceSelector: { matchExpressions: [notProtected, labelled] },
         matchConditions: [MAY_NOT_OVERRULE],
         rules: CONTAINED,
       },

@@ -35,6 +35,17 @@ describe('the webhook configuration', () => {
     });
   });
 
+  it('fails closed in no namespace that a cluster cannot live without, by a label that nobody can change', () => {
+    const { namespaceSelector } = webhooks.find(({ name }) => name.startsWith('quarantine.')) as unknown as {
+      namespaceSelector: { matchExpressions: { key: string; operator: string; values?: string[] }[] };
+    };
+    expect(namespaceSelector.matchExpressions).toContainEqual({
+      key: 'kubernetes.io/metadata.name',
+      operator: 'NotIn',
+      values: ['kube-system', 'kube-public', 'kube-node-lease', 'kubesentry-system'],
+    });
+  });
+
   it('never asks about nodes, leases, events or status, so that no outage stops a cluster', () => {
     const resources = webhooks.flatMap(({ rules }) => rules.flatMap((rule) => rule.resources));
     for (const each of ['nodes', 'leases', 'events', '*/*', 'pods/status', 'pods/eviction']) {
