@@ -4,9 +4,9 @@ import type { LightAgent } from './agents.ts';
 import type { FleetPod } from './population.ts';
 
 export interface BurstResult {
-  /** From the moment that the report was due until its detection was acknowledged, milliseconds. */
+  /** From the moment that the kernel would have seen it until it was acknowledged, milliseconds, for each detection. */
   latencies: number[];
-  /** The same for the last try alone: what the server took. */
+  /** What the server took for each report that it acknowledged. */
   service: number[];
   /** Tries that were answered with 429 or 503, and were tried again after Retry-After. */
   turnedAway: number;
@@ -18,16 +18,35 @@ export interface BurstResult {
   milliseconds: number;
 }
 
+interface Due {
+  at: number;
+  pod: FleetPod;
+  id: string;
+}
+
+/** As runtime/reporter.ts has it. */
+const BATCH = 100;
+
 /**
- * `reports` detections of the pool protocol, spread evenly over `milliseconds`, each a report of its own, sent when it
- * is due whatever is under way. Rejects for one that the webhook refuses for good.
+ * `many` detections of the pool protocol, spread evenly over `milliseconds` and over `pods`. An agent reports as the real
+ * one does: at once, one report at a time, and what is due meanwhile goes together with the next. Rejects for a
+ * detection that the webhook refuses for good.
  */
 export async function burst(
   agents: ReadonlyMap<string, LightAgent>,
   pods: readonly FleetPod[],
-  reports: number,
+  many: number,
   milliseconds: number,
 ): Promise<BurstResult> {
+  const began = performance.now();
+  const nodes = new Map<string, Due[]>();
+  for (let number = 0; number < many; number++) {
+    const pod = pods[number % pods.length] as FleetPod;
+    const id = createHash('sha256').update(`${pod.uid}/${number}`).digest('hex').slice(0, 32);
+    const queue = nodes.get(pod.node) ?? [];
+    queue.push({ at: began + (number / many) * milliseconds, pod, id });
+    nodes.set(pod.node, queue);
+  }
   const result: BurstResult = {
     latencies: [],
     service: [],
@@ -36,34 +55,37 @@ export async function burst(
     acknowledged: new Map(),
     milliseconds: 0,
   };
-  const began = performance.now();
-  const deliver = async (number: number) => {
-    const due = began + (number / reports) * milliseconds;
-    await until(due);
-    const pod = pods[number % pods.length] as FleetPod;
-    const id = createHash('sha256').update(`${pod.uid}/${number}`).digest('hex').slice(0, 32);
-    const detection = detectionIn(pod, id);
-    for (;;) {
-      const asked = performance.now();
-      const answer = await agents.get(pod.node)?.report([detection]);
-      const now = performance.now();
-      if (answer?.body?.acknowledged[0] === id) {
-        result.latencies.push(now - due);
-        result.service.push(now - asked);
-        result.acknowledged.set(pod.namespace, [...(result.acknowledged.get(pod.namespace) ?? []), id]);
-        return;
-      }
-      if (answer?.status !== 0 && answer?.status !== 429 && answer?.status !== 503) {
-        throw new Error(`${pod.node} is answered ${answer?.status} ${JSON.stringify(answer?.body)}`);
-      }
-      if (answer.status === 0) result.brokenOff++;
-      else result.turnedAway++;
-      await until(now + answer.retryAfter * 1000 * (0.5 + Math.random() / 2));
-    }
-  };
-  await Promise.all(Array.from({ length: reports }, (_, number) => deliver(number)));
+  await Promise.all([...nodes].map(([node, queue]) => reportAll(agents.get(node), queue, result)));
   result.milliseconds = performance.now() - began;
   return result;
+}
+
+async function reportAll(agent: LightAgent | undefined, queue: Due[], result: BurstResult): Promise<void> {
+  if (!agent) throw new Error('nobody reports from there');
+  for (let next = queue[0]; next; next = queue[0]) {
+    await until(next.at);
+    const asked = performance.now();
+    const batch = queue.filter(({ at }) => at <= asked).slice(0, BATCH);
+    const { status, retryAfter, body } = await agent.report(batch.map(({ pod, id }) => detectionIn(pod, id)));
+    const now = performance.now();
+    if (body) {
+      if (body.rejected.length > 0) throw new Error(`refused for good: ${JSON.stringify(body.rejected)}`);
+      result.service.push(now - asked);
+      const taken = new Set(body.acknowledged);
+      for (const { at, pod, id } of batch.filter((each) => taken.has(each.id))) {
+        result.latencies.push(now - at);
+        const ids = result.acknowledged.get(pod.namespace) ?? [];
+        ids.push(id);
+        result.acknowledged.set(pod.namespace, ids);
+      }
+      queue.splice(0, queue.length, ...queue.filter(({ id }) => !taken.has(id)));
+      continue;
+    }
+    if (status === 0) result.brokenOff++;
+    else if (status === 429 || status === 503) result.turnedAway++;
+    else throw new Error(`${agent.node} is answered ${status}`);
+    await until(now + retryAfter * 1000 * (0.5 + Math.random() / 2));
+  }
 }
 
 /** As an agent reports it: the uid of the pod is what it is sure of. */
