@@ -54,7 +54,8 @@ export const ERRORS = {
   KUBE_REFUSED: {
     fault: 'environment',
     status: 502,
-    remedy: 'Check the RBAC rules of the service account; manifests/ has the ones that are needed.',
+    remedy:
+      'Check the RBAC rules of whoever asked; manifests/ has those that Kubesentry and its people need.',
   },
   KUBE_CONFLICT: {
     fault: 'environment',

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { KubesentryError } from '../api/errors.ts';
 import type { Cluster, Stored } from './cluster.ts';
 import type { Kind } from './kind.ts';
+import { withoutManagedFields } from './managed-fields.ts';
 import { Store } from './store.ts';
 
 const PAGE = 500;
@@ -145,9 +146,7 @@ export class Reflector<T extends Stored> {
   /** An object that the transform cannot take is left out, and told. */
   #take(object: T, keep: (trimmed: T) => void): void {
     try {
-      const metadata = { ...object.metadata } as T['metadata'] & { managedFields?: unknown };
-      delete metadata.managedFields;
-      const trimmed = { ...object, metadata };
+      const trimmed = withoutManagedFields(object);
       keep(this.#options.transform?.(trimmed) ?? trimmed);
     } catch (error) {
       this.#options.onError?.(error);

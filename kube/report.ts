@@ -4,6 +4,7 @@ import { REPORT_DENIALS, type Report } from '../api/report.ts';
 import type { Cluster } from './cluster.ts';
 import { everyObject } from './every-object.ts';
 import { KIND } from './kind.ts';
+import { withoutManagedFields } from './managed-fields.ts';
 
 /** Puts together what the API server knows of an incident. Raises what the cluster raises. */
 export async function reportOn(
@@ -21,9 +22,9 @@ export async function reportOn(
   const leftOut = denials.length - REPORT_DENIALS;
   return {
     generated: now.toISOString(),
-    incident,
-    ...(quarantine && { quarantine }),
-    denials: denials.slice(0, REPORT_DENIALS),
+    incident: withoutManagedFields(incident),
+    ...(quarantine && { quarantine: withoutManagedFields(quarantine) }),
+    denials: denials.slice(0, REPORT_DENIALS).map(withoutManagedFields),
     ...(leftOut > 0 && { denialsLeftOut: leftOut }),
   };
 }

@@ -180,6 +180,7 @@ export interface Base {
   crds: string;
   webhookRbac: string;
   agentRbac: string;
+  peopleRbac: string;
   webhook: string;
   agent: string;
   networkPolicy: string;
@@ -196,6 +197,7 @@ export function chartFiles(base: Base): Record<string, string> {
     'templates/crds.yaml': literal(base.crds),
     'templates/webhook-rbac.yaml': literal(base.webhookRbac),
     'templates/agent-rbac.yaml': literal(base.agentRbac),
+    'templates/people-rbac.yaml': literal(base.peopleRbac),
     'templates/webhook.yaml': chosen(base.webhook, WEBHOOK),
     'templates/agent.yaml': chosen(base.agent, AGENT),
     'templates/network-policy.yaml': literal(base.networkPolicy),

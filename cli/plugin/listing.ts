@@ -3,6 +3,7 @@ import { KubesentryError } from '../../api/errors.ts';
 import type { Cluster, Stored } from '../../kube/cluster.ts';
 import { everyObject } from '../../kube/every-object.ts';
 import type { Kind } from '../../kube/kind.ts';
+import { withoutManagedFields } from '../../kube/managed-fields.ts';
 import { Reflector } from '../../kube/reflector.ts';
 import { columns } from '../columns.ts';
 import type { Session, Usage } from './options.ts';
@@ -55,7 +56,8 @@ export async function list<T extends Stored>(
     write(printed(objects, kind, table, { format, header: isFirst && !flag('no-headers'), alone: !isFirst }));
   if (flag('watch')) return watch(session, cluster, kind, { isMeant, show, table });
   const found: T[] = [];
-  for await (const object of everyObject(cluster, kind)) if (isMeant(object)) found.push(object);
+  for await (const object of everyObject(cluster, kind))
+    if (isMeant(object)) found.push(withoutManagedFields(object));
   found.sort(table.compare);
   if (found.length === 0 && (format === undefined || format === 'wide')) warn(`${empty}\n`);
   else show(found, true);

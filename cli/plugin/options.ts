@@ -1,5 +1,6 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { KubesentryError } from '../../api/errors.ts';
+import { BREAK_GLASS_GROUP } from '../../api/names.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 
 /** What a plugin command runs with; tests give an in-memory cluster. */
@@ -102,11 +103,21 @@ export function pluginCommand(
         signal: stop.signal,
       });
       return status;
+    } catch (error) {
+      throw asRefused(error);
     } finally {
       process.off('SIGINT', interrupt);
       await connected?.close();
     }
   };
+}
+
+/** A human is refused for who they are: by our guard, or by RBAC. */
+function asRefused(error: unknown): unknown {
+  if (!(error instanceof KubesentryError) || error.code !== 'KUBE_REFUSED') return error;
+  if (!/would weaken Kubesentry/.test(error.message)) return error;
+  const message = `Only the group ${BREAK_GLASS_GROUP} may do this. As a member of it: --as=YOU --as-group=${BREAK_GLASS_GROUP}.`;
+  return new KubesentryError('KUBE_REFUSED', message, { cause: error });
 }
 
 function parse(argv: readonly string[], { options = {} }: Usage) {

@@ -68,6 +68,7 @@ describe.skipIf(clusterTests.skip)('the webhook on a real control plane', () => 
       'base/crds.yaml',
       'base/webhook-rbac.yaml',
       'base/agent-rbac.yaml',
+      'base/people-rbac.yaml',
     ]) {
       expect(
         await server.kubectl(['apply', '--server-side', '-f', join(ROOT, 'manifests', file)]),
@@ -253,8 +254,15 @@ describe.skipIf(clusterTests.skip)('the webhook on a real control plane', () => 
     const uid = (await admin.get(KIND.ServiceAccount, account))?.metadata.uid;
     const [incident] = (await admin.list(KIND.Incident)).items;
     const name = incident?.metadata.name as string;
-    await runWithoutTerminal(approve, carol, [name, 'terminate', 'revoke']);
     await carol.close();
+    // With the rights that the manifest gives to the group, and no others.
+    const dana = await connectCluster({
+      kubeconfig: server.kubeconfig,
+      as: 'dana',
+      asGroups: [BREAK_GLASS_GROUP],
+    });
+    await runWithoutTerminal(approve, dana, [name, 'terminate', 'revoke']);
+    await dana.close();
     const steps = async () => (await admin.get(KIND.Incident, { name }))?.status?.steps ?? [];
     const began = performance.now();
     await vi.waitFor(
@@ -279,7 +287,7 @@ describe.skipIf(clusterTests.skip)('the webhook on a real control plane', () => 
       interval: 200,
     });
     const timeline = (await admin.get(KIND.Incident, { name }))?.status?.timeline ?? [];
-    expect(timeline.map(({ message }) => message)).toContain('carol approved the step terminate.');
+    expect(timeline.map(({ message }) => message)).toContain('dana approved the step terminate.');
   });
 
   test('with the webhook dead the API server itself still refuses, and other namespaces still deploy', async () => {
