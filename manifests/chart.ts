@@ -175,6 +175,33 @@ const NOTES = `Kubesentry {{ .Chart.AppVersion }} is installed.
   kubectl kubesentry status
 `;
 
+const README = `# Kubesentry, by Helm
+
+The same objects as \`manifests/install.yaml\`, made from the same source by \`npm run generate\`; \`values.yaml\` says what
+can be chosen, \`values.schema.json\` refuses everything else.
+
+\`\`\`
+kubectl create namespace kubesentry-system
+kubectl label namespace kubesentry-system pod-security.kubernetes.io/enforce=privileged
+helm install kubesentry manifests/chart --namespace kubesentry-system --wait
+kubectl kubesentry status
+\`\`\`
+
+The label matters where Pod Security is enforced: the agent needs host processes and five capabilities, each with its
+reason in \`templates/agent.yaml\`.
+
+For the first days only look, and refuse, contain and kill nothing:
+
+\`\`\`
+helm upgrade kubesentry manifests/chart --namespace kubesentry-system --reuse-values \\
+  --set policy.admission.mode=audit --set policy.runtime.mode=detect --set-string policy.response.quarantine=off
+\`\`\`
+
+The kinds are part of the release, so that an upgrade brings their new fields, and \`helm uninstall\` deletes them with
+every incident and denial. Release quarantines first (\`kubectl kubesentry release NAME\`): without a webhook nobody takes
+their label off the namespaces.
+`;
+
 /** The parts of the base, as text with their comments. */
 export interface Base {
   crds: string;
@@ -191,6 +218,7 @@ export interface Base {
 export function chartFiles(base: Base): Record<string, string> {
   return {
     'Chart.yaml': CHART,
+    'README.md': README,
     'values.yaml': VALUES,
     'values.schema.json': `${JSON.stringify(SCHEMA, null, 2)}\n`,
     'templates/checks.yaml': CHECKS,
