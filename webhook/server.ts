@@ -91,9 +91,10 @@ export function makeServer(
     readBody(payload, BODY_LIMIT, budget),
   );
   app.decorateRequest('arrived', 0);
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     request.arrived = performance.now();
     if (draining && request.raw.httpVersionMajor === 1) reply.header('connection', 'close');
+    done();
   });
   for (const [path, handle] of Object.entries(routes)) {
     app.post(path, async (request, reply) => {
