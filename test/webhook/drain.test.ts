@@ -68,7 +68,7 @@ describe('/readyz', () => {
       const answer = await readyz(webhook.probeUrl);
       return answer.text.includes('incidents') ? undefined : answer;
     }, 'all other watches');
-    expect(notReady).toEqual({ status: 503, text: 'not ready: watch of pods\n' });
+    expect(notReady).toEqual({ status: 503, text: 'not ready: watch of pods, watch of detached\n' });
     const early = await post(webhook, '/validate', review(podOf('web', 'shop')));
     expect([early.status, early.json.code, early.headers['retry-after']]).toEqual([503, 'NOT_READY', '2']);
     gate.resolve();

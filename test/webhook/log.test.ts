@@ -33,6 +33,10 @@ it('follows a request and an incident by the ids that users see', async () => {
     return items.find(({ status }) => status?.phase === 'Active');
   }, 'the quarantine');
   await refusal(scene.as('alice').create(KIND.Pod, podOf('another', pod.metadata.namespace as string)));
+  await eventually(
+    () => lines.find((line) => line.msg === 'response' && line.incident === incident),
+    'a step of the playbook in the log',
+  );
   await controller.stop();
   await scene[Symbol.asyncDispose]();
   const about = lines.filter((line) => line.incident === incident).map(({ msg }) => msg);
