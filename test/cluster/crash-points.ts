@@ -31,7 +31,9 @@ export const CRASH_POINTS = {
   'terminate is told': tells('terminate'),
   'the account is kept (revoke)': to('PATCH', /\/secrets\//),
   'the account is deleted (revoke)': to('DELETE', /\/serviceaccounts\//),
-  'the account is made anew (revoke)': to('POST', /\/serviceaccounts\b/),
+  // The controller makes one called default by itself, mostly sooner than we do: then it is patched.
+  'the account is made anew (revoke)': (write) =>
+    to('POST', /\/serviceaccounts\b/)(write) || to('PATCH', /\/serviceaccounts\//)(write),
   'revoke is told': tells('revoke'),
   'the report is told': tells('report'),
 } as const satisfies Record<string, (write: Write) => boolean>;

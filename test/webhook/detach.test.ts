@@ -108,6 +108,26 @@ describe('a contained workload behind Services', () => {
     expect((await live())?.metadata.annotations).toEqual(pod.metadata.annotations);
   });
 
+  it('loses a note that somebody forged, and gets no labels that are none', async () => {
+    const forged = await scene.as('breakGlass').create(KIND.Pod, {
+      ...podOf('forged', 'billing'),
+      metadata: {
+        name: 'forged',
+        namespace: 'billing',
+        labels: { app: 'x', 'kubesentry.io/detached': 'nothing' },
+        annotations: { 'kubesentry.io/detached-labels': '{"team":1,"tier":"front"}' },
+      },
+    });
+    const labels = await eventually(async () => {
+      const it = await scene.cluster.get(KIND.Pod, {
+        namespace: 'billing',
+        name: forged.metadata.name as string,
+      });
+      return 'kubesentry.io/detached' in (it?.metadata.labels ?? {}) ? undefined : it?.metadata.labels;
+    }, 'the note to go');
+    expect(labels).toEqual({ app: 'x', tier: 'front' });
+  });
+
   it('cannot be given its labels back by others meanwhile', async () => {
     await report(scene, 'node-1', [detectionIn(pod)]);
     await activeQuarantine(scene);
@@ -138,9 +158,10 @@ describe('what somebody who got past the guards took away', () => {
       }, what);
     const conditions = await eventually(async () => {
       const it = await scene.cluster.get(KIND.Quarantine, { name: metadata.name as string });
-      return it?.status?.conditions?.some(({ type }) => type === 'NetworkDenied') ? true : undefined;
-    }, 'the condition');
-    expect(conditions).toBe(true);
+      const types = it?.status?.conditions?.map(({ type }) => type) ?? [];
+      return types.includes('NetworkDenied') && types.includes('ServicesDetached') ? types : undefined;
+    }, 'both conditions, none written over by the other');
+    expect(conditions).toHaveLength(4);
 
     await scene.as('breakGlass').delete(KIND.NetworkPolicy, policy);
     await told('The NetworkPolicy of namespace shop had been taken away');

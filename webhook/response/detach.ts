@@ -1,3 +1,4 @@
+import { KubesentryError } from '../../api/errors.ts';
 import { DETACHED_LABELS, LABEL } from '../../api/names.ts';
 import { type KubeObject, type OwnerReference, setCondition } from '../../api/object.ts';
 import type { Quarantine } from '../../api/quarantine.ts';
@@ -59,24 +60,37 @@ export async function detach(quarantine: Quarantine, cluster: Cluster, now: Date
     },
     now.toISOString(),
   );
-  await cluster.patch(KIND.Quarantine, { name }, { status: { conditions } }, { subresource: 'status' });
+  const { resourceVersion } = metadata;
+  await cluster.patch(
+    KIND.Quarantine,
+    { name },
+    { metadata: { resourceVersion }, status: { conditions } },
+    { subresource: 'status' },
+  );
 }
 
-/** Puts back what `detach` took. */
+/**
+ * Puts back what `detach` took. Whoever may label pods can have written anything there: what the API server does not
+ * take is dropped with the note.
+ */
 export async function reattach({ metadata }: KubeObject, cluster: Cluster): Promise<void> {
   const { name = '', namespace, uid, annotations } = metadata;
-  const taken = labelsOn(annotations?.[DETACHED_LABELS]);
-  await cluster.patch(
-    KIND.Pod,
-    { name, namespace },
-    {
-      metadata: {
-        uid,
-        labels: { ...taken, [LABEL.detached]: null },
-        annotations: { [DETACHED_LABELS]: null },
+  const withLabels = (taken: Labels) =>
+    cluster.patch(
+      KIND.Pod,
+      { name, namespace },
+      {
+        metadata: {
+          uid,
+          labels: { ...taken, [LABEL.detached]: null },
+          annotations: { [DETACHED_LABELS]: null },
+        },
       },
-    },
-  );
+    );
+  await withLabels(labelsOn(annotations?.[DETACHED_LABELS])).catch((error: unknown) => {
+    if (!(error instanceof KubesentryError && error.code === 'KUBE_REFUSED')) throw error;
+    return withLabels({});
+  });
 }
 
 /** Whether a Quarantine is about this pod: one of the workload, or of the whole namespace. */
@@ -142,11 +156,11 @@ async function all(cluster: Cluster, kind: 'Pod' | 'Service', namespace: string)
   return objects;
 }
 
-/** Members of the break-glass group may have written there what they liked. */
 function labelsOn(note: string | undefined): Labels {
   try {
     const labels: unknown = JSON.parse(note ?? '{}');
-    return typeof labels === 'object' && labels !== null ? (labels as Labels) : {};
+    if (typeof labels !== 'object' || labels === null) return {};
+    return Object.fromEntries(Object.entries(labels).filter(([, value]) => typeof value === 'string'));
   } catch {
     return {};
   }

@@ -35,7 +35,22 @@ export async function isolate(
     },
     now.toISOString(),
   );
-  await cluster.patch(KIND.Quarantine, { name }, { status: { conditions } }, { subresource: 'status' });
+  const { resourceVersion } = metadata;
+  await cluster.patch(
+    KIND.Quarantine,
+    { name },
+    { metadata: { resourceVersion }, status: { conditions } },
+    { subresource: 'status' },
+  );
+}
+
+/** Whether the policy is there, as the API server has it. */
+export async function isIsolated({ spec }: Quarantine, cluster: Cluster): Promise<boolean> {
+  const { items } = await cluster.list(KIND.NetworkPolicy, {
+    namespace: spec.namespace,
+    labelSelector: LABEL.quarantine,
+  });
+  return items.some(({ metadata }) => metadata.name === QUARANTINE_NETWORK_POLICY);
 }
 
 export async function rejoin(namespace: string, cluster: Cluster): Promise<void> {

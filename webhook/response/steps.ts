@@ -10,7 +10,7 @@ import type { IncidentStore } from '../incident/store.ts';
 import type { PolicyProblem } from '../policy-problems.ts';
 import { isInForce } from '../quarantine-index.ts';
 import { detach, isAbout, reattach } from './detach.ts';
-import { isolate, NETWORK_DENIED, rejoin } from './isolate.ts';
+import { isIsolated, isolate, NETWORK_DENIED, rejoin } from './isolate.ts';
 import { closed, contained, dismissed, eradicated, restored } from './phases.ts';
 import type { Step } from './plan.ts';
 
@@ -38,25 +38,33 @@ export async function perform(step: Step, tools: StepTools): Promise<void> {
     }
     case 'ban':
       return ban(step.quarantine, step.bans, tools);
-    case 'label':
+    case 'label': {
       if (step.from !== undefined && (await isWanted(step.from, step.namespace, tools))) return;
+      if ((await labelOf(step.namespace, cluster)) === step.to?.metadata.name) return;
       if (step.to === undefined) await rejoin(step.namespace, cluster);
       await label(step.namespace, step.to, cluster);
       return (
         step.to && noteRestored(step.to, NAMESPACE_LABELED, `The label of namespace ${step.namespace}`, tools)
       );
+    }
     case 'activate':
       return activate(step.quarantine, tools);
-    case 'isolate':
-      await isolate(step.quarantine, cluster, tools.clock());
+    case 'isolate': {
+      const live = await cluster.get(KIND.Quarantine, { name: step.quarantine.metadata.name ?? '' });
+      if (!live || (isTrue(live, NETWORK_DENIED) && (await isIsolated(live, cluster)))) return;
+      await isolate(live, cluster, tools.clock());
       return noteRestored(
-        step.quarantine,
+        live,
         NETWORK_DENIED,
-        `The NetworkPolicy of namespace ${step.quarantine.spec.namespace}`,
+        `The NetworkPolicy of namespace ${live.spec.namespace}`,
         tools,
       );
-    case 'detach':
-      return detach(step.quarantine, cluster, tools.clock());
+    }
+    case 'detach': {
+      // Conditions are written as one list: from an old copy it would lack what was done since.
+      const live = await cluster.get(KIND.Quarantine, { name: step.quarantine.metadata.name ?? '' });
+      return live && detach(live, cluster, tools.clock());
+    }
     case 'reattach': {
       const { items } = await cluster.list(KIND.Quarantine);
       const now = tools.clock();
@@ -87,14 +95,24 @@ export async function perform(step: Step, tools: StepTools): Promise<void> {
 
 /** Its condition says that this was in force already: somebody must have undone it, and the incident has to tell. */
 async function noteRestored(
-  { spec, status }: Quarantine,
+  quarantine: Quarantine,
   type: string,
   what: string,
   { incidents, clock }: StepTools,
 ): Promise<void> {
-  const was = status?.conditions?.find((condition) => condition.type === type);
-  if (was?.status !== 'True' || spec.incident === undefined) return;
-  await incidents.amend(spec.incident, (known) => restored(known, what, clock()));
+  const { incident } = quarantine.spec;
+  if (incident === undefined || !isTrue(quarantine, type)) return;
+  await incidents.amend(incident, (known) => restored(known, what, clock()));
+}
+
+function isTrue({ status }: Quarantine, type: string): boolean {
+  return status?.conditions?.some((each) => each.type === type && each.status === 'True') ?? false;
+}
+
+/** The Quarantine that a namespace carries, as the API server has it. */
+async function labelOf(name: string, cluster: Cluster): Promise<string | undefined> {
+  const { items } = await cluster.list(KIND.Namespace, { fieldSelector: `metadata.name=${name}` });
+  return items[0]?.metadata.labels?.[LABEL.quarantine];
 }
 
 /** Whether a Quarantine is in force, of that namespace where one is given. */
