@@ -12,6 +12,14 @@ export const COMMANDS: Record<string, Command> = {
     summary: 'Judge manifests, or what exists in a cluster',
     load: async () => (await import('./scan.ts')).scanCommand,
   },
+  install: {
+    summary: 'Install or upgrade in a cluster, or only look whether that would work (--check)',
+    load: async () => (await import('./install.ts')).installCommand,
+  },
+  uninstall: {
+    summary: 'Take everything out of a cluster again',
+    load: async () => (await import('./install.ts')).uninstallCommand,
+  },
   webhook: {
     summary: 'Serve the admission webhook, the audit and report intake, and the response',
     load: async () => (await import('../webhook/main.ts')).webhookCommand,

@@ -4,7 +4,11 @@ import type { Cluster } from '../kube/cluster.ts';
 import { KIND } from '../kube/kind.ts';
 import { type Address, webhookConfiguration } from './configuration.ts';
 
-/** Tells the agents and, where an address is given, the API server whom to trust. `caBundle` is PEM. */
+/**
+ * Tells the agents and, where an address is given, the API server whom to trust. `caBundle` is PEM. Behind a Service
+ * the configuration is the manifest's: only the CA is put in, so that the next version of the manifest meets nobody who
+ * owns the same fields.
+ */
 export async function publish(
   cluster: Cluster,
   caBundle: string,
@@ -18,5 +22,19 @@ export async function publish(
   };
   await cluster.apply(KIND.ConfigMap, configMap);
   if (!address) return;
-  await cluster.apply(KIND.ValidatingWebhookConfiguration, webhookConfiguration(address, caBundle));
+  const whole = webhookConfiguration(address, caBundle);
+  await cluster.apply(KIND.ValidatingWebhookConfiguration, 'url' in address ? whole : onlyCa(whole));
+}
+
+interface Webhook {
+  name: string;
+  clientConfig: { caBundle?: string };
+}
+
+function onlyCa({ apiVersion, kind, metadata: { name = '' }, webhooks }: KubeObject): KubeObject {
+  const entries = (webhooks as Webhook[]).map((webhook) => ({
+    name: webhook.name,
+    clientConfig: { caBundle: webhook.clientConfig.caBundle },
+  }));
+  return { apiVersion, kind, metadata: { name }, webhooks: entries };
 }

@@ -186,6 +186,26 @@ export class HttpCluster implements Cluster {
     return { issuer, keys };
   }
 
+  /** Such as v1.36.3. */
+  serverVersion(): Promise<{ gitVersion: string }> {
+    return this.#transport.send({ method: 'GET', path: '/version' });
+  }
+
+  /** Whether the API server knows that resource in that group and version. */
+  async serves(apiVersion: string, plural: string): Promise<boolean> {
+    try {
+      const path = `/apis/${apiVersion}`;
+      const { resources } = await this.#transport.send<{ resources: { name: string }[] }>({
+        method: 'GET',
+        path,
+      });
+      return resources.some(({ name }) => name === plural);
+    } catch (error) {
+      if (error instanceof KubesentryError && error.code === 'KUBE_NOT_FOUND') return false;
+      throw error;
+    }
+  }
+
   close(): Promise<void> {
     return this.#transport.close();
   }
