@@ -197,6 +197,36 @@ export const SentryPolicySpec = Type.Object(
               description: 'detect: report only. enforce: kill, refuse and drop in the kernel as well.',
             }),
           ),
+          quarantineAllows: Type.Optional(
+            names(
+              'What contained pods may reach all the same, such as the DNS of the cluster: IP or CIDR, with an optional ' +
+                ':port. Nothing by default.',
+            ),
+          ),
+          stop: Type.Optional(
+            Type.Union([Type.Literal('kill'), Type.Literal('freeze')], {
+              description:
+                'How a miner is stopped in enforce mode. kill: at exec, before its first instruction; the default. ' +
+                'freeze: its container stands still with its memory, for forensics, until the quarantine is released; ' +
+                'processes of the node are killed. Where policies differ, freeze counts.',
+            }),
+          ),
+          namespaces: Type.Optional(
+            Type.Array(
+              Type.Object({
+                names: names('Namespaces by name; a trailing * matches a prefix.'),
+                mode: Type.Union([Type.Literal('detect'), Type.Literal('enforce')], {
+                  description: 'detect: report only. enforce: act as well.',
+                }),
+              }),
+              {
+                maxItems: 128,
+                description:
+                  'Modes for the pods of some namespaces; where several match, enforce counts. Contained pods are ' +
+                  'acted on as the others are.',
+              },
+            ),
+          ),
         },
         { description: 'The node agents.' },
       ),

@@ -12,20 +12,6 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-static __always_inline __u32 destination_rule(const __u8 *address, __be16 port)
-{
-	struct destination_key key = { .prefix = 16 + 128, .port = port };
-	__u32 *rule;
-
-	__builtin_memcpy(key.address, address, 16);
-	rule = bpf_map_lookup_elem(&listed_destinations, &key);
-	if (!rule) {
-		key.port = 0;
-		rule = bpf_map_lookup_elem(&listed_destinations, &key);
-	}
-	return rule ? *rule : 0;
-}
-
 static __always_inline bool is_loopback(const __u8 *address)
 {
 	const __u32 *words = (const void *)address;
@@ -36,13 +22,18 @@ static __always_inline bool is_loopback(const __u8 *address)
 	       (words[2] == 0 && words[3] == bpf_htonl(1));
 }
 
-static __always_inline __u8 judge(__u32 policy, __u32 rule, const __u8 *address)
+static __always_inline bool is_cut(__u32 policy, const __u8 *address, __be16 port)
 {
-	bool is_cut = (policy & POLICY_QUARANTINED) && !((policy & POLICY_ALLOW_LOOPBACK) && is_loopback(address));
+	if (!(policy & POLICY_QUARANTINED) || ((policy & POLICY_ALLOW_LOOPBACK) && is_loopback(address)))
+		return false;
+	return !destination_in(&allowed_destinations, address, port);
+}
 
+static __always_inline __u8 judge(__u32 policy, __u32 rule, const __u8 *address, __be16 port)
+{
 	if (policy & POLICY_PROTECTED)
 		return rule ? VERDICT_LISTED : VERDICT_NONE;
-	if (is_cut || (rule && (policy & POLICY_REFUSE)))
+	if (is_cut(policy, address, port) || (rule && (policy & POLICY_REFUSE)))
 		return VERDICT_ENFORCED;
 	return rule ? VERDICT_LISTED : VERDICT_NONE;
 }
@@ -53,8 +44,8 @@ static __always_inline int on_connect(struct bpf_sock_addr *context, const __u8 
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u32 protocol = context->protocol;
 	__be16 port = context->user_port;
-	__u32 rule = destination_rule(address, port);
-	__u8 verdict = judge(task_policy(task), rule, address);
+	__u32 rule = destination_in(&listed_destinations, address, port);
+	__u8 verdict = judge(task_policy(task), rule, address, port);
 	__u64 cookie = bpf_get_socket_cookie(context);
 	int answer = verdict != VERDICT_ENFORCED;
 	struct socket_state state = {};
@@ -123,7 +114,7 @@ int BPF_PROG(on_sock_state, struct sock *socket, int old_state, int new_state)
 	event->cookie = cookie;
 	event->protocol = IPPROTO_TCP;
 	event->source = SOURCE_SOCK_STATE;
-	event->rule = destination_rule(event->remote, bpf_htons(event->remote_port));
+	event->rule = destination_in(&listed_destinations, event->remote, bpf_htons(event->remote_port));
 	event->verdict = event->rule ? VERDICT_LISTED : VERDICT_NONE;
 	event->state = 0;
 	bpf_ringbuf_submit(event, 0);

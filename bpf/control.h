@@ -66,6 +66,15 @@ struct {
 	__type(value, __u32);
 } listed_destinations SEC(".maps");
 
+/* What a quarantine lets through: keys as above. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, struct destination_key);
+	__type(value, __u32);
+} allowed_destinations SEC(".maps");
+
 /*
  * Two hashes of a name, from its last byte to its first: 128 bits, so that no other name is taken for it. control.ts
  * makes the same.
@@ -91,6 +100,21 @@ static __always_inline struct settings *current_settings(void)
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&settings, &zero);
+}
+
+/* The value that a trie has for a destination, or 0. */
+static __always_inline __u32 destination_in(void *trie, const __u8 *address, __be16 port)
+{
+	struct destination_key key = { .prefix = 16 + 128, .port = port };
+	__u32 *value;
+
+	__builtin_memcpy(key.address, address, 16);
+	value = bpf_map_lookup_elem(trie, &key);
+	if (!value) {
+		key.port = 0;
+		value = bpf_map_lookup_elem(trie, &key);
+	}
+	return value ? *value : 0;
 }
 
 static __always_inline struct cgroup *v1_cgroup(struct css_set *set)

@@ -11,7 +11,7 @@ export const POLICY = {
   drop: 4,
   /** Nothing is ever done to these processes; beats all others. */
   protected: 8,
-  /** All egress is dropped and every connect refused. */
+  /** All egress is dropped and every connect refused, but to allowed destinations. */
   quarantined: 16,
   /** With `quarantined`: loopback stays. */
   allowLoopback: 32,
@@ -41,6 +41,7 @@ export interface ControlMaps {
   settings: BpfMap;
   listed_names: BpfMap;
   listed_destinations: BpfMap;
+  allowed_destinations: BpfMap;
   listed_domains: BpfMap;
   cgroup_policies: BpfMap;
 }
@@ -53,6 +54,7 @@ export class Control {
   readonly #settings: TypedMap<number, Settings>;
   readonly #names: TypedMap<string, number>;
   readonly #destinations: TypedMap<Destination, number>;
+  readonly #allowed: TypedMap<Destination, number>;
   readonly #domains: TypedMap<string, number>;
   readonly #cgroups: TypedMap<CgroupKey, number>;
   #everywhere = 0;
@@ -62,6 +64,7 @@ export class Control {
     this.#settings = maps.settings.typed(u32, settingsCodec);
     this.#names = maps.listed_names.typed(text(NAME_MAX_BYTES + 1), u32);
     this.#destinations = maps.listed_destinations.typed(destinationCodec, u32);
+    this.#allowed = maps.allowed_destinations.typed(destinationCodec, u32);
     this.#domains = maps.listed_domains.typed(domainCodec, u32);
     this.#cgroups = maps.cgroup_policies.typed(cgroupKeyCodec, u32);
   }
@@ -81,6 +84,15 @@ export class Control {
 
   unlistDestination(destination: Destination): boolean {
     return this.#destinations.delete(destination);
+  }
+
+  /** Lets a destination be reached in spite of a quarantine. */
+  allowDestination(destination: Destination): void {
+    this.#allowed.set(destination, 1);
+  }
+
+  disallowDestination(destination: Destination): boolean {
+    return this.#allowed.delete(destination);
   }
 
   /** Lists a domain with all its subdomains: compared with what is asked of DNS, and with server names of TLS. */

@@ -93,7 +93,7 @@ export class EventView {
     return this.#bytes.toString('utf8', start, end === -1 || end > start + 16 ? start + 16 : end);
   }
 
-  // exec and process.
+  // exec, refusedExec and process.
 
   get inode(): bigint {
     return this.#data.getBigUint64(this.#at + EXEC.inode, true);
@@ -110,7 +110,7 @@ export class EventView {
     return this.#u32(this.type === EVENT.process ? PROCESS.flags : EXEC.flags);
   }
 
-  // exec alone.
+  // exec; refusedExec without arguments.
 
   /** As it was given to execve: may be relative, or a symbolic link. */
   get filename(): string {
@@ -135,11 +135,11 @@ export class EventView {
 
   /** One of VERDICT. */
   get verdict(): number {
-    return this.#u8(this.type === EVENT.exec ? EXEC.verdict : FLOW.verdict);
+    return this.#u8(this.#isExec() ? EXEC.verdict : FLOW.verdict);
   }
   /** exec, connect and name: the value that was stored with the listed name, destination or domain; 0: none. */
   get rule(): number {
-    return this.#u32(this.type === EVENT.exec ? EXEC.rule : FLOW.rule);
+    return this.#u32(this.#isExec() ? EXEC.rule : FLOW.rule);
   }
 
   // exit.
@@ -219,6 +219,9 @@ export class EventView {
     return this.#u32(FPU.samples);
   }
 
+  #isExec(): boolean {
+    return this.type === EVENT.exec || this.type === EVENT.refusedExec;
+  }
   #u8(offset: number): number {
     return this.#data.getUint8(this.#at + offset);
   }

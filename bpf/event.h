@@ -26,7 +26,9 @@ enum event_type {
 	EVENT_PROCESS = 10,
 	EVENT_SOCKET = 11,
 	EVENT_NAME = 12,
-	EVENT_TYPES = 13,
+	/* An exec_event without arguments, of a process that goes on with what it ran before. */
+	EVENT_REFUSED_EXEC = 13,
+	EVENT_TYPES = 14,
 };
 
 enum verdict {

@@ -16,6 +16,7 @@ export const EVENT = {
   process: 10,
   socket: 11,
   name: 12,
+  refusedExec: 13,
 } as const;
 
 export type EventName = keyof typeof EVENT;

@@ -8,18 +8,15 @@
  */
 #include "emit.h"
 #include "executable.h"
+#include "listed-name.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-#define WINDOW_BYTES 64
 
 struct exec_scratch {
 	struct exec_event event;
 	char text[FILENAME_MAX_BYTES + ARGS_MAX_BYTES];
 	char argv0[FILENAME_MAX_BYTES];
-	char window[WINDOW_BYTES]; /* the end of a path */
-	char name[NAME_BYTES]; /* its last part in lower case */
-	__u32 length; /* of name; kept here since the verifier then follows one state instead of 64 */
+	struct name_window window;
 };
 
 /* One for a CPU is enough: tracepoints run without preemption, and in later kernels no program is entered twice. */
@@ -30,54 +27,6 @@ struct {
 	__type(value, struct exec_scratch);
 } exec_scratch SEC(".maps");
 
-static __always_inline void clear_name(struct exec_scratch *scratch)
-{
-	__builtin_memset(scratch->name, 0, sizeof(scratch->name));
-	*(volatile __u32 *)&scratch->length = 0;
-}
-
-/* The rule of the base name of what is in the window, or 0. */
-static __noinline __u32 window_rule(struct exec_scratch *scratch)
-{
-	volatile __u32 *length;
-	__u32 *rule;
-
-	if (!scratch)
-		return 0;
-	length = &scratch->length;
-	clear_name(scratch);
-	for (int at = 0; at < WINDOW_BYTES; at++) {
-		char one = scratch->window[at];
-		__u32 end = *length;
-
-		if (one == 0)
-			break;
-		if (one == '/') {
-			clear_name(scratch);
-			continue;
-		}
-		if (one >= 'A' && one <= 'Z')
-			one += 'a' - 'A';
-		if (end < NAME_BYTES - 1)
-			scratch->name[end] = one;
-		*length = end + 1;
-	}
-	if (*length == 0 || *length >= NAME_BYTES)
-		return 0;
-	rule = bpf_map_lookup_elem(&listed_names, scratch->name);
-	return rule ? *rule : 0;
-}
-
-/* The last bytes of a string whose length is known; a longer base name than a window is in no list. */
-static __always_inline __u32 path_rule(struct exec_scratch *scratch, const char *path, __u64 length)
-{
-	__u64 skip = length >= WINDOW_BYTES ? length - (WINDOW_BYTES - 1) : 0;
-
-	if (bpf_probe_read_kernel_str(scratch->window, WINDOW_BYTES, path + skip) <= 0)
-		return 0;
-	return window_rule(scratch);
-}
-
 static __always_inline void match_names(struct exec_scratch *scratch, struct linux_binprm *bprm)
 {
 	struct exec_event *event = &scratch->event;
@@ -86,17 +35,17 @@ static __always_inline void match_names(struct exec_scratch *scratch, struct lin
 	long length;
 
 	event->match = NAME_COMM;
-	if ((event->rule = path_rule(scratch, event->header.comm, 0)))
+	if ((event->rule = path_rule(&scratch->window, event->header.comm, 0)))
 		return;
 	event->match = NAME_FILENAME;
-	if ((event->rule = path_rule(scratch, scratch->text, filename_len)))
+	if ((event->rule = path_rule(&scratch->window, scratch->text, filename_len)))
 		return;
 	event->match = NAME_FILE;
-	if ((event->rule = path_rule(scratch, file_name, 0)))
+	if ((event->rule = path_rule(&scratch->window, file_name, 0)))
 		return;
 	event->match = NAME_ARGV0;
 	length = bpf_probe_read_kernel_str(scratch->argv0, sizeof(scratch->argv0), scratch->text + filename_len);
-	if (event->args_len && length > 1 && (event->rule = path_rule(scratch, scratch->argv0, length - 1)))
+	if (event->args_len && length > 1 && (event->rule = path_rule(&scratch->window, scratch->argv0, length - 1)))
 		return;
 	event->match = NAME_NONE;
 }

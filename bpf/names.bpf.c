@@ -26,6 +26,7 @@ struct name_scratch {
 	__u32 next; /* where the next label of a DNS name begins */
 	__u32 rule;
 	__u32 at; /* offset in the packet */
+	__u32 is_in_search_path;
 	__u32 is_busy; /* a softirq may send while a process that sends is interrupted in here */
 };
 
@@ -93,16 +94,29 @@ __attribute__((noinline)) int lower(__u32 zero)
 	return 1;
 }
 
-/* Looks up every end of the name that begins behind a dot, the shortest first. */
+static __always_inline bool is_service_label(struct name_scratch *scratch, __u32 dot)
+{
+	return scratch->name[(dot + 1) & (NAME_MAX_BYTES - 1)] == 's' &&
+	       scratch->name[(dot + 2) & (NAME_MAX_BYTES - 1)] == 'v' &&
+	       scratch->name[(dot + 3) & (NAME_MAX_BYTES - 1)] == 'c' &&
+	       scratch->name[(dot + 4) & (NAME_MAX_BYTES - 1)] == '.';
+}
+
+/*
+ * Looks up every end of the name that begins behind a dot, the shortest first. A resolver in a pod asks for NAME with
+ * NAMESPACE.svc.DOMAIN behind it before it asks for NAME (resolv.conf(5), search): the search begins again in front.
+ */
 __attribute__((noinline)) int find_domain(__u32 zero)
 {
 	struct name_scratch *scratch = bpf_map_lookup_elem(&name_scratch, &zero);
 	volatile __u64 *first, *second;
-	volatile __u32 *rule;
+	volatile __u32 *rule, *is_in_search_path;
 	__u32 length;
 
 	if (!scratch)
 		return 0;
+	is_in_search_path = &scratch->is_in_search_path;
+	*is_in_search_path = 0;
 	first = &scratch->key.first;
 	second = &scratch->key.second;
 	rule = &scratch->rule;
@@ -124,6 +138,13 @@ __attribute__((noinline)) int find_domain(__u32 zero)
 			found = bpf_map_lookup_elem(&listed_domains, &key);
 			if (found)
 				*rule = *found;
+			if (*is_in_search_path) {
+				*is_in_search_path = 0;
+				*first = FIRST_BEGIN;
+				*second = SECOND_BEGIN;
+				continue;
+			}
+			*is_in_search_path = is_service_label(scratch, at);
 		}
 		*first = (*first ^ one) * FIRST_PRIME;
 		*second = (*second ^ one) * SECOND_PRIME;
@@ -224,22 +245,7 @@ static __always_inline void tell(struct __sk_buff *skb, struct packet *packet, _
 
 	if (!event)
 		return;
-	if (state)
-		event->header = state->owner;
-	else
-		__builtin_memset(&event->header, 0, sizeof(event->header));
-	event->header.size = sizeof(*event);
-	event->header.type = EVENT_NAME;
-	event->header.cpu = bpf_get_smp_processor_id();
-	event->header.ktime = bpf_ktime_get_boot_ns();
-	event->header.cgroup_id = bpf_skb_cgroup_id(skb);
-	event->cookie = cookie;
-	__builtin_memcpy(event->remote, packet->remote, 16);
-	__builtin_memcpy(event->local, packet->local, 16);
-	event->remote_port = packet->remote_port;
-	event->local_port = packet->local_port;
-	event->family = family_of(packet->remote);
-	event->protocol = packet->protocol;
+	fill_flow((struct egress_event *)event, skb, packet, state, cookie, EVENT_NAME, sizeof(*event));
 	event->source = source;
 	event->verdict = verdict;
 	event->rule = rule;
@@ -251,12 +257,10 @@ static __always_inline void tell(struct __sk_buff *skb, struct packet *packet, _
 static __always_inline __u8 verdict_of(struct __sk_buff *skb, struct packet *packet, __u8 source)
 {
 	struct settings *now = current_settings();
-	__u32 policy;
 
 	if (source != SOURCE_TLS || packet->remote_port == 443 || !now)
 		return VERDICT_LISTED;
-	policy = packet_policy(skb, now);
-	return (policy & POLICY_DROP) && !(policy & POLICY_PROTECTED) ? VERDICT_ENFORCED : VERDICT_LISTED;
+	return is_dropped(packet_policy(skb, now)) ? VERDICT_ENFORCED : VERDICT_LISTED;
 }
 
 /* The rule of the name in this packet, or 0; says where it stood. */

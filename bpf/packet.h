@@ -83,6 +83,12 @@ static __always_inline __u32 packet_policy(struct __sk_buff *skb, struct setting
 	return found;
 }
 
+/* Whether packets that a rule matched go no further. Protection is asked here, so that nobody forgets it. */
+static __always_inline bool is_dropped(__u32 policy)
+{
+	return (policy & POLICY_DROP) && !(policy & POLICY_PROTECTED);
+}
+
 static __always_inline struct socket_state *state_of(__u64 cookie)
 {
 	struct socket_state *state = bpf_map_lookup_elem(&sockets, &cookie);
@@ -92,6 +98,31 @@ static __always_inline struct socket_state *state_of(__u64 cookie)
 		return state;
 	bpf_map_update_elem(&sockets, &cookie, &fresh, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&sockets, &cookie);
+}
+
+/*
+ * Who sent a packet, and where to. connect_event is the same as egress_event up to `protocol`; without a state nobody is
+ * known.
+ */
+static __always_inline void fill_flow(struct egress_event *event, struct __sk_buff *skb, struct packet *packet,
+				      struct socket_state *state, __u64 cookie, __u16 type, __u32 size)
+{
+	if (state)
+		event->header = state->owner;
+	else
+		__builtin_memset(&event->header, 0, sizeof(event->header));
+	event->header.size = size;
+	event->header.type = type;
+	event->header.cpu = bpf_get_smp_processor_id();
+	event->header.ktime = bpf_ktime_get_boot_ns();
+	event->header.cgroup_id = bpf_skb_cgroup_id(skb);
+	event->cookie = cookie;
+	__builtin_memcpy(event->remote, packet->remote, 16);
+	__builtin_memcpy(event->local, packet->local, 16);
+	event->remote_port = packet->remote_port;
+	event->local_port = packet->local_port;
+	event->family = family_of(packet->remote);
+	event->protocol = packet->protocol;
 }
 
 #endif

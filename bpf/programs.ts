@@ -5,7 +5,20 @@ import { Control } from './control.ts';
 import { EVENT, type EventName } from './events.ts';
 
 /** One compiled file each. `exec`, `process` and `cgroup` are what identity rests on. */
-export const FAMILIES = ['exec', 'process', 'cgroup', 'connect', 'egress', 'names', 'iter', 'fpu'] as const;
+export const FAMILIES = [
+  'exec',
+  'process',
+  'cgroup',
+  'connect',
+  'egress',
+  'names',
+  'iter',
+  'fpu',
+  'lsm',
+] as const;
+
+/** What has a substitute where the kernel does not take it: SIGKILL at exec stands in for a refusal by BPF LSM. */
+export const OPTIONAL: readonly Family[] = ['lsm'];
 
 export type Family = (typeof FAMILIES)[number];
 
@@ -16,6 +29,7 @@ const SHARED = [
   'settings',
   'listed_names',
   'listed_destinations',
+  'allowed_destinations',
   'listed_domains',
   'cgroup_policies',
   'sockets',
@@ -70,6 +84,7 @@ export class Programs implements Disposable {
       settings: this.#map('settings'),
       listed_names: this.#map('listed_names'),
       listed_destinations: this.#map('listed_destinations'),
+      allowed_destinations: this.#map('allowed_destinations'),
       listed_domains: this.#map('listed_domains'),
       cgroup_policies: this.#map('cgroup_policies'),
     });

@@ -7,10 +7,10 @@
 
 struct socket_state {
 	struct event_header owner; /* who connected; tgid is 0 if nobody was seen */
-	__u8 segments; /* with payload that were looked at */
+	__u32 second; /* of the last look at what it says */
+	__u16 looked; /* bytes in that second */
 	__u8 method; /* enum stratum_method, once recognised */
 	__u8 is_quarantine_reported;
-	__u8 reserved[5];
 };
 
 #define DNS_PORT 53

@@ -4,21 +4,25 @@
 
 /*
  * Stratum is JSON, an object a line: {"id":1,"method":"login","params":{"login":"WALLET","pass":"x","agent":"..."}}.
- * The value of "method" is found wherever the key stands, and words that belong to mining beside it are noted. No word
+ * Every value of "method" is found wherever the key stands, and words that belong to mining beside it are noted. No word
  * counts by itself that other protocols use too (login, submit).
  *
- * One pass over at most 1 KiB, without bpf_loop, which 5.10 does not have. Two things keep that within what the verifier
+ * Where a conversation stands is kept from one segment to the next, as a message may be cut anywhere. Escapes are
+ * resolved first (RFC 8259 section 7), so that "\u006dethod" is "method".
+ *
+ * One pass over at most 4 KiB, without bpf_loop, which 5.10 does not have. Two things keep that within what the verifier
  * follows: all that changes on the way is kept in memory of a map, of which it knows nothing, so that the paths of a
  * byte meet again at the next one; and a block of bytes is a global function, which it checks once and not sixteen times.
  */
 #include "event.h"
 #include "kernel.h"
 
-#define STRATUM_BYTES 1024
+#define CHUNK_BYTES 1024
+#define CHUNKS 4
 #define BLOCK_BYTES 64
 #define METHOD_BYTES 32
 
-enum stratum_step { STEP_SEARCH, STEP_COLON, STEP_QUOTE, STEP_VALUE, STEP_DONE };
+enum stratum_step { STEP_SEARCH, STEP_COLON, STEP_QUOTE, STEP_VALUE };
 
 enum stratum_mark {
 	MARK_AGENT = 1 << 0,
@@ -29,18 +33,41 @@ enum stratum_mark {
 	MARK_NONCE = 1 << 5,
 	MARK_LOGIN = 1 << 6,
 	MARK_LOGIN_AGAIN = 1 << 7, /* as the method and as a parameter */
+	/* Methods that count with others of these beside them. */
+	METHOD_LOGIN = 1 << 8,
+	METHOD_SUBMIT = 1 << 9,
 };
 
-struct stratum_scratch {
-	__u8 bytes[STRATUM_BYTES];
+/* Within an escape: behind the backslash, and behind the u. */
+#define ESCAPE_BEGUN 1
+#define ESCAPE_DIGITS 2
+#define ESCAPE_LAST_DIGIT 5
+
+/* Stands for every escaped byte that belongs to no word that counts, the quote above all. */
+#define OTHER_BYTE 1
+
+/* Where a conversation stands. */
+struct stratum_state {
 	union {
 		char method[METHOD_BYTES];
 		__u64 words[METHOD_BYTES / 8];
 	};
 	__u64 last; /* eight bytes, the newest lowest */
 	__u32 length; /* of method */
-	__u32 marks;
+	__u32 marks; /* of this message */
 	__u32 step;
+	__u32 escape;
+	__u32 code; /* of the escaped character */
+	__u32 is_in_string;
+	__u32 depth; /* of braces */
+	__u32 is_http;
+	__u32 found; /* enum stratum_method */
+	__u32 reserved;
+};
+
+struct stratum_scratch {
+	__u8 bytes[CHUNK_BYTES];
+	struct stratum_state state;
 	/*
 	 * A softirq may send while a process that sends is interrupted in here. It then leaves its segment alone; the
 	 * next one is looked at instead.
@@ -54,6 +81,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct stratum_scratch);
 } stratum_scratch SEC(".maps");
+
+/* By the socket's cookie: conversations that began like stratum and have not said it yet. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct stratum_state);
+} conversations SEC(".maps");
 
 /* A word with its quotes, as it lies in `last`. */
 #define WORD1(a) ((__u64)(__u8)(a))
@@ -86,43 +121,20 @@ static __always_inline __u32 mark_of(__u64 last, __u32 marks)
 	return 0;
 }
 
-/* One byte further. */
-static __always_inline void take(struct stratum_scratch *scratch, __u8 byte)
+/* What a message was, once its words are known. */
+static __always_inline __u32 message_method(__u32 marks)
 {
-	volatile struct stratum_scratch *state = scratch;
-	__u64 last = state->last << 8 | byte;
-	__u32 step = state->step;
-	bool is_space = byte == ' ' || byte == '\t';
-
-	state->last = last;
-	if (byte == '"')
-		state->marks |= mark_of(state->last, state->marks);
-	if (step == STEP_SEARCH) {
-		if (state->last == WORD8('"', 'm', 'e', 't', 'h', 'o', 'd', '"'))
-			state->step = STEP_COLON;
-	} else if (step == STEP_COLON) {
-		if (!is_space)
-			state->step = byte == ':' ? STEP_QUOTE : STEP_SEARCH;
-	} else if (step == STEP_QUOTE) {
-		if (!is_space)
-			state->step = byte == '"' ? STEP_VALUE : STEP_SEARCH;
-	} else if (step == STEP_VALUE) {
-		__u32 length = state->length;
-
-		if (byte == '"' || length >= METHOD_BYTES - 1) {
-			state->step = STEP_DONE;
-		} else {
-			state->method[length & (METHOD_BYTES - 1)] = byte;
-			state->length = length + 1;
-		}
-	}
+	if ((marks & METHOD_SUBMIT) && (marks & MARK_JOB_ID) && (marks & MARK_NONCE))
+		return STRATUM_SUBMIT;
+	if (!(marks & METHOD_LOGIN))
+		return 0;
+	if (marks & (MARK_ALGO | MARK_RIGID))
+		return STRATUM_LOGIN;
+	return (marks & MARK_LOGIN_AGAIN) && (marks & (MARK_AGENT | MARK_PASS)) ? STRATUM_LOGIN : 0;
 }
 
-static __always_inline __u8 classify(struct stratum_scratch *scratch)
+static __always_inline __u32 method_number(__u64 first, __u64 second, __u64 third)
 {
-	__u64 first = scratch->words[0], second = scratch->words[1], third = scratch->words[2];
-	__u32 marks = scratch->marks;
-
 	if ((first & LAST7) == (TEXT8('m', 'i', 'n', 'i', 'n', 'g', '.', 0))) {
 		if (first >> 56 == 'a' && second == TEXT8('u', 't', 'h', 'o', 'r', 'i', 'z', 'e') && !third)
 			return STRATUM_AUTHORIZE;
@@ -143,20 +155,136 @@ static __always_inline __u8 classify(struct stratum_scratch *scratch)
 		return STRATUM_ETH_WORK;
 	if (first == TEXT8('g', 'e', 't', 'j', 'o', 'b', 't', 'e') && second == TEXT8('m', 'p', 'l', 'a', 't', 'e', 0, 0))
 		return STRATUM_TEMPLATE;
+	if (first == TEXT8('g', 'e', 't', 'b', 'l', 'o', 'c', 'k') && second == TEXT8('t', 'e', 'm', 'p', 'l', 'a', 't', 'e'))
+		return STRATUM_TEMPLATE;
+	if (first == TEXT8('g', 'e', 't', '_', 'b', 'l', 'o', 'c') && second == TEXT8('k', '_', 't', 'e', 'm', 'p', 'l', 'a'))
+		return STRATUM_TEMPLATE;
 	if (first == TEXT8('k', 'e', 'e', 'p', 'a', 'l', 'i', 'v') && second == TEXT8('e', 'd', 0, 0, 0, 0, 0, 0))
 		return STRATUM_KEEPALIVED;
-	if (first == TEXT8('s', 'u', 'b', 'm', 'i', 't', 0, 0) && (marks & MARK_JOB_ID) && (marks & MARK_NONCE))
-		return STRATUM_SUBMIT;
-	if (first == TEXT8('l', 'o', 'g', 'i', 'n', 0, 0, 0)) {
-		if (marks & (MARK_ALGO | MARK_RIGID))
-			return STRATUM_LOGIN;
-		if ((marks & MARK_LOGIN_AGAIN) && (marks & (MARK_AGENT | MARK_PASS)))
-			return STRATUM_LOGIN;
-	}
 	return 0;
 }
 
-/* Not static, see above; and with numbers for parameters, which is all that a global function of 5.10 may have. */
+/* Global functions, with numbers for parameters, which is all that those of 5.10 may have. This one ends a method. */
+__attribute__((noinline)) int judge_method(__u32 zero)
+{
+	struct stratum_scratch *scratch = bpf_map_lookup_elem(&stratum_scratch, &zero);
+	struct stratum_state *state;
+	__u64 first, second, third;
+	__u32 number;
+
+	if (!scratch)
+		return 0;
+	state = &scratch->state;
+	first = state->words[0];
+	second = state->words[1];
+	third = state->words[2];
+	__builtin_memset(state->words, 0, sizeof(state->words));
+	state->length = 0;
+	if (first == TEXT8('l', 'o', 'g', 'i', 'n', 0, 0, 0))
+		state->marks |= METHOD_LOGIN;
+	if (first == TEXT8('s', 'u', 'b', 'm', 'i', 't', 0, 0))
+		state->marks |= METHOD_SUBMIT;
+	number = method_number(first, second, third);
+	/* By HTTP work is asked of a node of a chain; services that speak of logins and mining there are no pools. */
+	if (state->is_http && number != STRATUM_TEMPLATE && number != STRATUM_ETH_WORK)
+		return 0;
+	if (number && !state->found)
+		state->found = number;
+	return 0;
+}
+
+static __always_inline void end_message(volatile struct stratum_state *state)
+{
+	__u32 method = state->is_http ? 0 : message_method(state->marks);
+
+	if (method && !state->found)
+		state->found = method;
+	state->marks = 0;
+	state->last = 0;
+	state->step = STEP_SEARCH;
+}
+
+/* One character further. */
+static __always_inline void take(volatile struct stratum_state *state, __u8 byte)
+{
+	__u64 last = state->last << 8 | byte;
+	__u32 step = state->step;
+	bool is_space = byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+
+	state->last = last;
+	if (byte == '"') {
+		state->is_in_string ^= 1;
+		state->marks |= mark_of(last, state->marks);
+	} else if (byte == '\n') {
+		/* No string has a bare one. */
+		state->is_in_string = 0;
+	}
+	if (step == STEP_SEARCH) {
+		if (last == WORD8('"', 'm', 'e', 't', 'h', 'o', 'd', '"'))
+			state->step = STEP_COLON;
+	} else if (step == STEP_COLON) {
+		if (!is_space)
+			state->step = byte == ':' ? STEP_QUOTE : STEP_SEARCH;
+	} else if (step == STEP_QUOTE) {
+		if (!is_space)
+			state->step = byte == '"' ? STEP_VALUE : STEP_SEARCH;
+	} else {
+		__u32 length = state->length;
+
+		if (byte == '"' || length >= METHOD_BYTES - 1) {
+			state->step = STEP_SEARCH;
+			judge_method(0);
+		} else {
+			state->method[length & (METHOD_BYTES - 1)] = byte;
+			state->length = length + 1;
+		}
+	}
+	if (state->is_in_string)
+		return;
+	if (byte == '{') {
+		state->depth++;
+	} else if (byte == '}') {
+		if (state->depth <= 1)
+			end_message(state);
+		if (state->depth)
+			state->depth--;
+	}
+}
+
+static __always_inline __u32 digit(__u8 byte)
+{
+	return (byte <= '9' ? byte - '0' : (byte | 0x20) - 'a' + 10) & 15;
+}
+
+/* One byte further. */
+static __always_inline void take_raw(volatile struct stratum_state *state, __u8 byte)
+{
+	__u32 escape = state->escape;
+	__u32 code;
+
+	if (!escape && byte == '\\') {
+		state->escape = ESCAPE_BEGUN;
+		return;
+	}
+	if (escape == ESCAPE_BEGUN) {
+		state->escape = byte == 'u' ? ESCAPE_DIGITS : 0;
+		state->code = 0;
+		if (byte == 'u')
+			return;
+		byte = OTHER_BYTE;
+	} else if (escape) {
+		code = state->code << 4 | digit(byte);
+		state->code = code;
+		if (escape < ESCAPE_LAST_DIGIT) {
+			state->escape = escape + 1;
+			return;
+		}
+		state->escape = 0;
+		byte = code < 0x80 && code != '"' ? code : OTHER_BYTE;
+	}
+	take(state, byte);
+}
+
 __attribute__((noinline)) int scan_block(__u32 start, __u32 end)
 {
 	__u32 zero = 0;
@@ -167,49 +295,91 @@ __attribute__((noinline)) int scan_block(__u32 start, __u32 end)
 	for (__u32 at = 0; at < BLOCK_BYTES; at++) {
 		if (start + at >= end)
 			break;
-		take(scratch, scratch->bytes[(start + at) & (STRATUM_BYTES - 1)]);
+		take_raw(&scratch->state, scratch->bytes[(start + at) & (CHUNK_BYTES - 1)]);
 	}
 	return 0;
 }
 
-static __always_inline __u8 scan(struct stratum_scratch *scratch, struct __sk_buff *skb, __u32 offset, __u32 size)
+/* Whether there may be more. */
+static __always_inline bool scan_chunk(struct stratum_scratch *scratch, struct __sk_buff *skb, __u32 offset, __u32 size)
 {
 	if (size == 0)
-		return 0;
-	if (size > STRATUM_BYTES)
-		size = STRATUM_BYTES;
+		return false;
+	if (size > CHUNK_BYTES)
+		size = CHUNK_BYTES;
 	/* Says 1..1024 in a form that the verifier of 5.10 can follow and the compiler cannot fold. */
 	size--;
 	barrier_var(size);
-	size = (size & (STRATUM_BYTES - 1)) + 1;
+	size = (size & (CHUNK_BYTES - 1)) + 1;
 	if (bpf_skb_load_bytes(skb, offset, scratch->bytes, size))
-		return 0;
-	__builtin_memset(scratch->words, 0, sizeof(scratch->words));
-	scratch->last = 0;
-	scratch->length = 0;
-	scratch->marks = 0;
-	scratch->step = STEP_SEARCH;
-	for (__u32 start = 0; start < STRATUM_BYTES; start += BLOCK_BYTES)
+		return false;
+	for (__u32 start = 0; start < CHUNK_BYTES; start += BLOCK_BYTES)
 		scan_block(start, size);
-	/* Cut off within the value: not judged. */
-	return *(volatile __u32 *)&scratch->step == STEP_DONE ? classify(scratch) : 0;
+	return size == CHUNK_BYTES && !*(volatile __u32 *)&scratch->state.found;
 }
 
-/* enum stratum_method of a payload, 0 if it is none. */
-static __always_inline __u8 stratum_method(struct __sk_buff *skb, __u32 offset, __u32 size)
+static __always_inline __u8 scan(struct stratum_scratch *scratch, struct __sk_buff *skb, __u32 offset, __u32 size)
+{
+	volatile struct stratum_state *state = &scratch->state;
+
+	for (__u32 chunk = 0; chunk < CHUNKS; chunk++) {
+		__u32 done = chunk * CHUNK_BYTES;
+
+		if (!scan_chunk(scratch, skb, offset + done, size > done ? size - done : 0))
+			break;
+	}
+	if (state->found || state->is_http)
+		return state->found;
+	return message_method(state->marks);
+}
+
+enum opening { OPENING_NONE, OPENING_JSON, OPENING_HTTP };
+
+/* How a payload begins; most traffic ends here. */
+static __always_inline enum opening opening_of(struct __sk_buff *skb, __u32 offset)
+{
+	char verb[5];
+	char first;
+
+	if (bpf_skb_load_bytes(skb, offset, &first, 1))
+		return OPENING_NONE;
+	if (first == '{' || first == '[' || first == ' ' || first == '\t' || first == '\r' || first == '\n')
+		return OPENING_JSON;
+	if (first != 'P' || bpf_skb_load_bytes(skb, offset, verb, sizeof(verb)))
+		return OPENING_NONE;
+	return verb[1] == 'O' && verb[2] == 'S' && verb[3] == 'T' && verb[4] == ' ' ? OPENING_HTTP : OPENING_NONE;
+}
+
+/* Whether a segment is worth a look: it begins like stratum, or goes on with what began so. */
+static __always_inline bool is_of_interest(struct __sk_buff *skb, __u64 cookie, __u32 offset)
+{
+	return opening_of(skb, offset) != OPENING_NONE || bpf_map_lookup_elem(&conversations, &cookie);
+}
+
+/* enum stratum_method of a segment, 0 if it is none. */
+static __always_inline __u8 stratum_method(struct __sk_buff *skb, __u64 cookie, __u32 offset, __u32 size)
 {
 	struct stratum_scratch *scratch;
+	struct stratum_state *before;
 	__u32 zero = 0;
-	__u8 first, method;
+	__u8 method;
 
-	/* Most traffic ends here. */
-	if (bpf_skb_load_bytes(skb, offset, &first, 1) || (first != '{' && first != '['))
-		return 0;
 	scratch = bpf_map_lookup_elem(&stratum_scratch, &zero);
 	if (!scratch || scratch->is_busy)
 		return 0;
 	scratch->is_busy = 1;
+	before = bpf_map_lookup_elem(&conversations, &cookie);
+	if (before) {
+		scratch->state = *before;
+	} else {
+		__builtin_memset(&scratch->state, 0, sizeof(scratch->state));
+		scratch->state.is_http = opening_of(skb, offset) == OPENING_HTTP;
+	}
 	method = scan(scratch, skb, offset, size);
+	if (method)
+		bpf_map_delete_elem(&conversations, &cookie);
+	else
+		bpf_map_update_elem(&conversations, &cookie, &scratch->state, BPF_ANY);
 	scratch->is_busy = 0;
 	return method;
 }

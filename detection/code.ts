@@ -21,6 +21,10 @@ const DECODES =
 /** The functions that read hexadecimal, each language in its way. */
 const HEX = /unhexlify|fromhex|['"]hex['"]|\bH\*|hex2bin/;
 
+/** `exec(urlopen(ADDRESS).read())`, wherever the address comes from. */
+const RUNS_FETCHED =
+  /\b(?:exec|eval)\s*\([^\n]{0,120}?\b(?:urlopen|requests\.get|file_get_contents|fetch)\s*\(/i;
+
 const LITERAL_LIMIT = 512;
 const DEPTH_LIMIT = 4;
 
@@ -58,7 +62,7 @@ export function judgeCode(code: string, path: string, machine: Machine, depth = 
   judgeMessage(code, path, machine);
   const urls = literals.map(({ text }) => text).filter(isFetchable);
   for (const text of urls) judgeUrl({ text, path }, machine);
-  if (runs && FETCHES.test(code) && urls.length > 0)
+  if (runs && FETCHES.test(code) && (urls.length > 0 || RUNS_FETCHED.test(code)))
     judgeDownloadedRun({ downloadedFrom: urls }, path, machine, true);
   return PRINTS.test(code) && inner.length > 0 ? { text: inner.join('\n'), decoded: true } : UNKNOWN_DATA;
 }

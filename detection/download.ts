@@ -80,6 +80,9 @@ function fileNameOf(url: string): string {
   return url.replace(/[?#].*$/s, '').replace(/^.*\//s, '') || 'index.html';
 }
 
+/** What people read, not what machines run. */
+const PAGE = /^\/(?:docs|wiki|blog|news|articles?)\/|\.(?:html?|md|rst|pdf|png|svg|jpe?g)$/i;
+
 /** Judges an address that something is fetched from. */
 export function judgeUrl({ text, path }: Word, { docket }: Machine): void {
   const endpoint = parseEndpoint(text.replaceAll(UNKNOWN, ''));
@@ -94,10 +97,12 @@ export function judgeUrl({ text, path }: Word, { docket }: Machine): void {
       endpoint.host,
     );
   }
+  const isPage = PAGE.test(endpoint.path);
   for (const step of [...endpoint.path.split(/[/?#&=]/, 16)]) {
     const match = nameIn(step, docket.indicators);
-    if (match?.kind === 'miner') docket.report('miner-download', path, `It fetches ${step}.`, step);
-    if (match?.kind === 'mention') {
+    if (match?.kind === 'miner' && !isPage)
+      docket.report('miner-download', path, `It fetches ${step}.`, step);
+    if (match?.kind === 'mention' || (match?.kind === 'miner' && isPage)) {
       docket.report('miner-mention', path, `It fetches ${step}.`, step);
       return;
     }

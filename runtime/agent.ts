@@ -5,7 +5,7 @@ import type { Cluster } from '../kube/cluster.ts';
 import type { BinaryStats } from './binary.ts';
 import type { CorrelatorStats } from './correlator.ts';
 import type { Log } from './log.ts';
-import type { EnforceMode } from './policy.ts';
+import type { EnforceMode, Stop } from './policy.ts';
 import type { ReporterStats } from './reporter.ts';
 import type { SensorStats } from './sensor.ts';
 import type { SpoolStats } from './spool.ts';
@@ -33,6 +33,8 @@ export interface AgentOptions {
   onDetection?: ((detection: Detection) => void) | undefined;
   /** Whether to act; a policy of the cluster can switch it on too. */
   mode?: EnforceMode | undefined;
+  /** How a miner is stopped where the agent acts; kill by default. */
+  stop?: Stop | undefined;
   /** Only this cgroup and what is below it. */
   cgroup?: string | undefined;
   /** Where the node's /proc is seen; /proc by default. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, statfs } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
 import type { ProcFs } from './proc-fs.ts';
 
@@ -26,12 +26,15 @@ export interface BinaryPlace {
   start: number;
   /** Path as the process saw it. */
   exe: string;
-  /** What the kernel executed, as in stat(2): another file at the same path is another binary. */
+  /** What the kernel executed: another file at the same path is another binary. 0: not known. */
   inode: number;
   device: number;
   /** Processes that may see the file at the same path, for when this one is gone. */
   neighbours: readonly number[];
 }
+
+/** Magic number of overlayfs (statfs(2)). */
+const OVERLAYFS = 0x794c7630;
 
 const CHUNK = 256 * 1024;
 const WAITING = 1024;
@@ -82,11 +85,12 @@ export class Binaries {
     }
   }
 
-  async #open({ pid, start, exe, inode, device, neighbours }: BinaryPlace): Promise<FileHandle | undefined> {
+  async #open(place: BinaryPlace): Promise<FileHandle | undefined> {
+    const { pid, start, exe, inode, device, neighbours } = place;
     const own = await openFile(`${this.#proc.root}/${pid}/exe`, 0);
     if (own !== undefined) {
       // The pid may have been given to another process, which the start time tells.
-      if (this.#proc.is(pid, start)) return own;
+      if (this.#proc.is(pid, start) && (await this.#isExecuted(own, place))) return own;
       await own.close();
     }
     if (!exe.startsWith('/')) return undefined;
@@ -98,6 +102,15 @@ export class Binaries {
       await file.close();
     }
     return undefined;
+  }
+
+  /** Whether an open file is the one that the kernel executed, and not that of the program that came next. */
+  async #isExecuted(file: FileHandle, { pid, exe, inode }: BinaryPlace): Promise<boolean> {
+    if (inode === 0 || (await file.stat()).ino === inode) return true;
+    const { type } = await statfs(`/proc/self/fd/${file.fd}`);
+    if (type !== OVERLAYFS) return false;
+    // Overlayfs may tell stat(2) the number of the layer's file; maps has the kernel's own, from 6.8 on.
+    return this.#proc.mappedInode(pid) === inode || this.#proc.exe(pid)?.replace(/ \(deleted\)$/, '') === exe;
   }
 
   async #hash(file: FileHandle): Promise<string | null> {

@@ -25,6 +25,8 @@ export interface Hierarchies {
   v1: (Hierarchy & { controller: V1Controller }) | undefined;
   /** Where CPU time is kept. */
   cpu: CpuMounts;
+  /** Where v1 freezes cgroups; undefined where it does not. */
+  freezer: string | undefined;
 }
 
 /**
@@ -49,6 +51,7 @@ export function findHierarchies(procRoot: string, root?: string): Hierarchies {
     v2: v2 === undefined ? undefined : { root: v2, id: 0 },
     v1: controller && v1 !== undefined ? { root: v1, id: ids.get(controller) ?? 0, controller } : undefined,
     cpu: { v2, cpuacct: legacy('cpuacct'), cpu: legacy('cpu') },
+    freezer: legacy('freezer'),
   };
 }
 

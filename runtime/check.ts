@@ -1,4 +1,5 @@
 import { KubesentryError } from '../api/errors.ts';
+import { OPTIONAL } from '../bpf/programs.ts';
 import { findHierarchies } from './cgroup-tree.ts';
 import { stderrLog } from './log.ts';
 import { reasonOf, Sensor } from './sensor.ts';
@@ -14,6 +15,7 @@ const MEANING: Record<string, string> = {
   names: 'pools by the names that are asked of DNS and told to TLS servers',
   iter: 'processes and connections that were there before the agent',
   fpu: 'RandomX by its rounding mode',
+  lsm: 'refusing listed programs before they are processes; without it they are killed at exec',
 };
 
 /**
@@ -41,7 +43,8 @@ export function checkNode(
   }
   try {
     for (const { family, attached, failed } of sensor.families) {
-      const works = attached.length === 0 ? 'no  ' : failed.length === 0 ? 'ok  ' : 'part';
+      const none = OPTIONAL.includes(family) ? '-   ' : 'no  ';
+      const works = attached.length === 0 ? none : failed.length === 0 ? 'ok  ' : 'part';
       print(`${works} ${family.padEnd(11)} ${MEANING[family] ?? ''}`);
       for (const { program, error } of failed) print(`       without ${program}: ${reasonOf(error)}`);
     }

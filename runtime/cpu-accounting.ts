@@ -14,7 +14,11 @@ export interface CpuMounts {
  * CPU time and quota of a cgroup, out of cpu.stat and cpu.max (cgroup-v2.rst) or cpuacct.usage and cpu.cfs_quota_us
  * (cgroup-v1/cpuacct.rst). Undefined when it is gone.
  */
-export function readCpu(mounts: CpuMounts, path: string, time: number): CpuSample | undefined {
+export function readCpu(
+  mounts: CpuMounts,
+  path: string,
+  time: number,
+): Omit<CpuSample, 'pegged'> | undefined {
   const usage = usageOf(mounts, path);
   return usage === undefined ? undefined : { time, usage, allowed: allowedOf(mounts, path) };
 }

@@ -1,23 +1,38 @@
+import { LRUCache } from 'lru-cache';
 import { parseCgroupPath } from './cgroup-path.ts';
 import type { CgroupTree } from './cgroup-tree.ts';
+import type { Containers } from './containers.ts';
 import type { Correlator } from './correlator.ts';
 import { type CpuMounts, readCpu } from './cpu-accounting.ts';
-import { type CpuState, cpuEvidence, stepCpu } from './detectors/cpu.ts';
+import { type CpuHabit, type CpuState, cpuEvidence, SATURATED, stepCpu } from './detectors/cpu.ts';
 import type { Processes } from './processes.ts';
 import { isWithin, type Scope } from './scope.ts';
+import { ThreadUse } from './thread-use.ts';
 
 export interface CpuWatchOptions {
   tree: CgroupTree;
   mounts: CpuMounts;
   scope: Scope;
+  procRoot: string;
+  containers: Containers;
   processes: Processes;
-  correlator: Correlator;
+  correlator: Pick<Correlator, 'add'>;
 }
 
-/** Reads the CPU time of every container and reports those that take all of it for the first time in their life. */
+/** What is known of one container. */
+interface Watched {
+  state: CpuState;
+  threads: ThreadUse | undefined;
+}
+
+const WORKLOADS = 4096;
+
+/** Reads the CPU time of every container and reports those that take far more of it than is their habit. */
 export class CpuWatch {
   readonly #options: CpuWatchOptions;
-  #states = new Map<string, CpuState>();
+  #watched = new Map<string, Watched>();
+  /** Habits of workloads, for their next container on this node. */
+  readonly #habits = new LRUCache<string, CpuHabit>({ max: WORKLOADS });
 
   constructor(options: CpuWatchOptions) {
     this.#options = options;
@@ -25,21 +40,46 @@ export class CpuWatch {
 
   /** `now` in milliseconds since 1970. Every ten seconds is enough. */
   sample(now: number): void {
-    const { tree, mounts, scope, processes, correlator } = this.#options;
-    const states = new Map<string, CpuState>();
+    const { tree, scope, processes, correlator } = this.#options;
+    const watched = new Map<string, Watched>();
     for (const [, path] of tree.entries()) {
       const identity = parseCgroupPath(path);
       // A pod's own folder would count its containers twice.
       const isPod = identity !== undefined && identity.podUid !== null && identity.containerId === null;
       if (identity?.path !== path || isPod || !isWithin(scope.path, path)) continue;
-      const sample = readCpu(mounts, path, now);
-      if (!sample) continue;
-      const { state, findings } = stepCpu(this.#states.get(path), sample);
-      states.set(path, state);
+      const step = this.#step(path, now);
+      if (!step) continue;
+      const { findings, ...next } = step;
+      watched.set(path, next);
       const process = findings.length > 0 ? processes.busiest(tree.pids(path)) : undefined;
       if (!process) continue;
-      correlator.add({ time: now, process, findings, action: 'none', evidence: cpuEvidence(state) });
+      correlator.add({ time: now, process, findings, action: 'none', evidence: cpuEvidence(next.state) });
     }
-    this.#states = states;
+    this.#watched = watched;
+  }
+
+  #step(path: string, now: number) {
+    const { tree, mounts, procRoot } = this.#options;
+    const usage = readCpu(mounts, path, now);
+    if (!usage) return undefined;
+    const before = this.#watched.get(path);
+    const last = before?.state.last;
+    const cpus = last ? (usage.usage - last.usage) / 1000 / Math.max(now - last.time, 1) : 0;
+    // Only what takes about a whole CPU can have a thread that does.
+    const mayPeg = cpus >= SATURATED * 0.9;
+    const threads = mayPeg ? (before?.threads ?? new ThreadUse(procRoot)) : undefined;
+    const pegged = threads?.pegged(tree.pids(path), SATURATED, now) ?? 0;
+    const workload = this.#workloadOf(path);
+    const step = stepCpu(before?.state, { ...usage, pegged }, this.#habits.get(workload));
+    this.#habits.set(workload, step.state.habit);
+    return { ...step, threads };
+  }
+
+  /** Pods of one workload are alike; without a name each container is its own. */
+  #workloadOf(path: string): string {
+    const { containers } = this.#options;
+    const container = containers.at(path);
+    const { namespace, workload, name } = containers.describe(container) ?? {};
+    return workload ? `${namespace}/${workload.kind}/${workload.name}/${name}` : path;
   }
 }

@@ -1,10 +1,12 @@
+import type { Action } from '../api/detection.ts';
 import { CONCLUSIVE, type Finding } from '../api/finding.ts';
 import { PROTECTED_NAMESPACES } from '../api/names.ts';
 import type { Quarantine } from '../api/quarantine.ts';
 import { type CgroupKey, type Control, POLICY } from '../bpf/control.ts';
 import { judgementOf } from '../detection/verdict.ts';
-import { parseCgroupPath } from './cgroup-path.ts';
-import type { Containers } from './containers.ts';
+import { cgroupPathOf, parseCgroupPath } from './cgroup-path.ts';
+import type { Container, Containers } from './containers.ts';
+import type { Freezer } from './freezer.ts';
 import { KernelLists } from './kernel-lists.ts';
 import type { Log } from './log.ts';
 import type { PodInfo, Pods } from './pods.ts';
@@ -12,12 +14,14 @@ import type { EnforceMode, RuntimePolicy } from './policy.ts';
 import type { ProcFs } from './proc-fs.ts';
 import type { Process } from './processes.ts';
 import { ticksOf } from './processes.ts';
+import { isWithin } from './scope.ts';
 
 export interface EnforcerOptions {
   control: Control;
   containers: Containers;
   pods: Pods;
   proc: ProcFs;
+  freezer: Freezer;
   /** Only this cgroup and what is below it is acted on; the whole node when undefined. */
   scope: CgroupKey | undefined;
   log: Log;
@@ -26,7 +30,11 @@ export interface EnforcerOptions {
 /** Rules that the kernel acts on by itself. */
 const KERNEL_RULES = ['miner-name', 'pool-address', 'pool-protocol'];
 
-const ACT = POLICY.kill | POLICY.refuse | POLICY.drop;
+/** What the kernel does by itself in enforce mode. What is to be frozen must not be killed. */
+const ACT = {
+  kill: POLICY.kill | POLICY.refuse | POLICY.drop,
+  freeze: POLICY.refuse | POLICY.drop,
+} as const;
 
 /**
  * What is done to processes, beside watching them. Names and addresses are always listed in the kernel, so that it
@@ -41,19 +49,22 @@ export class Enforcer {
   readonly #quarantines = new Map<string, Quarantine>();
   /** What the kernel was told, so that only changes are written. */
   readonly #written = new Map<string, number>();
-  #mode: EnforceMode = 'detect';
-  #exempts: RuntimePolicy['exempts'] = () => false;
+  /** Our own cgroup: an agent that freezes itself helps nobody. */
+  readonly #own: string;
+  #policy: RuntimePolicy | undefined;
 
   constructor(options: EnforcerOptions) {
     this.#options = options;
     this.#lists = new KernelLists(options.control);
+    this.#own = cgroupPathOf(options.proc.cgroup(process.pid) ?? '');
   }
 
   /** What holds from now on. */
   apply(policy: RuntimePolicy): void {
-    this.#exempts = policy.exempts;
     this.#lists.set(policy.indicators);
-    this.#setMode(policy.mode);
+    this.#lists.allow(policy.allowed);
+    this.#setEverywhere(policy);
+    this.#policy = policy;
     this.#reconcile();
   }
 
@@ -98,21 +109,35 @@ export class Enforcer {
     this.#reconcile();
   }
 
+  /** Lifts a containment; what it stood still goes on. */
   release(name: string): void {
+    const released = this.#quarantines.get(name);
     this.#quarantines.delete(name);
     this.#reconcile();
+    this.#options.freezer.thaw((container) => {
+      const pod = container && this.#options.containers.pod(container);
+      return released !== undefined && pod !== undefined && covers(released.spec, pod);
+    });
   }
 
-  /** Whether user space is to kill `process` for these findings, which are about nobody else. */
-  mustDie(process: Process, findings: readonly Finding[]): boolean {
-    if (this.#mode !== 'enforce' || process.pid <= 1 || process.pid === globalThis.process.pid) return false;
-    const pod = this.#options.containers.pod(process.container);
-    const counting = pod ? findings.filter(({ rule }) => !this.#exempts(rule, pod)) : findings;
-    return judgementOf(counting).score >= CONCLUSIVE && !(pod && isProtected(pod));
+  /**
+   * Stops `process` for these findings, which are about nobody else, where that is wanted: kills it, or freezes its
+   * container. Processes of the node are killed, since there is nothing to freeze.
+   */
+  stop(process: Process, findings: readonly Finding[]): Action {
+    const { containers, freezer } = this.#options;
+    if (process.pid <= 1 || process.pid === globalThis.process.pid) return 'none';
+    const pod = containers.pod(process.container);
+    if (this.#modeOf(pod) !== 'enforce') return 'none';
+    const counting = pod ? findings.filter(({ rule }) => !this.#policy?.exempts(rule, pod)) : findings;
+    if (judgementOf(counting).score < CONCLUSIVE || (pod && isProtected(pod))) return 'none';
+    const mayFreeze = this.#policy?.stop === 'freeze' && !isWithin(process.container.cgroup, this.#own);
+    if (mayFreeze && freezer.freeze(process.container)) return 'frozen';
+    return this.#kill(process) ? 'killed' : 'none';
   }
 
   /** False when it was gone already. The start time is compared first, so that the pid is still the process. */
-  kill({ pid, start }: Process): boolean {
+  #kill({ pid, start }: Process): boolean {
     if (!this.#options.proc.is(pid, ticksOf(start))) return false;
     try {
       return process.kill(pid, 'SIGKILL');
@@ -122,25 +147,39 @@ export class Enforcer {
     }
   }
 
-  #setMode(mode: EnforceMode): void {
-    if (mode === this.#mode) return;
+  #modeOf(pod: PodInfo | undefined): EnforceMode {
+    return (pod && this.#policy?.modeOf(pod)) ?? this.#policy?.mode ?? 'detect';
+  }
+
+  #setEverywhere({ mode, stop }: RuntimePolicy): void {
+    if (mode === this.#policy?.mode && stop === this.#policy.stop) return;
     const { control, scope, log } = this.#options;
-    const policy = mode === 'enforce' ? ACT : 0;
+    const policy = mode === 'enforce' ? ACT[stop] : 0;
     if (scope) control.setCgroup(scope, policy);
     else control.setEverywhere(policy);
-    this.#mode = mode;
-    log.info({ mode }, 'enforcement changed');
+    log.info({ mode, stop }, 'enforcement changed');
   }
 
   #reconcile(): void {
     this.podsChanged(this.#cgroups.keys());
+    this.#options.freezer.thaw((container) => !this.#isToStand(container));
+  }
+
+  /** Whether a container that was frozen is to stay so: until enforcement ends for it, or its release. */
+  #isToStand(container: Container | undefined): boolean {
+    const pod = container && this.#options.containers.pod(container);
+    return this.#policy?.stop === 'freeze' && this.#modeOf(pod) === 'enforce' && !(pod && isProtected(pod));
   }
 
   #policyOf(pod: PodInfo): number {
+    const policy = this.#policy;
     const contained = [...this.#quarantines.values()].some(({ spec }) => covers(spec, pod));
+    const mode = this.#modeOf(pod);
     // The kernel cannot tell rules apart: a pod that may run what it lists is left to user space. Containment stays.
-    const spared = isProtected(pod) || (!contained && KERNEL_RULES.some((rule) => this.#exempts(rule, pod)));
-    return (contained ? POLICY.quarantined : 0) | (spared ? POLICY.protected : 0);
+    const isExempt = mode === 'detect' || KERNEL_RULES.some((rule) => policy?.exempts(rule, pod));
+    const spared = isProtected(pod) || (!contained && isExempt && policy?.mode === 'enforce');
+    const acts = mode === 'enforce' && policy?.mode === 'detect' && !isExempt ? ACT[policy.stop] : 0;
+    return acts | (contained ? POLICY.quarantined : 0) | (spared ? POLICY.protected : 0);
   }
 
   #write(key: CgroupKey, policy: number): void {

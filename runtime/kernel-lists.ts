@@ -1,4 +1,5 @@
 import { type Control, type Destination, NAME_MAX_BYTES } from '../bpf/control.ts';
+import type { AddressRange } from '../detection/address-ranges.ts';
 import type { Indicators } from '../detection/indicators.ts';
 
 /** Value of every entry; which one matched is told by the event itself. */
@@ -10,12 +11,13 @@ const DOMAINS = 65_536;
 /** The names, addresses and domains that the kernel compares with. It reports a match in either mode. */
 export class KernelLists {
   readonly #control: Control;
-  #names: ReadonlySet<string> = new Set();
+  #names: ReadonlyMap<string, string> = new Map();
   #destinations: ReadonlyMap<string, Destination> = new Map();
+  #allowed: ReadonlyMap<string, Destination> = new Map();
   /** Numbers of domains are never given again: an event of an old one may be under way. */
   readonly #numbers = new Map<string, number>();
   readonly #domains: string[] = [];
-  #listed: ReadonlySet<string> = new Set();
+  #listed: ReadonlyMap<string, string> = new Map();
 
   constructor(control: Control) {
     this.#control = control;
@@ -23,28 +25,28 @@ export class KernelLists {
 
   /** Writes what changed. Names too long for the kernel are left to the judgement of user space. */
   set({ names, addresses, pools }: Pick<Indicators, 'names' | 'addresses' | 'pools'>): void {
-    const wanted = new Set(names.filter((name) => Buffer.byteLength(name) <= NAME_MAX_BYTES));
-    for (const name of this.#names) if (!wanted.has(name)) this.#control.unlistName(name);
-    for (const name of wanted) if (!this.#names.has(name)) this.#control.listName(name, LISTED);
-    this.#names = wanted;
+    const control = this.#control;
+    const fitting = names.filter((name) => Buffer.byteLength(name) <= NAME_MAX_BYTES);
+    this.#names = reconcile(this.#names, keyed(fitting), {
+      add: (name) => control.listName(name, LISTED),
+      remove: (name) => control.unlistName(name),
+    });
+    this.#destinations = reconcile(this.#destinations, destinationsOf(addresses), {
+      add: (destination) => control.listDestination(destination, LISTED),
+      remove: (destination) => control.unlistDestination(destination),
+    });
+    this.#listed = reconcile(this.#listed, keyed([...pools].slice(0, DOMAINS)), {
+      add: (domain) => control.listDomain(domain, this.#numberOf(domain)),
+      remove: (domain) => control.unlistDomain(domain),
+    });
+  }
 
-    const destinations = new Map(
-      addresses.map((range) => [`${range.cidr} ${range.port ?? ''}`, destinationOf(range)]),
-    );
-    for (const [key, destination] of this.#destinations) {
-      if (!destinations.has(key)) this.#control.unlistDestination(destination);
-    }
-    for (const [key, destination] of destinations) {
-      if (!this.#destinations.has(key)) this.#control.listDestination(destination, LISTED);
-    }
-    this.#destinations = destinations;
-
-    const domains = new Set([...pools].slice(0, DOMAINS));
-    for (const domain of this.#listed) if (!domains.has(domain)) this.#control.unlistDomain(domain);
-    for (const domain of domains) {
-      if (!this.#listed.has(domain)) this.#control.listDomain(domain, this.#numberOf(domain));
-    }
-    this.#listed = domains;
+  /** What a quarantine lets through. */
+  allow(ranges: readonly AddressRange[]): void {
+    this.#allowed = reconcile(this.#allowed, destinationsOf(ranges), {
+      add: (destination) => this.#control.allowDestination(destination),
+      remove: (destination) => this.#control.disallowDestination(destination),
+    });
   }
 
   /** The domain that an event names by its number. */
@@ -61,7 +63,26 @@ export class KernelLists {
   }
 }
 
-function destinationOf({ cidr, port }: Indicators['addresses'][number]): Destination {
+/** Takes out what is no longer wanted, before it puts in what is new; answers what holds now. */
+function reconcile<T>(
+  before: ReadonlyMap<string, T>,
+  wanted: ReadonlyMap<string, T>,
+  { add, remove }: { add: (one: T) => void; remove: (one: T) => void },
+): ReadonlyMap<string, T> {
+  for (const [key, one] of before) if (!wanted.has(key)) remove(one);
+  for (const [key, one] of wanted) if (!before.has(key)) add(one);
+  return wanted;
+}
+
+function keyed(names: readonly string[]): Map<string, string> {
+  return new Map(names.map((name) => [name, name]));
+}
+
+function destinationsOf(ranges: readonly AddressRange[]): Map<string, Destination> {
+  return new Map(ranges.map((range) => [`${range.cidr} ${range.port ?? ''}`, destinationOf(range)]));
+}
+
+function destinationOf({ cidr, port }: AddressRange): Destination {
   const [address = '', prefix] = cidr.split('/');
   return { address, prefix: Number(prefix), ...(port === undefined ? {} : { port }) };
 }

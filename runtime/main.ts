@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { Detection } from '../api/detection.ts';
+import { OPTIONAL } from '../bpf/programs.ts';
 import { loadIndicators } from '../detection/load.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { checkNode } from './check.ts';
@@ -36,7 +37,11 @@ async function run(args: AgentArguments): Promise<number> {
   process.stderr.write(`${readiness(args, agent)}\n`);
   for (const { family, failed } of agent.families) {
     for (const { program, error } of failed) {
-      log.warn({ family, program, reason: error.message }, 'this kernel refuses a program; the others work');
+      const level = OPTIONAL.includes(family) ? 'info' : 'warn';
+      log[level](
+        { family, program, reason: error.message },
+        'this kernel refuses a program; the others work',
+      );
     }
   }
   await ended;
@@ -64,6 +69,7 @@ async function optionsOf(args: AgentArguments, log: Log): Promise<AgentOptions> 
           },
     onDetection: printer(args.output),
     mode: args.enforce ? 'enforce' : 'detect',
+    stop: args.freeze ? 'freeze' : 'kill',
     cgroup: args.cgroup,
     // People and scripts that read the lines want every count soon; the webhook does not.
     repeatInterval: args.standalone ? 100 : 5000,

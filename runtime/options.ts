@@ -24,6 +24,8 @@ In a cluster (what the DaemonSet does):
   --cgroup PATH           watch only this cgroup and what is below it; path below the root of the hierarchy
   --enforce               act as well: kill listed programs at exec, refuse listed destinations, drop pool traffic
                           (a SentryPolicy with spec.runtime.mode: enforce does the same)
+  --freeze                with --enforce: freeze the container of a miner instead of killing it, until the agent ends
+                          or the quarantine is released (spec.runtime.stop: freeze)
   --node NAME             name of this node; NODE_NAME, else the host name
   --webhook URL           where detections are reported
   --token-file FILE       service-account token for the webhook, read again before each report
@@ -50,6 +52,7 @@ export interface AgentArguments {
   standalone: boolean;
   output: 'jsonl' | 'text' | undefined;
   enforce: boolean;
+  freeze: boolean;
   cgroup: string | undefined;
   node: string;
   webhook: string | undefined;
@@ -73,12 +76,14 @@ export function parseAgentArguments(argv: readonly string[], env: NodeJS.Process
   if (!standalone && values.webhook === undefined && !values.check && !values.help) {
     throw usage('Say where detections go: --webhook URL in a cluster, or --standalone to print them.');
   }
+  if (values.freeze && !values.enforce) throw usage('--freeze says how to act; it needs --enforce.');
   return {
     help: values.help ?? false,
     check: values.check ?? false,
     standalone,
     output: oneOf('--output', values.output, ['jsonl', 'text']) ?? (standalone ? 'jsonl' : undefined),
     enforce: values.enforce ?? false,
+    freeze: values.freeze ?? false,
     cgroup: values.cgroup,
     node: values.node ?? env.NODE_NAME ?? hostname(),
     webhook: urlOf(values.webhook),
@@ -104,6 +109,7 @@ function read(argv: readonly string[]) {
         output: { type: 'string', short: 'o' },
         cgroup: text,
         enforce: flag,
+        freeze: flag,
         node: text,
         webhook: text,
         'token-file': text,

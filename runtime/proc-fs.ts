@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 
 /** Clock ticks a second in /proc, on every architecture that Linux has now (USER_HZ). */
 export const TICKS_PER_SECOND = 100;
@@ -48,6 +49,25 @@ export class ProcFs {
     }
   }
 
+  /** A path as a process sees it, made absolute by its working directory where that is known. */
+  absolute(pid: number, path: string): string {
+    if (path.startsWith('/')) return path;
+    try {
+      return join(readlinkSync(`${this.root}/${pid}/cwd`), path);
+    } catch {
+      return path;
+    }
+  }
+
+  /** Where a descriptor leads to: a path, or `pipe:[...]` and its kin (proc_pid_fd(5)). */
+  descriptor(pid: number, number: number): string | undefined {
+    try {
+      return readlinkSync(`${this.root}/${pid}/fd/${number}`);
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Number of the binary's inode; undefined when the process is gone or is not ours to look at. */
   exeInode(pid: number): number | undefined {
     try {
@@ -55,6 +75,12 @@ export class ProcFs {
     } catch {
       return undefined;
     }
+  }
+
+  /** Number of the first file that is mapped into its memory, which is its binary (proc_pid_maps(5)). */
+  mappedInode(pid: number): number | undefined {
+    const inode = /^\S+ \S+ \S+ \S+ ([1-9]\d*)/m.exec(this.#read(pid, 'maps') ?? '')?.[1];
+    return inode === undefined ? undefined : Number(inode);
   }
 
   cgroup(pid: number): string | undefined {

@@ -61,6 +61,17 @@ export class Processes {
     });
   }
 
+  /** What a process was not allowed to become: below it, and not remembered. Undefined when nobody knows it. */
+  refused(event: EventView): Process | undefined {
+    const parent = this.of(event);
+    if (!parent) return undefined;
+    const { filename, execFlags: flags, inode, device } = event;
+    const exe = this.#proc.absolute(parent.pid, filename);
+    const comm = filename.slice(filename.lastIndexOf('/') + 1).slice(0, 15);
+    const image = { exe, filename, argv: [filename], comm, flags, inode: Number(inode), device };
+    return { ...parent, image, parent };
+  }
+
   forked(event: EventView): void {
     const parent = this.#parentOf(event);
     // Without a parent nothing is known about the child either; it is looked up when it matters.

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Agent, AgentOptions } from './agent.ts';
 import { Binaries } from './binary.ts';
 import { CgroupTree, findHierarchies } from './cgroup-tree.ts';
@@ -7,6 +8,7 @@ import { Correlator } from './correlator.ts';
 import { CpuWatch } from './cpu-watch.ts';
 import { Delivery } from './delivery.ts';
 import { Enforcer } from './enforce.ts';
+import { Freezer } from './freezer.ts';
 import { Images } from './image.ts';
 import { KernelClock } from './kernel-clock.ts';
 import { Pods } from './pods.ts';
@@ -62,17 +64,24 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       },
       repeatInterval: options.repeatInterval ?? 1000,
     });
+    const freezer = new Freezer({
+      mounts: { v2: hierarchies.v2?.root, v1: hierarchies.freezer },
+      file: webhook && join(webhook.spool, 'frozen'),
+      log,
+    });
+    closers.push(() => freezer.thaw(() => true));
     const enforcer = new Enforcer({
       control: sensor.programs.control,
       containers,
       pods,
       proc,
+      freezer,
       scope: scope.id === undefined ? undefined : { id: scope.id, version: v2 ? 2 : 1 },
       log,
     });
     for (const [id, path] of v2?.entries() ?? []) enforcer.cgroupMade({ id, version: 2 }, path);
     for (const [id, path] of v1?.entries() ?? []) enforcer.cgroupMade({ id, version: 1 }, path);
-    const base = standalonePolicy(options.mode ?? 'detect', indicators);
+    const base = standalonePolicy(options.mode ?? 'detect', indicators, options.stop);
     enforcer.apply(base);
 
     const binaries = new Binaries({ proc });
@@ -82,6 +91,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       scope,
       v2,
       v1,
+      proc,
       processes,
       suspicions,
       correlator,
@@ -89,7 +99,17 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       clock,
       indicators,
     });
-    const cpu = tree && new CpuWatch({ tree, mounts: hierarchies.cpu, scope, processes, correlator });
+    const cpu =
+      tree &&
+      new CpuWatch({
+        tree,
+        mounts: hierarchies.cpu,
+        scope,
+        procRoot: proc.root,
+        containers,
+        processes,
+        correlator,
+      });
     closers.push(async () => {
       await suspicions.settled();
       correlator.flush(Number.POSITIVE_INFINITY);

@@ -1,4 +1,3 @@
-import type { Action } from '../api/detection.ts';
 import type { Finding } from '../api/finding.ts';
 import type { Binaries } from './binary.ts';
 import { HOST } from './containers.ts';
@@ -10,7 +9,7 @@ import { finding, type Signal } from './signal.ts';
 
 export interface SuspicionsOptions {
   binaries: Binaries;
-  enforcer: Pick<Enforcer, 'mustDie' | 'kill'>;
+  enforcer: Pick<Enforcer, 'stop'>;
   correlator: Pick<Correlator, 'add' | 'identify'>;
   hashes: ReadonlySet<string>;
 }
@@ -73,9 +72,9 @@ export class Suspicions {
   #act(signal: Signal): void {
     const { enforcer, correlator } = this.#options;
     const { process, findings } = signal;
-    const isAlive = signal.action !== 'killed';
-    const action: Action =
-      isAlive && enforcer.mustDie(process, findings) && enforcer.kill(process) ? 'killed' : signal.action;
+    const isStopped = signal.action === 'killed' || signal.action === 'refused';
+    const stopped = isStopped ? 'none' : enforcer.stop(process, findings);
+    const action = stopped === 'none' ? signal.action : stopped;
     correlator.add({ ...signal, action });
   }
 

@@ -11,6 +11,7 @@ import { RandomxDetector } from './detectors/randomx.ts';
 import { judgeStratum } from './detectors/stratum.ts';
 import type { Enforcer } from './enforce.ts';
 import type { KernelClock } from './kernel-clock.ts';
+import type { ProcFs } from './proc-fs.ts';
 import type { Process, Processes } from './processes.ts';
 import type { Scope } from './scope.ts';
 import { finding, type Signal } from './signal.ts';
@@ -20,6 +21,7 @@ export interface WatchOptions {
   scope: Scope;
   v2: CgroupTree | undefined;
   v1: CgroupTree | undefined;
+  proc: ProcFs;
   processes: Processes;
   suspicions: Suspicions;
   correlator: Correlator;
@@ -32,7 +34,7 @@ export interface WatchOptions {
 export class Watch {
   readonly #options: WatchOptions;
   readonly #exec: ExecDetector;
-  readonly #downloads = new DownloadExecuteDetector();
+  readonly #downloads: DownloadExecuteDetector;
   readonly #randomx = new RandomxDetector();
   #indicators: Indicators;
   readonly #handlers: readonly (((event: EventView) => void) | undefined)[];
@@ -42,6 +44,7 @@ export class Watch {
     this.#options = options;
     this.#indicators = options.indicators;
     this.#exec = new ExecDetector(options.indicators);
+    this.#downloads = new DownloadExecuteDetector((pid, number) => options.proc.descriptor(pid, number));
     this.#handlers = this.#handlersByType();
   }
 
@@ -74,6 +77,7 @@ export class Watch {
     handlers[EVENT.exit] = (event) => processes.exited(event);
     handlers[EVENT.fork] = scoped((event) => processes.forked(event));
     handlers[EVENT.exec] = scoped((event) => this.#executed(event));
+    handlers[EVENT.refusedExec] = scoped((event) => this.#refusedExec(event));
     handlers[EVENT.process] = scoped((event) => this.#found(event));
     handlers[EVENT.connect] = connected;
     handlers[EVENT.socket] = connected;
@@ -119,12 +123,29 @@ export class Watch {
     if (download) this.#suspect(ktime, download);
   }
 
+  /** What would have run does not; who wanted it goes on, and stands above it. */
+  #refusedExec(event: EventView): void {
+    const { ktime, nameMatch } = event;
+    const process = this.#options.processes.refused(event);
+    if (!process) return;
+    const { exe } = process.image;
+    const findings = [...this.#exec.judge(process)];
+    if (!findings.some(({ rule }) => rule === 'miner-name'))
+      findings.push(finding('miner-name', nameMatch, 'It has a name that is listed.', exe));
+    this.#suspect(ktime, { process, findings, action: 'refused' });
+  }
+
   #found(event: EventView): void {
     const process = this.#options.processes.found(event);
     if (process) this.#suspect(event.ktime, { process, findings: this.#exec.judge(process) });
   }
 
   #connected(event: EventView): void {
+    if (event.type === EVENT.connect && DownloadExecuteDetector.concerns(event.comm)) {
+      const { ktime, remoteAddress, remotePort } = event;
+      const interpreter = this.#options.processes.of(event);
+      if (interpreter) this.#downloads.connected(interpreter, ktime, remoteAddress, remotePort);
+    }
     const verdict = judgeConnect(event, this.#indicators);
     const process = verdict && this.#whoDid(event);
     // The kernel refused what is to be refused, and many connections are no reason to read a binary.
@@ -139,9 +160,9 @@ export class Watch {
 
   #namedPool(event: EventView): void {
     const domain = this.#options.enforcer.domain(event.rule);
-    const process = domain === undefined ? undefined : this.#whoDid(event);
-    if (process && domain !== undefined)
-      this.#suspect(event.ktime, { process, ...judgePoolName(event, domain) });
+    if (domain === undefined) return;
+    const process = this.#whoDid(event);
+    if (process) this.#suspect(event.ktime, { process, ...judgePoolName(event, domain) });
   }
 
   #rounded(event: EventView): void {

@@ -41,6 +41,7 @@ export function policyProblems(spec: unknown): PolicyProblem[] {
     ...admissionProblems(spec),
     ...exemptionProblems(spec),
     ...indicatorProblems(spec),
+    ...addressProblems('spec.runtime.quarantineAllows', spec.runtime?.quarantineAllows),
   ].slice(0, SHOWN);
 }
 
@@ -79,8 +80,16 @@ function* exemptionProblems({ exemptions = [] }: SentryPolicySpec): Generator<Po
   }
 }
 
+function* addressProblems(path: string, addresses: readonly string[] = []): Generator<PolicyProblem> {
+  for (const [at, address] of addresses.entries()) {
+    if (parseAddressRange(address)) continue;
+    const message = `"${address}" is no address, such as 192.0.2.7, 192.0.2.0/24 or 192.0.2.7:3333.`;
+    yield { path: `${path}[${at}]`, message };
+  }
+}
+
 function* indicatorProblems({ indicators = {} }: SentryPolicySpec): Generator<PolicyProblem> {
-  const { names = [], pools = [], addresses = [], hashes = [] } = indicators;
+  const { names = [], pools = [], hashes = [] } = indicators;
   for (const [at, name] of names.entries()) {
     if (!EVERYWHERE.has(nameKey(name))) continue;
     const message = `"${name}" runs in containers everywhere: it cannot be the name of a miner.`;
@@ -91,11 +100,7 @@ function* indicatorProblems({ indicators = {} }: SentryPolicySpec): Generator<Po
     const message = `"${pool}" is no domain with at least two labels, such as pool.example.com.`;
     yield { path: `spec.indicators.pools[${at}]`, message };
   }
-  for (const [at, address] of addresses.entries()) {
-    if (parseAddressRange(address)) continue;
-    const message = `"${address}" is no address, such as 192.0.2.7, 192.0.2.0/24 or 192.0.2.7:3333.`;
-    yield { path: `spec.indicators.addresses[${at}]`, message };
-  }
+  yield* addressProblems('spec.indicators.addresses', indicators.addresses);
   for (const [at, hash] of hashes.entries()) {
     if (/^[0-9a-f]{64}$/i.test(hash)) continue;
     yield { path: `spec.indicators.hashes[${at}]`, message: `"${hash}" is no SHA-256: 64 hex digits.` };

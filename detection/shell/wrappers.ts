@@ -62,11 +62,18 @@ const WRAPPERS: Record<string, Wrapper> = {
 };
 
 export function isWrapper(name: string): boolean {
-  return Object.hasOwn(WRAPPERS, name);
+  return wrapperOf(name) !== undefined;
 }
 
 /** Scripts of images that run the command they are given: docker-entrypoint.sh, entrypoint, run-with-env. */
 const ENTRYPOINT = /entrypoint|^(start|run|launch|init|wrapper)(\.sh)?$/;
+
+/** The dynamic loader runs the program that it is given (ld.so(8)): of glibc and of musl. */
+const LOADER = /^ld(?:-linux[\w-]*|-musl-[\w-]*)?\.so(?:\.\d+)?$/;
+const LOADER_OPTIONS: Wrapper = {
+  valued: '',
+  long: ['--library-path', '--preload', '--argv0', '--audit', '--inhibit-rpath', '--glibc-hwcaps-prepend'],
+};
 
 const NESTING_LIMIT = 10;
 
@@ -80,7 +87,7 @@ export function unwrap(words: readonly Word[], stdin: Data, machine: Machine): r
     const first = inner[0];
     if (!first) return inner;
     const name = fold(first.text.slice(first.text.lastIndexOf('/') + 1));
-    const wrapper = Object.hasOwn(WRAPPERS, name) ? WRAPPERS[name] : undefined;
+    const wrapper = wrapperOf(name);
     if (!wrapper) {
       const next = inner[1];
       const carries = next !== undefined && ENTRYPOINT.test(name) && /^[\w./-]+$/.test(next.text);
@@ -99,6 +106,11 @@ export function unwrap(words: readonly Word[], stdin: Data, machine: Machine): r
     inner = next;
   }
   return inner;
+}
+
+function wrapperOf(name: string): Wrapper | undefined {
+  if (Object.hasOwn(WRAPPERS, name)) return WRAPPERS[name];
+  return LOADER.test(name) ? LOADER_OPTIONS : undefined;
 }
 
 function skipOptions(

@@ -9,95 +9,145 @@ export interface CpuSample {
   usage: number;
   /** CPUs that it may use: its quota, or all of them. */
   allowed: number;
+  /** Threads that took at least SATURATED of a CPU each since the sample before; 0 where nobody looked. */
+  pegged: number;
 }
 
 /** What is remembered of a container between samples. */
 export interface CpuState {
   last: CpuSample;
-  /** Mean share while it was not saturated; undefined until something was learned. */
-  baseline: number | undefined;
-  /** How long the share was learned from, milliseconds. */
-  learned: number;
-  /** When the saturation began; undefined while there is none. */
+  habit: CpuHabit;
+  /** When the load at hand began; undefined while there is none. */
   since: number | undefined;
   reported: boolean;
-  /** The latest shares, oldest first: time of the sample and percent of what it may use. */
-  course: readonly (readonly [time: number, percent: number])[];
+  /** The latest samples, oldest first: time, and CPUs in use. */
+  course: readonly (readonly [time: number, cpus: number])[];
 }
+
+/** What a workload usually takes. It outlives a container. */
+export interface CpuHabit {
+  /** CPUs, in the mean while there was no load; undefined until something was learned. */
+  mean: number | undefined;
+  /** How long it was learned, milliseconds. */
+  learned: number;
+}
+
+export const NO_HABIT: CpuHabit = { mean: undefined, learned: 0 };
 
 /** Ten minutes of samples. */
 const COURSE = 60;
 
-/** From this share of what it may use a container counts as saturated. */
-const SATURATED = 0.9;
+/** From this share of what it may use, or a thread of one CPU, it counts as full. */
+export const SATURATED = 0.9;
 const SUSTAINED_MS = 30_000;
 
-/** The baseline follows slowly, with this time constant, so that a miner cannot teach it soon. */
+/**
+ * Miners that hold back, or that hand their work from thread to thread, are as even as a clock: within a tenth, for two
+ * minutes, and at least twice the habit.
+ */
+const EVEN = 0.1;
+const EVEN_MS = 120_000;
+const EVEN_CPUS = 0.4;
+const ABOVE_HABIT = 2;
+
+/** The habit follows slowly, with this time constant, so that a miner cannot teach it soon. */
 const MEMORY_MS = 10 * 60_000;
 
-/** A container whose habit is at least this share is a busy one: saturation says nothing about it. */
+/** A container whose habit is at least this share of its load is a busy one: the load says nothing about it. */
 const BUSY = 0.6;
 const LEARNED_MS = 60_000;
 
 /**
- * One step of the state machine of a container. The finding comes once, when the container has been saturated for more
- * than 30 s and that is not its habit. It is a suspicion and never more: no score of it is enough to contain.
+ * One step of the state machine of a container. The finding comes once, when a load has lasted for more than 30 s and is
+ * not its habit. It is a suspicion and never more: no score of it is enough to contain.
  */
 export function stepCpu(
   state: CpuState | undefined,
   sample: CpuSample,
+  inherited: CpuHabit = NO_HABIT,
 ): { state: CpuState; findings: Finding[] } {
-  const start: CpuState = {
-    last: sample,
-    baseline: undefined,
-    learned: 0,
-    since: undefined,
-    reported: false,
-    course: [],
-  };
-  if (!state || sample.time <= state.last.time || sample.usage < state.last.usage)
-    return { state: start, findings: [] };
-  const elapsed = sample.time - state.last.time;
-  const share = (sample.usage - state.last.usage) / 1000 / elapsed / Math.max(sample.allowed, 0.001);
-
-  const course = [...state.course.slice(1 - COURSE), [sample.time, Math.round(share * 100)] as const];
-
-  if (share < SATURATED) {
-    const weight = 1 - Math.exp(-elapsed / MEMORY_MS);
-    const baseline =
-      state.baseline === undefined ? share : state.baseline + weight * (share - state.baseline);
-    const learned = state.learned + elapsed;
-    return {
-      state: { last: sample, baseline, learned, since: undefined, reported: false, course },
-      findings: [],
-    };
+  if (!state || sample.time <= state.last.time || sample.usage < state.last.usage) {
+    const habit = state?.habit ?? inherited;
+    return { state: { last: sample, habit, since: undefined, reported: false, course: [] }, findings: [] };
   }
+  const elapsed = sample.time - state.last.time;
+  const cpus = (sample.usage - state.last.usage) / 1000 / elapsed;
+  const course = [...state.course.slice(1 - COURSE), [sample.time, cpus] as const];
+  const full = fullCpus(cpus, sample);
+  if (full === 0) return uneventful({ ...state, last: sample, course }, cpus, elapsed);
 
   const since = state.since ?? state.last.time;
-  const sustained = sample.time - since > SUSTAINED_MS;
-  const isHabit = state.learned >= LEARNED_MS && (state.baseline ?? 0) >= BUSY;
-  const report = sustained && !isHabit && !state.reported;
+  const isHabit = isKnown(state.habit) && state.habit.mean >= BUSY * full;
+  const report = sample.time - since > SUSTAINED_MS && !isHabit && !state.reported;
   return {
-    state: { ...state, last: sample, since, reported: state.reported || report, course },
-    findings: report ? [saturation(sample, since, state)] : [],
+    state: { ...state, last: sample, course, since, reported: state.reported || report },
+    findings: report ? [suspicion(loadOf(cpus, sample), sample.time - since, state.habit)] : [],
   };
 }
 
-/** The course as evidence; `baseline` in percent, only where something was learned. */
-export function cpuEvidence({ course, baseline, learned }: CpuState): Record<string, unknown> {
-  const habit =
-    learned >= LEARNED_MS && baseline !== undefined ? { baseline: Math.round(baseline * 100) } : {};
-  return { cpu: { samples: course, ...habit } };
+/** The course as evidence, in percent of what it may use; `baseline` only where a habit is known. */
+export function cpuEvidence({ course, habit, last: { allowed } }: CpuState): Record<string, unknown> {
+  const baseline = isKnown(habit) ? { baseline: percentOf(habit.mean, allowed) } : {};
+  return { cpu: { samples: course.map(([time, cpus]) => [time, percentOf(cpus, allowed)]), ...baseline } };
+}
+
+/** How many CPUs are full: all that it may use, or those that its busiest threads hold; 0 when none is. */
+function fullCpus(cpus: number, { allowed, pegged }: CpuSample): number {
+  return cpus >= SATURATED * allowed ? allowed : pegged;
+}
+
+/** Nothing is full: the habit is learned, and an even load is looked for. */
+function uneventful(
+  state: CpuState,
+  cpus: number,
+  elapsed: number,
+): { state: CpuState; findings: Finding[] } {
+  const { habit, course, last } = state;
+  const even = evenSince(course);
+  const isAbove =
+    isKnown(habit) && even !== undefined && cpus >= EVEN_CPUS && cpus >= ABOVE_HABIT * habit.mean;
+  const lasts = isAbove && last.time - even >= EVEN_MS;
+  const report = lasts && !state.reported;
+  const weight = 1 - Math.exp(-elapsed / MEMORY_MS);
+  const learnt: CpuHabit = {
+    mean: habit.mean === undefined ? cpus : habit.mean + weight * (cpus - habit.mean),
+    learned: habit.learned + elapsed,
+  };
+  return {
+    // An even load that is far above the habit may be a miner, which must not become one.
+    state: { ...state, habit: isAbove ? habit : learnt, since: undefined, reported: lasts },
+    findings: report ? [suspicion(`took an even ${cpus.toFixed(1)} CPUs`, last.time - even, habit)] : [],
+  };
+}
+
+/** Since when the load has hardly changed; undefined while it does. */
+function evenSince(course: CpuState['course']): number | undefined {
+  const now = course.at(-1)?.[1] ?? 0;
+  let since: number | undefined;
+  for (const [time, cpus] of course.toReversed()) {
+    if (Math.abs(cpus - now) > EVEN * now) break;
+    since = time;
+  }
+  return since;
+}
+
+function loadOf(cpus: number, { allowed, pegged }: CpuSample): string {
+  return cpus >= SATURATED * allowed
+    ? `took all of the ${allowed.toFixed(1)} CPUs that it may use`
+    : `kept ${pegged === 1 ? 'one thread' : `${pegged} threads`} at full speed`;
+}
+
+function isKnown(habit: CpuHabit): habit is CpuHabit & { mean: number } {
+  return habit.mean !== undefined && habit.learned >= LEARNED_MS;
 }
 
 /** Against a habit it is worth a report; where none is known it only supports other findings. */
-function saturation(sample: CpuSample, since: number, { baseline, learned }: CpuState): Finding {
-  const seconds = Math.round((sample.time - since) / 1000);
-  const isKnown = learned >= LEARNED_MS && baseline !== undefined;
-  const habit = isKnown ? `its habit is ${Math.round(baseline * 100)} %` : 'no habit of it is known';
-  return finding(
-    isKnown ? 'cpu-anomaly' : 'cpu-saturation',
-    'cpu',
-    `For ${seconds} s it took all of the ${sample.allowed.toFixed(1)} CPUs that it may use; ${habit}.`,
-  );
+function suspicion(load: string, lasted: number, habit: CpuHabit): Finding {
+  const usual = isKnown(habit) ? `its habit is ${habit.mean.toFixed(1)} CPUs` : 'no habit of it is known';
+  const message = `For ${Math.round(lasted / 1000)} s it ${load}; ${usual}.`;
+  return finding(isKnown(habit) ? 'cpu-anomaly' : 'cpu-saturation', 'cpu', message);
+}
+
+function percentOf(cpus: number, allowed: number): number {
+  return Math.round((cpus / Math.max(allowed, 0.001)) * 100);
 }

@@ -1,24 +1,30 @@
 import { LRUCache } from 'lru-cache';
 import type { Finding } from '../../api/finding.ts';
+import { EXEC_FLAG } from '../../bpf/events.ts';
 import { lineage, type Process } from '../processes.ts';
 import { finding } from '../signal.ts';
+import {
+  baseOf,
+  type Descriptor,
+  type Download,
+  downloadOf,
+  INTERPRETERS,
+  renameOf,
+  type Script,
+  scriptOf,
+} from './download.ts';
 
-const WINDOW_NS = 10e9;
+/** The sides of a pipe start together; a file may wait. */
+const PIPE_NS = 10e9;
+const FILE_NS = 600e9;
 
 /** How far above a download the shell may be that runs what came: a script that calls a script that downloads. */
 const LEVELS = 3;
 
-const DOWNLOADERS = /^(?:curl|wget2?|fetch|aria2c|axel|ftpget|tftp|lwp-download|lwp-request|http|https)$/;
-const SHELLS = /^(?:ba|da|a|z|k|fi)?sh$|^busybox$/;
-const INTERPRETERS = /^(?:(?:ba|da|a|z|k|fi)?sh|busybox|python[\d.]*|perl[\d.]*|node|php[\d.]*|ruby[\d.]*)$/;
+/** Downloads, and readers of pipes, that are remembered of a process. */
+const REMEMBERED = 16;
 
-interface Download {
-  at: number;
-  url: string;
-  /** Base name of the file that it writes; undefined when it goes to standard output or is not known. */
-  output: string | undefined;
-  process: Process;
-}
+const NOT_OF_THE_IMAGE = EXEC_FLAG.upperLayer | EXEC_FLAG.memfd | EXEC_FLAG.deleted;
 
 interface Tree {
   downloads: Download[];
@@ -26,7 +32,7 @@ interface Tree {
   readers: { at: number; process: Process }[];
 }
 
-/** A program whose code was downloaded within the last ten seconds by the same tree of shells. */
+/** A program whose code was downloaded a short while before by the same tree of processes. */
 export interface DownloadExecution {
   process: Process;
   findings: Finding[];
@@ -34,34 +40,104 @@ export interface DownloadExecution {
 }
 
 /**
- * Recognises download and execute: `curl URL | sh`, or a file that a shell downloads and then runs or has an
- * interpreter read. Looks at exec events alone, in the order of their time.
+ * Recognises download and execute: `curl URL | sh`, a file that is downloaded, perhaps moved, and then run or read by an
+ * interpreter, and the same by an interpreter that connects itself. Looks at exec events, and at connections of
+ * interpreters, in the order of their time, which is in nanoseconds after boot.
  */
 export class DownloadExecuteDetector {
   readonly #trees = new LRUCache<string, Tree>({ max: 4096 });
+  readonly #descriptor: Descriptor;
 
-  /** `at` in nanoseconds after boot. */
+  constructor(descriptor: Descriptor = () => undefined) {
+    this.#descriptor = descriptor;
+  }
+
+  /** Whether connections of what calls itself so are of interest. */
+  static concerns(comm: string): boolean {
+    return INTERPRETERS.test(comm);
+  }
+
+  /** An interpreter connected: whatever it fetches may be run soon. */
+  connected(process: Process, at: number, address: string, port: number): void {
+    const download: Download = {
+      at,
+      url: `tcp://${address.includes(':') ? `[${address}]` : address}:${port}`,
+      files: new Set(),
+      process,
+      isGuess: true,
+    };
+    for (const one of [process, ...lineage(process).slice(0, LEVELS)]) {
+      const tree = this.#tree(one);
+      // It may connect a thousand times; only the last counts.
+      tree.downloads = tree.downloads.filter((before) => !(before.isGuess && before.process === process));
+      tree.downloads.push(download);
+    }
+  }
+
   executed(process: Process, at: number): DownloadExecution | undefined {
     const parents = lineage(process).slice(0, LEVELS);
-    const download = downloadOf(process, at);
-    if (download) {
-      for (const parent of parents) this.#tree(parent).downloads.push(download);
-      // Both sides of a pipe start at once; the reader may have come first.
-      const reader = parents[0] && recent(this.#tree(parents[0]).readers, at).at(-1);
-      return reader && download.output === undefined
-        ? execution(reader.process, download, 'It runs')
-        : undefined;
+    const download = downloadOf(process, at, this.#descriptor);
+    if (download) return this.#downloaded(download, parents, at);
+    const rename = renameOf(process);
+    if (rename) this.#renamed(rename, parents);
+    const script = scriptOf(process, this.#descriptor);
+    return this.#fromPipe(process, script, parents[0], at) ?? this.#fromFile(process, script, parents, at);
+  }
+
+  #downloaded(download: Download, parents: readonly Process[], at: number): DownloadExecution | undefined {
+    for (const parent of parents) this.#tree(parent).downloads.push(download);
+    if (download.files.size > 0) return undefined;
+    // Both sides of a pipe start at once; the reader may have come first.
+    const reader = parents
+      .slice(0, 2)
+      .map((parent) => recent(this.#trees.get(keyOf(parent))?.readers ?? [], at, PIPE_NS).at(-1))
+      .find((one) => one !== undefined);
+    return reader && execution(reader.process, download, 'It runs');
+  }
+
+  #renamed([from, to]: [string, string], parents: readonly Process[]): void {
+    for (const parent of parents) {
+      for (const { files } of this.#trees.get(keyOf(parent))?.downloads ?? []) {
+        if (files.has(from) && files.size < REMEMBERED) files.add(to);
+      }
     }
-    if (parents[0] && readsScriptFromPipe(process)) {
-      const tree = this.#tree(parents[0]);
-      tree.readers.push({ at, process });
-      const source = recent(tree.downloads, at).findLast(({ output }) => output === undefined);
-      if (source) return execution(process, source, 'It runs');
+  }
+
+  #fromPipe(
+    process: Process,
+    script: Script | undefined,
+    parent: Process | undefined,
+    at: number,
+  ): DownloadExecution | undefined {
+    if (!parent || (script?.kind !== 'pipe' && !isWholeScript(script))) return undefined;
+    const tree = this.#tree(parent);
+    if (script.kind === 'pipe') tree.readers.push({ at, process });
+    const source = recent(tree.downloads, at, PIPE_NS).findLast(
+      ({ files, isGuess }) => files.size === 0 && !(isGuess && script.kind === 'text'),
+    );
+    return source && execution(process, source, 'It runs');
+  }
+
+  #fromFile(
+    process: Process,
+    script: Script | undefined,
+    parents: readonly Process[],
+    at: number,
+  ): DownloadExecution | undefined {
+    const { exe, filename, flags } = process.image;
+    const names = [baseOf(exe), baseOf(filename), ...(script?.kind === 'file' ? [script.name] : [])];
+    for (const one of [process, ...parents]) {
+      const downloads = recent(this.#trees.get(keyOf(one))?.downloads ?? [], at, FILE_NS);
+      const source = downloads.find(({ files }) => names.some((name) => files.has(name)));
+      if (source) return execution(process, source, 'It runs a file that came');
     }
-    for (const candidate of [process, ...parents]) {
-      const tree = this.#trees.get(keyOf(candidate));
-      const source = tree && recent(tree.downloads, at).find((one) => runs(process, one));
-      if (source) return execution(process, source, `It runs ${source.output}, which came`);
+    if (!(flags & NOT_OF_THE_IMAGE)) return undefined;
+    // Written by a program that had just connected, and started by it.
+    for (const one of [process, ...parents.slice(0, 1)]) {
+      const guess = recent(this.#trees.get(keyOf(one))?.downloads ?? [], at, PIPE_NS).findLast(
+        (download) => download.isGuess && isSame(download.process, one),
+      );
+      if (guess) return execution(process, guess, 'It runs what is not in the image, after a connection');
     }
     return undefined;
   }
@@ -70,8 +146,8 @@ export class DownloadExecuteDetector {
     const key = keyOf(process);
     const known = this.#trees.get(key);
     if (known) {
-      known.downloads = known.downloads.slice(-15);
-      known.readers = known.readers.slice(-15);
+      known.downloads = known.downloads.slice(1 - REMEMBERED);
+      known.readers = known.readers.slice(1 - REMEMBERED);
       return known;
     }
     const tree: Tree = { downloads: [], readers: [] };
@@ -80,73 +156,24 @@ export class DownloadExecuteDetector {
   }
 }
 
+/** `sh -c "$(curl URL)"` gives a whole file to the shell, not a command that somebody typed. */
+function isWholeScript(script: Script | undefined): script is { kind: 'text'; text: string } {
+  return script?.kind === 'text' && /^#!|\n/.test(script.text);
+}
+
 function execution(process: Process, { url }: Download, what: string): DownloadExecution {
   const message = `${what} from ${url} a moment before.`;
   return { process, findings: [finding('remote-script', 'exe', message, url)], evidence: { download: url } };
 }
 
-function downloadOf(process: Process, at: number): Download | undefined {
-  const [command, ...args] = appletOf(process);
-  if (command === undefined || !DOWNLOADERS.test(command)) return undefined;
-  const url =
-    args.find((argument) => argument.includes('://')) ?? args.findLast((one) => !one.startsWith('-'));
-  if (url === undefined) return undefined;
-  return { at, url: withoutSecrets(url), output: outputOf(command, args, url), process };
+function recent<T extends { at: number }>(all: readonly T[], at: number, window: number): T[] {
+  return all.filter((one) => Math.abs(at - one.at) <= window);
 }
 
-/** Name of the command and its arguments, through `busybox NAME ...` and symbolic links to it. */
-function appletOf({ image: { exe, argv } }: Process): string[] {
-  const [first = exe, ...rest] = argv;
-  if (baseOf(first) === 'busybox' && rest[0] !== undefined) return rest;
-  return [DOWNLOADERS.test(baseOf(exe)) ? baseOf(exe) : baseOf(first), ...rest];
-}
-
-function outputOf(command: string, args: readonly string[], url: string): string | undefined {
-  const isCurl = command === 'curl';
-  const takesFile = isCurl ? /^(?:-\w*o|--output)$/ : /^(?:-\w*[oO]|--output-document|--out)$/;
-  const glued = isCurl
-    ? /^(?:--output=|-[a-zA-Z]*?o)(.+)$/
-    : /^(?:--output-document=|--out=|-[a-zA-Z]*?[oO])(.+)$/;
-  for (const [index, argument] of args.entries()) {
-    const file = takesFile.test(argument) ? args[index + 1] : glued.exec(argument)?.[1];
-    if (file !== undefined && file !== url)
-      return file === '-' || file === '/dev/stdout' ? undefined : baseOf(file);
-  }
-  const named =
-    command !== 'curl' || args.some((argument) => /^(?:-\w*O|--remote-name(?:-all)?)$/.test(argument));
-  return named ? baseOf(url.replace(/[?#].*$/, '')) || undefined : undefined;
-}
-
-/** Whether `process` is the downloaded file, or an interpreter that was told to read it. */
-function runs({ image: { exe, filename, argv } }: Process, { output }: Download): boolean {
-  if (output === undefined) return false;
-  if (baseOf(exe) === output || baseOf(filename) === output) return true;
-  const script = INTERPRETERS.test(baseOf(exe))
-    ? argv.slice(1).find((argument) => !argument.startsWith('-'))
-    : undefined;
-  return script !== undefined && baseOf(script) === output;
-}
-
-function readsScriptFromPipe({ image: { exe, argv } }: Process): boolean {
-  return SHELLS.test(baseOf(exe)) && argv.slice(1).every((argument) => /^-[a-bd-z]*$/i.test(argument));
-}
-
-function recent<T extends { at: number }>(all: readonly T[], at: number): T[] {
-  return all.filter((one) => Math.abs(at - one.at) <= WINDOW_NS);
+function isSame(a: Process, b: Process): boolean {
+  return a.pid === b.pid && a.start === b.start;
 }
 
 function keyOf({ pid, start }: Process): string {
   return `${pid}:${start}`;
-}
-
-function baseOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
-}
-
-/** Addresses may carry a password or a signature; neither belongs into a report. */
-function withoutSecrets(url: string): string {
-  return url
-    .replace(/\/\/[^/@]*@/, '//')
-    .replace(/[?#].*$/, '')
-    .slice(0, 256);
 }

@@ -72,6 +72,24 @@ test('quarantine cuts a connection that exists, of a cgroup below the one that i
   expect(once).toHaveLength(1);
 });
 
+test('quarantine leaves what it is told to allow, and cuts the rest', async () => {
+  using cgroup = new CgroupFolder();
+  const { control } = recorder.programs;
+  const client = await openClient(cgroup);
+  control.setCgroup({ id: cgroup.id }, POLICY.quarantined);
+  control.allowDestination({ address: '127.0.0.0', prefix: 8, port });
+  const arrived = received(client.socket);
+  client.send('allowed');
+  expect(await arrived).toBe('allowed\n');
+  // New connections to it go through as well; without the exception neither they nor the old one do.
+  await openClient(cgroup);
+  control.disallowDestination({ address: '127.0.0.0', prefix: 8, port });
+  client.send('late');
+  await recorder.seen('quarantine', (one) => one.cgroupId === cgroup.id && one.tgid === client.pid);
+  expect(client.socket.bytesRead).toBe('allowed\n'.length);
+  control.setCgroup({ id: cgroup.id }, 0);
+});
+
 test.each([
   [
     'login',
@@ -87,6 +105,11 @@ test.each([
   ['getjobtemplate', '{"method":"getjobtemplate","params":null}'],
   ['submit', '{"method":"submit","params":{"id":"1","job_id":"2","nonce":"3","result":"4"}}'],
   ['keepalived', '{"id":9,"method":"keepalived","params":{"id":"1"}}'],
+  ['mining.subscribe', '{"id":1,"\\u006dethod":"mini\\u006eg.subscribe","params":[]}'],
+  ['mining.subscribe', '{"params":{"method":"ping"},"method":"mining.subscribe"}'],
+  ['mining.authorize', '[{"method":"ping"},{"method":"mining.authorize"}]'],
+  ['mining.subscribe', `{"pad":"${'x'.repeat(3500)}","method":"mining.subscribe"}`],
+  ['getjobtemplate', 'POST / HTTP/1.1 {"method":"getblocktemplate","params":[{"rules":["segwit"]}]}'],
 ])('%s is recognised on any port: %s', async (method, line) => {
   using cgroup = new CgroupFolder();
   const client = await openClient(cgroup);
@@ -106,13 +129,17 @@ test.each([
   'GET /?q="method":"mining.subscribe" HTTP/1.1',
   '{"method":"data.mining.subscribe"}',
   '{"text":"mining.subscribe","agent":"x","algo":"y"}',
+  '{"text":"{\\"method\\":\\"mining.subscribe\\"}","method":"GET"}',
+  'POST /rpc HTTP/1.1 {"method":"login","params":{"login":"me","pass":"x"}}',
+  '{"method":"login","params":{"user":"me"}}{"method":"hash","params":{"algo":"sha256"}}',
 ])('is not mining: %s', async (line) => {
   using cgroup = new CgroupFolder();
   const client = await openClient(cgroup);
   client.send(line);
   await received(client.socket);
-  // A recognised line behind it shows that the one before has been judged.
-  client.send('{"method":"keepalived"}');
+  // A recognised line of another connection shows that the one before has been judged.
+  const other = await openClient(cgroup);
+  other.send('{"method":"keepalived"}');
   const first = await recorder.seen('stratum', (one) => one.cgroupId === cgroup.id);
   expect(first.method).toBe('keepalived');
 });

@@ -74,6 +74,8 @@ describe('a question to DNS', () => {
   test.each([
     ['the domain itself', 'pool.example.com', DOMAIN],
     ['a host below it, in capitals', 'XMR-eu1.POOL.example.COM', DOMAIN],
+    ['the domain with the search path of a pod', 'pool.example.com.shop.svc.cluster.local', DOMAIN],
+    ['a host with it, in a cluster of another name', 'eu.pool.example.com.shop.svc.k8s.corp.test', DOMAIN],
     ['another domain', 'a.b.c.d.e.f.coins.example', DOMAIN + 1],
   ])('for %s is told by its number', async (_, name, rule) => {
     await ask(name, true);
@@ -97,17 +99,21 @@ describe('a question to DNS', () => {
     await recorder.seen('name', (each) => each.cgroupId === cgroup.id && each.rule === DOMAIN);
   });
 
-  test.each(['notpool.example.com', 'example.com', 'pool.example.com.evil.test', 'pool.example.co', 'com'])(
-    "for %s is nobody's business",
-    async (name) => {
-      await ask(name, true);
-      await ask('pool.example.com', true);
-      await recorder.seen('name', (each) => each.cgroupId === cgroup.id && each.rule === DOMAIN);
-      expect(
-        recorder.events.filter((each) => each.cgroupId === cgroup.id && each.source === CONNECT_SOURCE.dns),
-      ).toHaveLength(1);
-    },
-  );
+  test.each([
+    'notpool.example.com',
+    'example.com',
+    'pool.example.com.evil.test',
+    'pool.example.co',
+    'com',
+    'pool.shop.svc.cluster.local',
+  ])("for %s is nobody's business", async (name) => {
+    await ask(name, true);
+    await ask('pool.example.com', true);
+    await recorder.seen('name', (each) => each.cgroupId === cgroup.id && each.rule === DOMAIN);
+    expect(
+      recorder.events.filter((each) => each.cgroupId === cgroup.id && each.source === CONNECT_SOURCE.dns),
+    ).toHaveLength(1);
+  });
 });
 
 describe('a TLS server name', () => {

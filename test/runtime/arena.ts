@@ -160,7 +160,8 @@ export class Arena implements AsyncDisposable {
   }
 }
 
-async function removeCgroup(folder: string): Promise<void> {
+/** Ends what still runs in a cgroup, and removes it with all below it. */
+export async function removeCgroup(folder: string): Promise<void> {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     if (entry.isDirectory()) await removeCgroup(join(folder, entry.name));
   }

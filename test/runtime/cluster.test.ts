@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { API_VERSION, SYSTEM_NAMESPACE } from '../../api/names.ts';
 import type { KubeObject } from '../../api/object.ts';
@@ -165,6 +167,36 @@ describe.skipIf(reason)(`an agent in a cluster${reason ? ` (${reason})` : ''}`, 
     });
     await cluster.delete(KIND.SentryPolicy, { name: 'strict', namespace: SYSTEM_NAMESPACE });
     await expect.poll(() => arena.run([xmrig, '0'], { cgroup: shop.cgroup })).toMatchObject({ code: 0 });
+  });
+
+  it('freezes where a policy says so, in the namespaces that it names, until the release', async () => {
+    const lab = await runPod('attacked');
+    const shop = await runPod('shop');
+    const system = await runPod('kube-system');
+    const isFrozen = () => readFileSync(join(lab.cgroup, 'cgroup.events'), 'utf8').includes('frozen 1');
+    await cluster.create(KIND.SentryPolicy, {
+      apiVersion: API_VERSION,
+      kind: 'SentryPolicy',
+      metadata: { name: 'forensics', namespace: SYSTEM_NAMESPACE },
+      spec: {
+        runtime: { stop: 'freeze', namespaces: [{ names: ['attack*', 'kube-system'], mode: 'enforce' }] },
+      },
+    });
+    await quarantine('evidence', 'attacked');
+    await expect
+      .poll(async () => {
+        const child = arena.start([arena.standIn('xmrig'), '0.5', 'evidence'], { cgroup: lab.cgroup });
+        await Promise.race([once(child, 'close'), new Promise((resolve) => setTimeout(resolve, 1000))]);
+        return isFrozen();
+      })
+      .toBe(true);
+    await arena.detected(({ process, action }) => process.argv.includes('evidence') && action === 'frozen');
+    const xmrig = [arena.standIn('xmrig'), '0.1'];
+    expect(await arena.run(xmrig, { cgroup: shop.cgroup })).toMatchObject({ code: 0 });
+    expect(await arena.run(xmrig, { cgroup: system.cgroup })).toMatchObject({ code: 0 });
+    await cluster.delete(KIND.Quarantine, { name: 'evidence' });
+    await expect.poll(isFrozen).toBe(false);
+    await cluster.delete(KIND.SentryPolicy, { name: 'forensics', namespace: SYSTEM_NAMESPACE });
   });
 
   it('reports what is exempt, and leaves it alone', async () => {

@@ -1,30 +1,37 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Finding } from '../../api/finding.ts';
 import { type CpuState, cpuEvidence, stepCpu } from '../../runtime/detectors/cpu.ts';
+import { ThreadUse } from '../../runtime/thread-use.ts';
 
-/** Runs a container through phases of `seconds` at `share` of `allowed` CPUs, sampled every 10 s; when it was reported. */
-function live(
-  phases: { seconds: number; share: number }[],
-  allowed = 2,
-  hear: (finding: Finding) => void = () => {},
-): number[] {
+interface Phase {
+  seconds: number;
+  /** Of the allowed CPUs; every other sample differs by `jitter` of it. */
+  share: number;
+  jitter?: number;
+  pegged?: number;
+}
+
+/** Runs a container through phases, sampled every 10 s; when it was reported. */
+function live(phases: Phase[], allowed = 2, hear: (finding: Finding) => void = () => {}): number[] {
   let state: CpuState | undefined;
   let time = 0;
   let usage = 0;
   const reports: number[] = [];
-  const look = () => {
-    const step = stepCpu(state, { time, usage, allowed });
+  const look = (pegged = 0) => {
+    const step = stepCpu(state, { time, usage, allowed, pegged });
     state = step.state;
     if (step.findings.length > 0) reports.push(time / 1000);
     step.findings.forEach(hear);
   };
   look();
-  for (const { seconds, share } of phases) {
+  for (const { seconds, share, jitter = 0, pegged } of phases) {
     for (let passed = 0; passed < seconds; passed += 10) {
       time += 10_000;
-      usage += 10_000_000 * share * allowed;
-      look();
+      usage += 10_000_000 * share * allowed * (passed % 20 ? 1 - jitter : 1);
+      look(pegged);
     }
   }
   return reports;
@@ -41,7 +48,7 @@ describe('stepCpu', () => {
   });
 
   it('is worth a report against a known habit, and only company for others without one', () => {
-    const rules = (phases: { seconds: number; share: number }[]) => {
+    const rules = (phases: Phase[]) => {
       const found: string[] = [];
       live(phases, 2, (finding) => found.push(`${finding.rule} ${finding.score}`));
       return found;
@@ -52,15 +59,49 @@ describe('stepCpu', () => {
   });
 
   it('shows its course', () => {
-    const first = stepCpu(undefined, { time: 0, usage: 0, allowed: 2 }).state;
-    const second = stepCpu(first, { time: 10_000, usage: 5_000_000, allowed: 2 }).state;
+    const at = (time: number, usage: number) => ({ time, usage, allowed: 2, pegged: 0 });
+    const first = stepCpu(undefined, at(0, 0)).state;
+    const second = stepCpu(first, at(10_000, 5_000_000)).state;
     expect(cpuEvidence(second)).toEqual({ cpu: { samples: [[10_000, 25]] } });
-    const later = Array.from({ length: 100 }, (_, at) => at + 2).reduce(
-      (state, at) => stepCpu(state, { time: at * 10_000, usage: at * 5_000_000, allowed: 2 }).state,
+    const later = Array.from({ length: 100 }, (_, more) => more + 2).reduce(
+      (state, more) => stepCpu(state, at(more * 10_000, more * 5_000_000)).state,
       second,
     );
     expect(later.course).toHaveLength(60);
     expect(cpuEvidence(later)).toMatchObject({ cpu: { baseline: 25 } });
+  });
+
+  it('sees one thread at full speed on a node of 64 cores, and threads that are its habit', () => {
+    const idle = { seconds: 120, share: 0.2 / 64 };
+    const miner = { seconds: 60, share: 1 / 64, pegged: 1 };
+    expect(live([idle, miner], 64)).toHaveLength(1);
+    expect(live([{ seconds: 300, share: 0.9 / 64, jitter: 0.3 }, miner], 64)).toEqual([]);
+  });
+
+  it('sees a miner that holds back, as even as a clock, and no service that comes and goes', () => {
+    const idle = { seconds: 300, share: 0.2, jitter: 0.5 };
+    const [at] = live([idle, { seconds: 300, share: 0.7 }]);
+    expect(at).toBeGreaterThan(400);
+    expect(at).toBeLessThanOrEqual(440);
+    expect(live([idle, { seconds: 300, share: 0.7, jitter: 0.2 }])).toEqual([]);
+    expect(live([idle, { seconds: 600, share: 0.3 }])).toEqual([]);
+    expect(live([{ seconds: 900, share: 0.5 }])).toEqual([]);
+  });
+
+  it('goes by the habit of the workload in a new container', () => {
+    const begin = stepCpu(
+      undefined,
+      { time: 0, usage: 0, allowed: 2, pegged: 0 },
+      { mean: 0.2, learned: 1e6 },
+    );
+    let { state } = begin;
+    const rules: string[] = [];
+    for (let time = 10_000; time <= 60_000; time += 10_000) {
+      const step = stepCpu(state, { time, usage: time * 2000, allowed: 2, pegged: 0 });
+      state = step.state;
+      rules.push(...step.findings.map(({ rule }) => rule));
+    }
+    expect(rules).toEqual(['cpu-anomaly']);
   });
 
   it('says so once, and once more after a rest', () => {
@@ -91,18 +132,38 @@ describe('stepCpu', () => {
   });
 
   it('starts anew when the counter went back, as after a restart', () => {
-    const { state } = stepCpu(undefined, { time: 0, usage: 500, allowed: 1 });
-    expect(stepCpu(state, { time: 10_000, usage: 20, allowed: 1 })).toMatchObject({
-      state: { baseline: undefined },
+    const { state } = stepCpu(undefined, { time: 0, usage: 500, allowed: 1, pegged: 0 });
+    expect(stepCpu(state, { time: 10_000, usage: 20, allowed: 1, pegged: 0 })).toMatchObject({
+      state: { habit: { mean: undefined }, since: undefined },
       findings: [],
     });
   });
 
-  it('never suspects below the threshold, whatever comes', () => {
+  it('never suspects what stays below twice its habit and never fills a CPU', () => {
     const phase = fc.record({
       seconds: fc.integer({ min: 10, max: 200 }),
-      share: fc.double({ min: 0, max: 0.89, noNaN: true }),
+      share: fc.double({ min: 0.45, max: 0.89, noNaN: true }),
     });
     fc.assert(fc.property(fc.array(phase, { maxLength: 10 }), (phases) => live(phases).length === 0));
+  });
+});
+
+describe('ThreadUse', () => {
+  it('counts the threads that work, and not those that rest', async () => {
+    // Two workers that compute; the other threads of Node rest. The machine may be busy, so that a little is enough.
+    const work = 'for (let until = Date.now() + 20_000; Date.now() < until; );';
+    const script = `const { Worker } = require('node:worker_threads');
+      for (let n = 0; n < 2; n++) new Worker(${JSON.stringify(work)}, { eval: true });
+      setTimeout(() => process.exit(), 20_000); console.log('ready');`;
+    const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      await once(child.stdout, 'data');
+      const use = new ThreadUse('/proc');
+      const look = () => use.pegged([child.pid as number], 0.1, performance.now());
+      expect(look()).toBe(0);
+      await expect.poll(look, { timeout: 15_000, interval: 1000 }).toBe(2);
+    } finally {
+      child.kill('SIGKILL');
+    }
   });
 });

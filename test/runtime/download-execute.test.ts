@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { EXEC_FLAG } from '../../bpf/events.ts';
 import { DownloadExecuteDetector } from '../../runtime/detectors/download-execute.ts';
 import type { Process } from '../../runtime/processes.ts';
 import { sampleProcess } from './sample-process.ts';
@@ -57,8 +58,46 @@ describe('DownloadExecuteDetector', () => {
 
   it('says nothing when too much time passed, or another tree runs something of that name', () => {
     run(['curl', '-o', '/tmp/k', URL]);
-    expect(run(['k'], 11, '/tmp/k')).toBeUndefined();
+    expect(run(['k'], 599, '/tmp/k')).toBeDefined();
+    expect(run(['k'], 601, '/tmp/k')).toBeUndefined();
+    run(['curl', URL], 700);
+    expect(run(['sh'], 711)).toBeUndefined();
     expect(run(['k'], 1, '/tmp/k', sampleProcess(['sh']))).toBeUndefined();
+  });
+
+  it('follows a file that is moved, and a redirection', () => {
+    run(['curl', '-o', '/tmp/part', URL]);
+    run(['mv', '-f', '/tmp/part', '/tmp/k'], 1);
+    expect(run(['k'], 2, '/tmp/k')).toBeDefined();
+    detector = new DownloadExecuteDetector(() => '/tmp/k2');
+    run(['curl', URL]);
+    expect(run(['k2'], 1, '/tmp/k2')).toBeDefined();
+  });
+
+  it('knows what a shell reads: a pipe, a whole script as text, and not a terminal', () => {
+    for (const argv of [
+      ['bash', '/dev/fd/63'],
+      ['sh', '-s', '--', 'a'],
+      ['sh', '-c', '#!/bin/sh\nexit'],
+      ['sh', '-'],
+    ]) {
+      run(['curl', URL]);
+      expect(run(argv, 0.1), argv.join(' ')).toBeDefined();
+    }
+    detector = new DownloadExecuteDetector(() => '/dev/pts/0');
+    run(['curl', URL]);
+    expect(run(['bash'], 0.1)).toBeUndefined();
+  });
+
+  it('takes an interpreter that connects for a download, and says nothing about what it runs of the image', () => {
+    const python = sampleProcess(['python3', 'get.py'], { parent: shell });
+    detector.connected(python, 0, '192.0.2.1', 80);
+    expect(run(['sh'], 1)?.evidence).toEqual({ download: 'tcp://192.0.2.1:80' });
+    expect(run(['ls'], 1, undefined, python)).toBeUndefined();
+    expect(run(['sh', '-c', '#!/bin/sh\nls'], 1, undefined, python)).toBeUndefined();
+    const added = sampleProcess(['k'], { parent: python, flags: EXEC_FLAG.upperLayer });
+    expect(detector.executed(added, SECOND)).toBeDefined();
+    expect(detector.executed(added, 11 * SECOND)).toBeUndefined();
   });
 
   it('says nothing about a download beside other work', () => {

@@ -1,13 +1,17 @@
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withExtra } from '../../detection/indicators.ts';
 import { loadIndicators } from '../../detection/load.ts';
+import { Freezer } from '../../runtime/freezer.ts';
+import { stderrLog } from '../../runtime/log.ts';
 import { Arena, whyNoKernel } from './arena.ts';
 
 const reason = whyNoKernel();
+
+const isFrozen = (cgroup: string) => readFileSync(join(cgroup, 'cgroup.events'), 'utf8').includes('frozen 1');
 
 describe.skipIf(reason)(`enforcement on this kernel${reason ? ` (${reason})` : ''}`, () => {
   let arena: Arena;
@@ -109,6 +113,38 @@ describe.skipIf(reason)(`enforcement on this kernel${reason ? ` (${reason})` : '
       ({ rule, action }) => rule === 'pool-protocol' && (action === 'dropped' || action === 'killed'),
     );
     expect(received).toBe('');
+  });
+
+  it('freezes a container instead where that is wanted, and thaws it when the agent ends', async () => {
+    const calm = await Arena.open({ mode: 'enforce', stop: 'freeze' });
+    try {
+      const cgroup = calm.child('evidence');
+      const child = calm.start([calm.standIn('xmrig'), '60'], { cgroup });
+      const { action } = await calm.detected(
+        ({ rule, action }) => rule === 'miner-name' && action !== 'none',
+      );
+      expect(action).toBe('frozen');
+      await expect.poll(() => isFrozen(cgroup)).toBe(true);
+      expect(child.exitCode ?? child.signalCode).toBeNull();
+      await calm.agent.close();
+      await expect.poll(() => isFrozen(cgroup)).toBe(false);
+    } finally {
+      await calm[Symbol.asyncDispose]();
+    }
+  });
+
+  it('thaws what an agent left frozen that was killed', async () => {
+    await using calm = await Arena.open();
+    const cgroup = calm.child('left');
+    const file = join(calm.folder, 'frozen');
+    const options = { mounts: { v2: dirname(calm.cgroup), v1: undefined }, file, log: stderrLog('error') };
+    const path = `${calm.path}/left`;
+    const identity = { path, podUid: null, containerId: null };
+    expect(new Freezer(options).freeze({ cgroup: path, identity })).toBe(true);
+    await expect.poll(() => isFrozen(cgroup)).toBe(true);
+    new Freezer(options);
+    await expect.poll(() => isFrozen(cgroup)).toBe(false);
+    expect(existsSync(file)).toBe(false);
   });
 
   it('ends with the agent', async () => {

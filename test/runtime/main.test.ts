@@ -37,6 +37,7 @@ describe('options of the agent', () => {
     [['--webhook', 'nonsense'], 'nonsense'],
     [['--standalone', '--metrics-port', '70000'], '70000'],
     [['--standalone', '--log-level', 'loud'], 'loud'],
+    [['--standalone', '--freeze'], '--enforce'],
     [['--nonsense'], 'nonsense'],
     [[], '--standalone'],
   ])('refuses %j with a sentence', (argv, part) => {

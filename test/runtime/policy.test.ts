@@ -37,6 +37,19 @@ describe('runtimePolicy', () => {
     expect(policy.indicators.addresses).toContainEqual({ cidr: '192.0.2.7/32', port: 3333 });
   });
 
+  it('has a mode for the pods of a namespace, and freezes when one policy says so', () => {
+    const modes = (...namespaces: { names: string[]; mode: 'detect' | 'enforce' }[]) =>
+      runtimePolicy(base, [{ runtime: { namespaces } }, { runtime: { stop: 'freeze' } }], [], now);
+    expect(modes({ names: ['la*'], mode: 'enforce' }).modeOf(pod)).toBe('enforce');
+    expect(modes({ names: ['lab'], mode: 'detect' }, { names: ['*'], mode: 'enforce' }).modeOf(pod)).toBe(
+      'enforce',
+    );
+    expect(modes({ names: ['lab'], mode: 'detect' }).modeOf(pod)).toBe('detect');
+    expect(modes({ names: ['shop'], mode: 'enforce' }).modeOf(pod)).toBeUndefined();
+    expect(modes().stop).toBe('freeze');
+    expect(runtimePolicy(base, [], [], now).stop).toBe('kill');
+  });
+
   it('looks for banned binaries while their quarantine is there', () => {
     const sha256 = 'ab'.repeat(32);
     const quarantine = {

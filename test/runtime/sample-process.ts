@@ -21,7 +21,8 @@ export function sampleProcess(
     parent,
     container = sampleContainer(),
     exe,
-  }: { parent?: Process; container?: Container; exe?: string } = {},
+    flags = 0,
+  }: { parent?: Process; container?: Container; exe?: string; flags?: number } = {},
 ): Process {
   const path = exe ?? `/usr/bin/${argv[0]}`;
   const comm = path.slice(path.lastIndexOf('/') + 1, 15);
@@ -30,7 +31,7 @@ export function sampleProcess(
     pid: pids,
     start: pids * 1e9,
     uid: 0,
-    image: { exe: path, filename: path, argv, comm, flags: 0, inode: pids, device: 1 },
+    image: { exe: path, filename: path, argv, comm, flags, inode: pids, device: 1 },
     container,
     parent,
   };

@@ -1,0 +1,106 @@
+import type { Process } from '../processes.ts';
+
+/** Something that came from the network a moment ago. */
+export interface Download {
+  /** Nanoseconds after boot. */
+  at: number;
+  url: string;
+  /** Base names of the files that it may be in; empty when it goes on to whoever reads the pipe. */
+  files: Set<string>;
+  process: Process;
+  /** An interpreter that connected: what it fetched, and where to, is not known. */
+  isGuess: boolean;
+}
+
+/** Where a descriptor of a process leads to, as /proc shows it; undefined when that cannot be seen (any more). */
+export type Descriptor = (pid: number, descriptor: 0 | 1) => string | undefined;
+
+const DOWNLOADERS = /^(?:curl|wget2?|fetch|aria2c|axel|ftpget|tftp|lwp-download|lwp-request|http|https)$/;
+const SHELLS = /^(?:ba|da|a|z|k|fi)?sh$/;
+export const INTERPRETERS =
+  /^(?:(?:ba|da|a|z|k|fi)?sh|busybox|python[\d.]*|perl[\d.]*|node|php[\d.]*|ruby[\d.]*)$/;
+const RENAMES = /^(?:mv|cp|ln|install)$/;
+
+/** What a downloader was told to fetch. */
+export function downloadOf(process: Process, at: number, descriptor: Descriptor): Download | undefined {
+  const [command, ...args] = appletOf(process);
+  if (command === undefined || !DOWNLOADERS.test(command)) return undefined;
+  const url =
+    args.find((argument) => argument.includes('://')) ?? args.findLast((one) => !one.startsWith('-'));
+  if (url === undefined) return undefined;
+  const file = outputOf(command, args, url) ?? fileOf(descriptor(process.pid, 1));
+  const files = new Set(file === undefined ? [] : [baseOf(file)]);
+  return { at, url: withoutSecrets(url), files, process, isGuess: false };
+}
+
+/** Base names of the operands of `mv FROM TO` and its kin. */
+export function renameOf(process: Process): [from: string, to: string] | undefined {
+  const [command = '', ...args] = appletOf(process);
+  if (!RENAMES.test(command)) return undefined;
+  const [from, to, ...others] = args.filter((one) => !one.startsWith('-'));
+  return from !== undefined && to !== undefined && others.length === 0
+    ? [baseOf(from), baseOf(to)]
+    : undefined;
+}
+
+/** What a shell or another interpreter is given to run. */
+export type Script = { kind: 'pipe' } | { kind: 'file'; name: string } | { kind: 'text'; text: string };
+
+/** Undefined for what is no interpreter, and for one that a person types into. */
+export function scriptOf(process: Process, descriptor: Descriptor): Script | undefined {
+  const [command = '', ...args] = appletOf(process);
+  if (!INTERPRETERS.test(command)) return undefined;
+  const isShell = SHELLS.test(command);
+  for (const [index, argument] of args.entries()) {
+    if (isShell && /^-\w*c$/.test(argument)) return { kind: 'text', text: args[index + 1] ?? '' };
+    if (argument === '--' || (isShell && /^-\w*s$/.test(argument))) break;
+    if (argument.startsWith('-') && argument !== '-') continue;
+    const isPipe = argument === '-' || /^\/(?:dev|proc\/self)\/fd\/\d+$|^\/dev\/stdin$/.test(argument);
+    return isPipe ? { kind: 'pipe' } : { kind: 'file', name: baseOf(argument) };
+  }
+  const input = descriptor(process.pid, 0);
+  const file = fileOf(input);
+  if (file !== undefined) return { kind: 'file', name: baseOf(file) };
+  return isShell && (input === undefined || /^(?:pipe|socket):/.test(input)) ? { kind: 'pipe' } : undefined;
+}
+
+/** Name of the command and its arguments, through `busybox NAME ...` and symbolic links to it. */
+function appletOf({ image: { exe, argv } }: Process): string[] {
+  const [first = exe, ...rest] = argv;
+  if (baseOf(first) === 'busybox' && rest[0] !== undefined) return [baseOf(rest[0]), ...rest.slice(1)];
+  const base = baseOf(exe);
+  return [base === 'busybox' ? baseOf(first).replace(/^-/, '') : base, ...rest];
+}
+
+/** The file that the arguments name; undefined for standard output. */
+function outputOf(command: string, args: readonly string[], url: string): string | undefined {
+  const isCurl = command === 'curl';
+  const takesFile = isCurl ? /^(?:-\w*o|--output)$/ : /^(?:-\w*[oO]|--output-document|--out)$/;
+  const glued = isCurl
+    ? /^(?:--output=|-[a-zA-Z]*?o)(.+)$/
+    : /^(?:--output-document=|--out=|-[a-zA-Z]*?[oO])(.+)$/;
+  for (const [index, argument] of args.entries()) {
+    const file = takesFile.test(argument) ? args[index + 1] : glued.exec(argument)?.[1];
+    if (file !== undefined && file !== url) return file === '-' || file === '/dev/stdout' ? undefined : file;
+  }
+  const named =
+    command !== 'curl' || args.some((argument) => /^(?:-\w*O|--remote-name(?:-all)?)$/.test(argument));
+  return named ? baseOf(url.replace(/[?#].*$/, '')) || undefined : undefined;
+}
+
+/** A regular file, not a device, a pipe or a socket. */
+function fileOf(link: string | undefined): string | undefined {
+  return link?.startsWith('/') && !link.startsWith('/dev/') && !link.startsWith('/proc/') ? link : undefined;
+}
+
+export function baseOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** Addresses may carry a password or a signature; neither belongs into a report. */
+function withoutSecrets(url: string): string {
+  return url
+    .replace(/\/\/[^/@]*@/, '//')
+    .replace(/[?#].*$/, '')
+    .slice(0, 256);
+}

@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Value } from 'typebox/value';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Detection } from '../../api/detection.ts';
+import { CONCLUSIVE, type Finding } from '../../api/finding.ts';
+import { whyNoKernel } from './arena.ts';
+import { BENIGN } from './matrix/benign.ts';
+import { EVASIONS } from './matrix/evasions.ts';
+import { Stage } from './matrix/stage.ts';
+
+const reason = whyNoKernel();
+/** What docs/limits.md names. */
+const LIMITS = [
+  ...readFileSync(join(import.meta.dirname, '../../docs/limits.md'), 'utf8').matchAll(/^\| `([\w-]+)` +\|/gm),
+].map(([, limit]) => limit);
+
+/** From this confidence on a workload is contained (SentryPolicy, spec.response.minConfidence). */
+const CONTAINS = 0.9;
+
+const findingsOf = ({ evidence }: Detection) => evidence.findings as Finding[];
+const rulesOf = (detections: readonly Detection[]) =>
+  detections.flatMap((detection) => findingsOf(detection).map(({ rule }) => rule));
+
+describe.skipIf(reason)(`the agent on this kernel${reason ? ` (${reason})` : ''}`, () => {
+  let stage: Stage;
+  beforeAll(async () => {
+    stage = await Stage.open();
+  });
+  afterAll(() => stage?.[Symbol.asyncDispose]());
+
+  for (const [kind, rows] of Object.entries(EVASIONS)) {
+    describe.concurrent(`against ${kind}`, () => {
+      it.each(rows)('%s', { timeout: 60_000 }, async (_, script, expected) => {
+        const { cgroup, output } = await stage.run(script);
+        if ('rule' in expected) {
+          const found = await stage.detected(cgroup, (one) => rulesOf([one]).includes(expected.rule));
+          expect(rulesOf(found ? [found] : stage.about(cgroup)), output).toContain(expected.rule);
+        } else {
+          await stage.settled();
+          expect(rulesOf(stage.about(cgroup)), output).toEqual([]);
+          expect(LIMITS).toContain(expected.limit);
+        }
+      });
+    });
+  }
+
+  describe.concurrent('about honest work', () => {
+    it.each(BENIGN)('does not want to contain %s', { timeout: 60_000 }, async (_, script) => {
+      const { cgroup } = await stage.run(script);
+      await stage.settled();
+      const worst = stage.about(cgroup).filter(({ confidence }) => confidence >= CONTAINS);
+      expect(rulesOf(worst)).toEqual([]);
+    });
+  });
+
+  it('knows every limit that is documented', () => {
+    const met = Object.values(EVASIONS).flatMap((rows) =>
+      rows.flatMap(([, , expected]) => ('limit' in expected ? [expected.limit] : [])),
+    );
+    expect(LIMITS.toSorted()).toEqual([...new Set(met)].toSorted());
+  });
+
+  it('prints lines that keep the contract', () => {
+    expect(stage.lines.length).toBeGreaterThan(50);
+    const first = new Map<string, Detection>();
+    const last = new Map<string, Detection>();
+    for (const line of stage.lines) {
+      expect([...Value.Errors(Detection, line)]).toEqual([]);
+      const began = first.get(line.id) ?? line;
+      const before = last.get(line.id) ?? line;
+      expect(line.time).toBe(began.time);
+      expect(line.process.pid).toBe(began.process.pid);
+      expect(line.container?.cgroup).toBe(began.container?.cgroup);
+      expect(line.repeats).toBeGreaterThanOrEqual(before.repeats);
+      expect(line.confidence).toBeGreaterThanOrEqual(before.confidence);
+      first.set(line.id, began);
+      last.set(line.id, line);
+    }
+    for (const { repeats } of first.values()) expect(repeats).toBe(0);
+    const named = [...last.values()].filter(({ rule }) => rule === 'miner-name');
+    expect(named.every(({ confidence }) => confidence === CONCLUSIVE / 100)).toBe(true);
+    expect(named.every(({ process }) => process.ancestors.length > 0)).toBe(true);
+    expect(named.filter(({ process }) => process.sha256 === null)).toEqual([]);
+  });
+});
+
+describe.skipIf(reason)(`the agent that acts, on this kernel${reason ? ` (${reason})` : ''}`, () => {
+  let stage: Stage;
+  beforeAll(async () => {
+    stage = await Stage.open('--enforce');
+  });
+  afterAll(() => stage?.[Symbol.asyncDispose]());
+
+  const RUN = 'echo ran > proof';
+  it.each([
+    ['kills a listed name', `cp $PROGRAM xmrig; ./xmrig && ${RUN}; cat proof 2>&1`, 'killed'],
+    [
+      'kills what has the arguments of a miner',
+      `cp $PROGRAM web; ./web wait --donate-level=1 -o stratum+tcp://pool.example:3333 && ${RUN}; cat proof 2>&1`,
+      'killed',
+    ],
+    [
+      'drops the pool protocol',
+      `$PROGRAM say plain 127.0.0.1 $POOL_PORT '{"id":1,"method":"mining.subscribe","params":[]}'; true`,
+      'dropped',
+    ],
+  ])('%s', async (_, script, action) => {
+    const { cgroup } = await stage.run(script);
+    const found = await stage.detected(cgroup, (one) => one.action === action || one.action === 'killed');
+    expect(found?.action).toBeDefined();
+  });
+});
