@@ -85,29 +85,55 @@ describe.skipIf(reason)(`the agent on this kernel${reason ? ` (${reason})` : ''}
   });
 });
 
-describe.skipIf(reason)(`the agent that acts, on this kernel${reason ? ` (${reason})` : ''}`, () => {
+describe.skipIf(reason)(`an agent that comes late${reason ? ` (${reason})` : ''}`, () => {
   let stage: Stage;
   beforeAll(async () => {
-    stage = await Stage.open('--enforce');
+    stage = await Stage.open({
+      before: `cp $SLEEP xmrig; ./xmrig 30 &
+exec 3<>/dev/tcp/127.0.0.1/$POOL_PORT
+while sleep 0.3; do echo '{"id":1,"method":"mining.subscribe","params":[]}'; done >&3`,
+    });
   });
   afterAll(() => stage?.[Symbol.asyncDispose]());
 
-  const RUN = 'echo ran > proof';
+  it.each(['miner-name', 'pool-protocol'])('sees what runs and is connected already: %s', async (rule) => {
+    expect(await stage.detected(stage.cgroupOf(0), (one) => rulesOf([one]).includes(rule))).toBeDefined();
+  });
+});
+
+describe.skipIf(reason)(`the agent that acts, on this kernel${reason ? ` (${reason})` : ''}`, () => {
+  let stage: Stage;
+  beforeAll(async () => {
+    stage = await Stage.open({ options: ['--enforce'] });
+  });
+  afterAll(() => stage?.[Symbol.asyncDispose]());
+
   it.each([
-    ['kills a listed name', `cp $PROGRAM xmrig; ./xmrig && ${RUN}; cat proof 2>&1`, 'killed'],
+    ['kills a listed name', 'cp $PROGRAM xmrig; ./xmrig && echo it ran', ['killed']],
     [
       'kills what has the arguments of a miner',
-      `cp $PROGRAM web; ./web wait --donate-level=1 -o stratum+tcp://pool.example:3333 && ${RUN}; cat proof 2>&1`,
-      'killed',
+      'cp $PROGRAM web; ./web compute 5 1 --donate-level=1 -o stratum+tcp://pool.example:3333 && echo it ran',
+      ['killed'],
     ],
     [
-      'drops the pool protocol',
-      `$PROGRAM say plain 127.0.0.1 $POOL_PORT '{"id":1,"method":"mining.subscribe","params":[]}'; true`,
-      'dropped',
+      'drops the pool protocol, and kills who speaks it',
+      `$PROGRAM say plain 127.0.0.1 $POOL_PORT '{"id":1,"method":"mining.subscribe","params":[]}'`,
+      ['dropped', 'killed'],
     ],
-  ])('%s', async (_, script, action) => {
-    const { cgroup } = await stage.run(script);
-    const found = await stage.detected(cgroup, (one) => one.action === action || one.action === 'killed');
-    expect(found?.action).toBeDefined();
+  ])('%s', async (_, script, actions) => {
+    const { cgroup, output } = await stage.run(script);
+    expect(await stage.detected(cgroup, ({ action }) => actions.includes(action))).toBeDefined();
+    expect(output).not.toContain('it ran');
+  });
+});
+
+describe.skipIf(reason)(`the agent that freezes, on this kernel${reason ? ` (${reason})` : ''}`, () => {
+  it('lets a miner stand still until it ends', async () => {
+    await using stage = await Stage.open({ options: ['--enforce', '--freeze'] });
+    const running = stage.run('cp $SLEEP xmrig; ./xmrig 0.5; ./xmrig 0.5; echo it went on');
+    const cgroup = stage.cgroupOf(0);
+    expect(await stage.detected(cgroup, ({ action }) => action === 'frozen')).toBeDefined();
+    await stage.endAgent();
+    expect((await running).output).toContain('it went on');
   });
 });

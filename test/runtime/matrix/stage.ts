@@ -41,10 +41,15 @@ export class Stage implements AsyncDisposable {
     mkdirSync(this.#cgroup.folder);
   }
 
-  static async open(...options: string[]): Promise<Stage> {
+  /** `options` of the agent; `before` runs already when it starts, in row 0, and connects to the pool. */
+  static async open({ options = [], before }: { options?: string[]; before?: string } = {}): Promise<Stage> {
     const stage = new Stage(findHierarchies('/proc').v2?.root as string);
     try {
-      await stage.#build();
+      const pool = await stage.#build();
+      if (before !== undefined) {
+        void stage.run(before);
+        await once(pool, 'connection');
+      }
       await stage.#watch(options);
       return stage;
     } catch (error) {
@@ -55,7 +60,8 @@ export class Stage implements AsyncDisposable {
 
   /** Runs a script in a cgroup of its own, to its end; the path of the cgroup is how its detections are known. */
   async run(script: string): Promise<{ cgroup: string; output: string; code: number | null }> {
-    const name = `row-${this.#rows++}`;
+    const row = this.#rows++;
+    const name = `row-${row}`;
     const folder = join(this.#folder, name);
     const cgroup = join(this.#cgroup.folder, name);
     mkdirSync(folder);
@@ -70,7 +76,12 @@ export class Stage implements AsyncDisposable {
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
     const [code] = (await once(child, 'close')) as [number | null];
-    return { cgroup: `${this.#cgroup.path}/${name}`, output, code };
+    return { cgroup: this.cgroupOf(row), output, code };
+  }
+
+  /** Path of the cgroup of a row. */
+  cgroupOf(row: number): string {
+    return `${this.#cgroup.path}/row-${row}`;
   }
 
   /** The newest versions of what was detected in a cgroup. */
@@ -100,7 +111,7 @@ export class Stage implements AsyncDisposable {
       throw new Error('the agent says nothing any more');
   }
 
-  async #build(): Promise<void> {
+  async #build(): Promise<Server> {
     const program = join(this.#folder, 'program');
     const source = join(import.meta.dirname, 'stand-in.c');
     execFileSync('clang', ['-O1', '-Wall', '-Werror', '-static', '-pthread', '-o', program, source, '-lm']);
@@ -114,7 +125,8 @@ export class Stage implements AsyncDisposable {
       `lowerdir=${lower},upperdir=${upper},workdir=${work}`,
       layer,
     ]);
-    const pool = await this.#listen(answeringPool(), 0, '127.0.0.1');
+    const pool = answeringPool();
+    const poolPort = await this.#listen(pool, 0, '127.0.0.1');
     const web = await this.#listen(webServer(readFileSync(program)), 0, '127.0.0.1');
     for (const port of [53, 443, 4444, 5555]) await this.#listen(closing(), port, NAMES);
     Object.assign(this.#environment, {
@@ -123,9 +135,10 @@ export class Stage implements AsyncDisposable {
       LAYER: layer,
       WALLET,
       NAMES,
-      POOL_PORT: `${pool}`,
+      POOL_PORT: `${poolPort}`,
       WEB: `http://127.0.0.1:${web}`,
     });
+    return pool;
   }
 
   async #listen(server: Server, port: number, address: string): Promise<number> {
@@ -147,11 +160,14 @@ export class Stage implements AsyncDisposable {
     if (!ready.startsWith('watching ')) throw new Error(`the agent does not watch: ${ready}`);
   }
 
+  async endAgent(): Promise<void> {
+    if (!this.#agent || this.#agent.exitCode !== null) return;
+    this.#agent.kill('SIGTERM');
+    await once(this.#agent, 'exit');
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#agent && this.#agent.exitCode === null) {
-      this.#agent.kill('SIGTERM');
-      await once(this.#agent, 'exit');
-    }
+    await this.endAgent();
     for (const server of this.#servers) server.close();
     await removeCgroup(this.#cgroup.folder);
     execFileSync('bash', ['-c', '! mountpoint -q "$0" || umount "$0"', join(this.#folder, 'layer')]);
