@@ -116,3 +116,8 @@ export function minerWordScore(segment: string): number {
 function isGlued(part: string): boolean {
   return part.endsWith('miner') && COINS.has(part.slice(0, -'miner'.length));
 }
+
+/** `python3.11` is python: what /proc shows of an interpreter is the name with its version. */
+export function unversioned(program: string): string {
+  return program.replace(/^(python|perl|ruby|php|lua|node)[\d.]+$/, '$1');
+}

@@ -1,7 +1,7 @@
 import { ADMINISTRATION } from './administration.ts';
 import type { Word } from './arguments.ts';
 import { judgeArguments } from './miner-arguments.ts';
-import { minerWordScore, nameByPattern, nameIn } from './names.ts';
+import { minerWordScore, nameByPattern, nameIn, unversioned } from './names.ts';
 import type { Machine } from './shell/machine.ts';
 import { fold, UNKNOWN } from './text.ts';
 
@@ -28,7 +28,10 @@ const SCRATCH = /^\/(tmp|var\/tmp|dev\/shm|run\/(user|lock)|dev\/mqueue)\//;
 /** Whether the arguments of a program are of no interest, by its name and folder. */
 export function isInert(program: string): boolean {
   const slash = program.lastIndexOf('/') + 1;
-  return INERT.has(program.slice(slash)) && (slash === 0 || SYSTEM_FOLDER.test(program.slice(0, slash)));
+  return (
+    INERT.has(unversioned(program.slice(slash))) &&
+    (slash === 0 || SYSTEM_FOLDER.test(program.slice(0, slash)))
+  );
 }
 
 /** Judges one command by its name, where it lies, and its arguments. `words[0]` is the program. */

@@ -144,7 +144,9 @@ export class Watch {
     if (event.type === EVENT.connect && DownloadExecuteDetector.concerns(event.comm)) {
       const { ktime, remoteAddress, remotePort } = event;
       const interpreter = this.#options.processes.of(event);
-      if (interpreter) this.#downloads.connected(interpreter, ktime, remoteAddress, remotePort);
+      const download =
+        interpreter && this.#downloads.connected(interpreter, ktime, remoteAddress, remotePort);
+      if (download) this.#suspect(ktime, download);
     }
     const verdict = judgeConnect(event, this.#indicators);
     const process = verdict && this.#whoDid(event);

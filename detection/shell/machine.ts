@@ -3,6 +3,7 @@ import type { Word } from '../arguments.ts';
 import { judgeContainerCommand } from '../container-command.ts';
 import type { Docket } from '../docket.ts';
 import { judgeSent } from '../download.ts';
+import { unversioned } from '../names.ts';
 import { judgeAlias, judgeProgram } from '../program.ts';
 import { fold, UNKNOWN } from '../text.ts';
 import { judgeWritten } from '../written-file.ts';
@@ -107,7 +108,7 @@ export class Machine implements Substitution {
     const body = this.#functions.get(first.text);
     if (body && this.#depth < DEPTH_LIMIT) return this.#callFunction(first.text, body, inner.slice(1), stdin);
     judgeProgram(inner, this);
-    const name = fold(first.text.slice(first.text.lastIndexOf('/') + 1));
+    const name = unversioned(fold(first.text.slice(first.text.lastIndexOf('/') + 1)));
     // What was written to that path counts, whatever it is called.
     const written = first.text.includes('/') && this.scope.read(first.text) !== undefined;
     const program = !written && Object.hasOwn(PROGRAMS, name) ? PROGRAMS[name] : undefined;

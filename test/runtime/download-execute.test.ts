@@ -93,11 +93,12 @@ describe('DownloadExecuteDetector', () => {
     const python = sampleProcess(['python3', 'get.py'], { parent: shell });
     detector.connected(python, 0, '192.0.2.1', 80);
     expect(run(['sh'], 1)?.evidence).toEqual({ download: 'tcp://192.0.2.1:80' });
+    expect(detector.connected(python, 2 * SECOND, '192.0.2.1', 80)?.process.image.argv).toEqual(['sh']);
     expect(run(['ls'], 1, undefined, python)).toBeUndefined();
     expect(run(['sh', '-c', '#!/bin/sh\nls'], 1, undefined, python)).toBeUndefined();
     const added = sampleProcess(['k'], { parent: python, flags: EXEC_FLAG.upperLayer });
     expect(detector.executed(added, SECOND)).toBeDefined();
-    expect(detector.executed(added, 11 * SECOND)).toBeUndefined();
+    expect(detector.executed(added, 13 * SECOND)).toBeUndefined();
   });
 
   it('says nothing about a download beside other work', () => {
