@@ -183,7 +183,8 @@ describe.skipIf(reason)(`an agent in a cluster${reason ? ` (${reason})` : ''}`, 
       },
     });
     await quarantine('evidence', 'attacked');
-    const miner = [arena.standIn('xmrig'), '0.2', 'evidence'];
+    const path = arena.standIn('xmrig');
+    const miner = [path, '0.2', 'evidence'];
     await expect
       .poll(
         () => {
@@ -194,9 +195,8 @@ describe.skipIf(reason)(`an agent in a cluster${reason ? ` (${reason})` : ''}`, 
       )
       .toBe(true);
     await arena.detected(({ process, action }) => process.argv.includes('evidence') && action === 'frozen');
-    const xmrig = [arena.standIn('xmrig'), '0.1'];
-    expect(await arena.run(xmrig, { cgroup: shop.cgroup })).toMatchObject({ code: 0 });
-    expect(await arena.run(xmrig, { cgroup: system.cgroup })).toMatchObject({ code: 0 });
+    for (const { cgroup } of [shop, system])
+      expect(await arena.run([path, '0.1'], { cgroup })).toMatchObject({ code: 0 });
     await cluster.delete(KIND.Quarantine, { name: 'evidence' });
     await expect.poll(isFrozen, { timeout: 5000 }).toBe(false);
     await cluster.delete(KIND.SentryPolicy, { name: 'forensics', namespace: SYSTEM_NAMESPACE });
