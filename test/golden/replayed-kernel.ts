@@ -24,8 +24,7 @@ const ENFORCER = {
   cgroupMade: () => {},
   cgroupRemoved: () => {},
   domain: () => undefined,
-  mustDie: () => false,
-  kill: () => false,
+  stop: () => 'none',
 } as unknown as Enforcer;
 
 /** The agent's tables and detectors, fed with recorded events in place of a kernel; /proc and cgroups are empty. */
@@ -64,6 +63,7 @@ export class ReplayedKernel {
       scope: new Scope(v2, undefined),
       v2,
       v1: undefined,
+      proc,
       processes,
       suspicions: this.#suspicions,
       correlator,
