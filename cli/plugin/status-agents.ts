@@ -1,7 +1,7 @@
 import { SYSTEM_NAMESPACE } from '../../api/names.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
-import { type Finding, ok, some, wrong } from './status-check.ts';
+import { type Finding, ifAllowed, ok, some, wrong } from './status-check.ts';
 
 const NAME = 'kubesentry-agent';
 
@@ -10,7 +10,7 @@ interface AgentPod {
   status?: { conditions?: { type: string; status: string }[] };
 }
 
-/** Names the nodes on which no agent is ready. */
+/** Names the nodes on which no agent is ready, to those who may list nodes. */
 export async function agents(cluster: Cluster): Promise<Finding> {
   const key = { namespace: SYSTEM_NAMESPACE, name: NAME };
   const found = (await cluster.get(KIND.DaemonSet, key)) as
@@ -30,11 +30,10 @@ export async function agents(cluster: Cluster): Promise<Finding> {
 }
 
 async function unwatched(cluster: Cluster): Promise<string[]> {
-  const nodes = await cluster.list(KIND.Node);
-  const pods = await cluster.list(KIND.Pod, {
-    namespace: SYSTEM_NAMESPACE,
-    labelSelector: `app.kubernetes.io/name=${NAME}`,
-  });
+  const ours = { namespace: SYSTEM_NAMESPACE, labelSelector: `app.kubernetes.io/name=${NAME}` };
+  const nodes = await ifAllowed(cluster.list(KIND.Node));
+  const pods = await ifAllowed(cluster.list(KIND.Pod, ours));
+  if (nodes === 'not allowed' || pods === 'not allowed') return [];
   const watched = new Set(
     (pods.items as AgentPod[])
       .filter(({ status }) =>

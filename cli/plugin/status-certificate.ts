@@ -1,9 +1,8 @@
 import { X509Certificate } from 'node:crypto';
-import { KubesentryError } from '../../api/errors.ts';
 import { SYSTEM_NAMESPACE } from '../../api/names.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
-import { type Finding, ok, wrong } from './status-check.ts';
+import { type Finding, ifAllowed, ok, wrong } from './status-check.ts';
 
 const KEY = { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-webhook-tls' };
 
@@ -14,10 +13,7 @@ const DAY_MS = 86_400_000;
 
 /** Of the webhook, where one may look: most people may read no Secrets, and that is nothing wrong. */
 export async function servingCertificate(cluster: Cluster): Promise<Finding> {
-  const secret = await cluster.get(KIND.Secret, KEY).catch((error: unknown) => {
-    if (error instanceof KubesentryError && error.code === 'KUBE_REFUSED') return 'not allowed' as const;
-    throw error;
-  });
+  const secret = await ifAllowed(cluster.get(KIND.Secret, KEY));
   if (secret === 'not allowed') return ok(`not looked at: you may not read the Secret ${KEY.name}`);
   if (!secret) return ok(`no Secret ${KEY.name}: it comes from elsewhere, or the webhook never started`);
   const text = (secret as { data?: Record<string, string> }).data?.['tls.crt'] ?? '';

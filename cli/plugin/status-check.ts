@@ -1,3 +1,4 @@
+import { KubesentryError } from '../../api/errors.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 
 /** What one look at a part of Kubesentry says; `detail` of what is wrong ends with what to do. */
@@ -17,4 +18,14 @@ export function some(names: readonly string[]): string {
   return names.length <= 4
     ? names.join(', ')
     : `${names.slice(0, 4).join(', ')} and ${names.length - 4} more`;
+}
+
+/** What was read, or `not allowed`: that somebody may not read everything is nothing wrong with Kubesentry. */
+export async function ifAllowed<T>(reading: Promise<T>): Promise<T | 'not allowed'> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof KubesentryError && error.code === 'KUBE_REFUSED') return 'not allowed';
+    throw error;
+  }
 }

@@ -1,4 +1,5 @@
 import { beforeEach, expect, it } from 'vitest';
+import { KubesentryError } from '../../api/errors.ts';
 import { SYSTEM_NAMESPACE } from '../../api/names.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { issueServingPair, makeAuthority } from '../../certs/authority.ts';
@@ -108,4 +109,22 @@ it('what passed while the webhook did not answer', async () => {
     regarding: { kind: 'Pod', namespace: 'shop', name: 'web-1' },
   });
   expect(await told('passed unjudged')).toMatch(/^WRONG 1 requests .* judged afterwards: Pod shop\/web-1$/);
+});
+
+it('does not take what somebody may not read for a fault', async () => {
+  const refuses = async () => {
+    throw new KubesentryError('KUBE_REFUSED', 'forbidden');
+  };
+  const kinds = ['Secret', 'Event'];
+  const limited = new Proxy(cluster, {
+    get(target, name) {
+      const method = Reflect.get(target, name);
+      if (typeof method !== 'function') return method;
+      return (kind: { kind?: string }, ...rest: unknown[]) =>
+        kinds.includes(kind?.kind ?? '') ? refuses() : method.call(target, kind, ...rest);
+    },
+  });
+  const { text } = await runWithoutTerminal(status, limited, []);
+  expect(text).toMatch(/^certificate +ok +not looked at/m);
+  expect(text).toMatch(/^passed unjudged +ok +not looked at/m);
 });
