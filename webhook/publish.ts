@@ -1,3 +1,4 @@
+import { KubesentryError } from '../api/errors.ts';
 import { CA_CONFIG_MAP, SYSTEM_NAMESPACE } from '../api/names.ts';
 import type { KubeObject } from '../api/object.ts';
 import type { Cluster } from '../kube/cluster.ts';
@@ -23,7 +24,15 @@ export async function publish(
   await cluster.apply(KIND.ConfigMap, configMap);
   if (!address) return;
   const whole = webhookConfiguration(address, caBundle);
-  await cluster.apply(KIND.ValidatingWebhookConfiguration, 'url' in address ? whole : onlyCa(whole));
+  const apply = (object: KubeObject) => cluster.apply(KIND.ValidatingWebhookConfiguration, object);
+  if ('url' in address) await apply(whole);
+  else await apply(onlyCa(whole)).catch((error: unknown) => applyWhole(error, () => apply(whole)));
+}
+
+/** An entry that an earlier manifest did not have is nothing with a CA alone. */
+async function applyWhole(error: unknown, apply: () => Promise<unknown>): Promise<void> {
+  if (!(error instanceof KubesentryError && error.code === 'KUBE_REFUSED')) throw error;
+  await apply();
 }
 
 interface Webhook {
