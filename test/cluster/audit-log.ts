@@ -12,9 +12,9 @@ export const WRITES_POLICY = JSON.stringify({
   ],
 });
 
-/** Everything that one user asks for, reads included, with nothing of its content. For AuditBackend. */
-export function requestsOf(user: string): string {
-  const rules = [{ level: 'Metadata', users: [user] }, { level: 'None' }];
+/** Everything that these users ask for, reads included, with nothing of its content. For AuditBackend. */
+export function requestsOf(...users: string[]): string {
+  const rules = [{ level: 'Metadata', users }, { level: 'None' }];
   return JSON.stringify({
     apiVersion: 'audit.k8s.io/v1',
     kind: 'Policy',

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import {
+  AGENT_USER,
   BACKGROUND_CONFIG_MAP,
   BREAK_GLASS_GROUP,
   QUARANTINE_NETWORK_POLICY,
@@ -10,9 +12,15 @@ import {
   WEBHOOK_USER,
 } from '../../api/names.ts';
 import type { KubeObject } from '../../api/object.ts';
+import { loadIndicators } from '../../detection/load.ts';
+import { connectCluster } from '../../kube/http/connect.ts';
 import { KIND, type Kind } from '../../kube/kind.ts';
+import { watchCluster } from '../../runtime/cluster-watch.ts';
+import { standalonePolicy } from '../../runtime/policy.ts';
+import { webhookCa } from '../../runtime/webhook-ca.ts';
 import { MINER, podOf, workloadOf } from '../webhook/harness.ts';
 import { requestsOf } from './audit-log.ts';
+import { writeKubeconfig } from './credentials.ts';
 import { eventually } from './eventually.ts';
 import { must } from './install.ts';
 import { clusterTests } from './requirement.ts';
@@ -21,7 +29,7 @@ import { mining, ResponseScene } from './response-scene.ts';
 /** As openreports/reports-api v0.2.1 publishes it. */
 const REPORT_KIND = join(import.meta.dirname, '..', 'fixtures', 'openreports.io_reports.yaml');
 const POLICY = { namespace: SYSTEM_NAMESPACE, name: 'response' };
-const RBAC = join(import.meta.dirname, '..', '..', 'manifests', 'base', 'webhook-rbac.yaml');
+const BASE = join(import.meta.dirname, '..', '..', 'manifests', 'base');
 
 interface Rule {
   apiGroups: string[];
@@ -41,9 +49,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   '/configmaps update': 'a new signing key is published after months',
 };
 
-/** Every right that the manifest gives the webhook, such as `apps/daemonsets delete`. */
-function granted(): Set<string> {
-  const objects = parseAllDocuments(readFileSync(RBAC, 'utf8')).map(
+/** Every right that the manifest gives the webhook or the agent, such as `apps/daemonsets delete`. */
+function granted(to: 'webhook' | 'agent'): Set<string> {
+  const objects = parseAllDocuments(readFileSync(join(BASE, `${to}-rbac.yaml`), 'utf8')).map(
     (document) => document.toJS() as KubeObject & { rules?: Rule[] },
   );
   const rules = objects.flatMap(({ rules = [] }) => rules);
@@ -56,11 +64,12 @@ function granted(): Set<string> {
   );
 }
 
-describe.skipIf(clusterTests.skip)('the rights of the webhook', () => {
+describe.skipIf(clusterTests.skip)('the rights of the manifest', () => {
   let scene: ResponseScene;
   beforeAll(async () => {
     const steps = { terminate: 'auto', revoke: 'auto' } as const;
-    scene = await ResponseScene.open('rbac-test', { steps, gracePeriodSeconds: 0 }, requestsOf(WEBHOOK_USER));
+    const audited = requestsOf(WEBHOOK_USER, AGENT_USER);
+    scene = await ResponseScene.open('rbac-test', { steps, gracePeriodSeconds: 0 }, audited);
   });
   afterAll(() => scene?.close());
 
@@ -146,17 +155,48 @@ describe.skipIf(clusterTests.skip)('the rights of the webhook', () => {
     await eventually('no report', async () => (await reports()).length === 0);
   }, 60_000);
 
+  test('suffice for the agent to learn what to enforce, and whom to trust', async () => {
+    const account = { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-agent' };
+    const audience = 'https://kubernetes.default.svc';
+    const token = await scene.admin.createToken(account, { audience, expirationSeconds: 3600 });
+    const { folder, url } = scene.cluster;
+    const file = join(folder, 'agent.kubeconfig');
+    writeKubeconfig({ file, server: url, caFile: join(folder, 'apiserver', 'apiserver.crt'), token });
+    const cluster = await connectCluster({ kubeconfig: file });
+    // What it does with what it learns is shown where there are pods and a kernel.
+    const base = standalonePolicy('detect', await loadIndicators());
+    const nobody = { set: () => [], podsChanged() {}, contain() {}, apply() {} } as never;
+    const options = { pods: nobody, enforcer: nobody, watch: {} as never, base };
+    const watching = await watchCluster({ cluster, node: 'n1', log: pino({ level: 'silent' }), ...options });
+    expect(await webhookCa(undefined, cluster)()).toContain('BEGIN CERTIFICATE');
+    await watching.close();
+    await cluster.close();
+  });
+
   test('none is missing', () => {
     const refused = scene.requests().filter(({ code }) => code === 403);
     expect(refused).toEqual([]);
   });
 
-  test('none is unused', () => {
-    const used = new Set(scene.requests().map(({ group, resource, verb }) => `${group}/${resource} ${verb}`));
-    const unused = [...granted()].filter((right) => !used.has(right) && !(right in ELSEWHERE));
+  test('none of the webhook is unused', () => {
+    const used = usedBy(WEBHOOK_USER);
+    const unused = [...granted('webhook')].filter((right) => !used.has(right) && !(right in ELSEWHERE));
     expect(unused).toEqual([]);
-    expect(Object.keys(ELSEWHERE).filter((right) => !granted().has(right) || used.has(right))).toEqual([]);
+    const idle = Object.keys(ELSEWHERE).filter((right) => !granted('webhook').has(right) || used.has(right));
+    expect(idle).toEqual([]);
   });
+
+  test('the agent uses all of its, and has no other', () => {
+    expect([...usedBy(AGENT_USER)].sort()).toEqual([...granted('agent')].sort());
+  });
+
+  const usedBy = (who: string) =>
+    new Set(
+      scene
+        .requests()
+        .filter(({ user }) => user === who)
+        .map(({ group, resource, verb }) => `${group}/${resource} ${verb}`),
+    );
 });
 
 function idOf(namespace: string): string {
