@@ -47,7 +47,7 @@ function guardRecords(request: AdmissionRequest): Ruling | undefined {
     severity: 'critical',
     score: 100,
     path: resource.resource,
-    message: `A ${kind.kind} is written by Kubesentry; ${operation} is not for others.`,
+    message: `${/^[AEIOU]/.test(kind.kind) ? 'An' : 'A'} ${kind.kind} is written by Kubesentry; ${operation} is not for others.`,
     remedy: AS_BREAK_GLASS,
   };
   return ruling(finding, incidentOf(request));
