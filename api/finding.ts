@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { CONCLUSIVE } from './weight.ts';
 
 /** How bad a finding is if it is true; how sure we are is the score's business. */
 export const Severity = Type.Union(
@@ -6,16 +7,6 @@ export const Severity = Type.Union(
   { description: 'How bad this is if it is true: low, medium, high or critical.' },
 );
 export type Severity = Static<typeof Severity>;
-
-const ORDER: Record<Severity, number> = { low: 0, medium: 1, high: 2, critical: 3 };
-
-/** Negative when `a` is less severe than `b`; fits Array.prototype.sort. */
-export function compareSeverity(a: Severity, b: Severity): number {
-  return ORDER[a] - ORDER[b];
-}
-
-/** A score from which evidence denies alone. Lesser scores add up to it; see detection/verdict.ts. */
-export const CONCLUSIVE = 100;
 
 export const Finding = Type.Object(
   {

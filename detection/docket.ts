@@ -1,4 +1,5 @@
-import { CONCLUSIVE, type Finding } from '../api/finding.ts';
+import type { Finding } from '../api/finding.ts';
+import { CONCLUSIVE } from '../api/weight.ts';
 import type { Indicators } from './indicators.ts';
 import { RULES, type RuleId } from './rules.ts';
 import { UNKNOWN } from './text.ts';

@@ -1,4 +1,5 @@
-import { CONCLUSIVE, compareSeverity, type Finding, type Verdict } from '../api/finding.ts';
+import type { Finding, Verdict } from '../api/finding.ts';
+import { CONCLUSIVE, compareSeverity } from '../api/weight.ts';
 import { isPosture } from './rules.ts';
 
 /** From this score on admission denies. */

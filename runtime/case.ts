@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Action, Detection } from '../api/detection.ts';
-import { compareSeverity, type Finding, type Severity } from '../api/finding.ts';
+import type { Finding, Severity } from '../api/finding.ts';
+import { compareSeverity } from '../api/weight.ts';
 import { judgementOf } from '../detection/verdict.ts';
 import type { Container } from './containers.ts';
 import { type Process, type Processes, shownArguments } from './processes.ts';

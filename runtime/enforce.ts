@@ -1,7 +1,8 @@
 import type { Action } from '../api/detection.ts';
-import { CONCLUSIVE, type Finding } from '../api/finding.ts';
+import type { Finding } from '../api/finding.ts';
 import { PROTECTED_NAMESPACES } from '../api/names.ts';
 import type { Quarantine } from '../api/quarantine.ts';
+import { CONCLUSIVE } from '../api/weight.ts';
 import { type CgroupKey, type Control, POLICY } from '../bpf/control.ts';
 import { judgementOf } from '../detection/verdict.ts';
 import { cgroupPathOf, parseCgroupPath } from './cgroup-path.ts';

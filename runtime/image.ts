@@ -24,10 +24,16 @@ const DELETED = ' (deleted)';
 /** Arguments longer than this together are cut: 1 MiB is more than any miner pads with, and bounds the work. */
 const ARGUMENT_BYTES = 1024 * 1024;
 
+/** An image, and whether the path of its binary is what its link said or only what was given to execve. */
+interface Known {
+  image: Image;
+  isResolved: boolean;
+}
+
 /** Turns exec events into images, each made once however often it is executed. */
 export class Images {
   readonly #proc: ProcFs;
-  readonly #known = new LRUCache<string, Image>({ max: LIMIT });
+  readonly #known = new LRUCache<string, Known>({ max: LIMIT });
 
   constructor(proc: ProcFs) {
     this.#proc = proc;
@@ -47,23 +53,30 @@ export class Images {
     }
     const key = `${device}:${inode}:${flags}\0${comm}\0${filename}\0${argv.join('\0')}`;
     const known = this.#known.get(key);
-    if (known !== undefined) return known;
-    const link = this.#proc.exe(tgid);
-    const isOurs = link !== undefined && this.#stillRuns(event);
-    const exe = isOurs && link.endsWith(DELETED) ? link.slice(0, -DELETED.length) : isOurs ? link : undefined;
+    if (known?.isResolved) return known.image;
+    const exe = this.#linkOf(event);
+    // A process that is gone has no link any more; the next one with the same file may tell.
+    if (exe === undefined && known) return known.image;
     const image = { exe: exe ?? filename, filename, argv, comm, flags, inode: Number(inode), device };
-    // A killed process has no link any more, and one that went on to another program that of the other; the next one
-    // with the same file may tell.
-    if (exe !== undefined) this.#known.set(key, image);
+    this.#known.set(key, { image, isResolved: exe !== undefined });
     return image;
+  }
+
+  /** The path of what an event executed; undefined when the process is gone or runs something else by now. */
+  #linkOf(event: EventView): string | undefined {
+    const { tgid } = event;
+    const inode = this.#proc.exeInode(tgid);
+    if (inode === undefined || !this.#stillRuns(event, inode)) return undefined;
+    const link = this.#proc.exe(tgid);
+    return link?.endsWith(DELETED) ? link.slice(0, -DELETED.length) : link;
   }
 
   /**
    * Whether the process has executed nothing else since. The name stands in for the inode, since the file systems that
    * are laid over others show another number to stat(2) than inside the kernel.
    */
-  #stillRuns({ tgid, inode, comm }: EventView): boolean {
-    return this.#proc.exeInode(tgid) === Number(inode) || this.#proc.stat(tgid)?.comm === comm;
+  #stillRuns({ tgid, inode, comm }: EventView, found: number): boolean {
+    return found === Number(inode) || this.#proc.stat(tgid)?.comm === comm;
   }
 
   /** Of a process that runs already. */

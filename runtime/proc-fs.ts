@@ -71,7 +71,8 @@ export class ProcFs {
   /** Number of the binary's inode; undefined when the process is gone or is not ours to look at. */
   exeInode(pid: number): number | undefined {
     try {
-      return statSync(`${this.root}/${pid}/exe`).ino;
+      // Most that are asked for are gone already, and an exception costs more than the look.
+      return statSync(`${this.root}/${pid}/exe`, { throwIfNoEntry: false })?.ino;
     } catch {
       return undefined;
     }

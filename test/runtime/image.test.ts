@@ -55,3 +55,14 @@ test('an inode that overlayfs shows differently is no reason to doubt the link',
   runs(9, 'sh', shell.path);
   expect(images.executed(executed(9, 'sh', '/bin/sh', shell.inode + 1)).exe).toBe(shell.path);
 });
+
+test('programs that are gone before anybody looks share one image, until one lives long enough to be read', () => {
+  const job = program('job');
+  const images = new Images(new ProcFs(join(root, 'proc')));
+  const first = images.executed(executed(10, 'job', './job', job.inode));
+  expect(first.exe).toBe('./job');
+  expect(images.executed(executed(11, 'job', './job', job.inode))).toBe(first);
+  runs(12, 'job', job.path);
+  expect(images.executed(executed(12, 'job', './job', job.inode)).exe).toBe(job.path);
+  expect(images.executed(executed(13, 'job', './job', job.inode)).exe).toBe(job.path);
+});

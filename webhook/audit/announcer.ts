@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import { compareSeverity } from '../../api/finding.ts';
 import type { Incident } from '../../api/incident.ts';
+import { compareSeverity } from '../../api/weight.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
 import type { IncidentStore } from '../incident/store.ts';

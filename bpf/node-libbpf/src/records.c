@@ -1,10 +1,13 @@
 /*
  * The consumer of a ring buffer map.
  *
- * The kernel lays records out as { u32 length and two flag bits, u32 page offset, data, padding to 8 bytes } and maps
- * the data pages twice in a row, so that no record is ever split (kernel/bpf/ringbuf.c, Documentation/bpf/ringbuf.rst).
- * That is the layout the slab is promised to have, so committed records are copied as they lie, as many as fit, with
- * one memcpy between discarded ones; libbpf's ring_buffer would cost a call for each.
+ * The kernel lays records out as { u32 length and two flag bits, u32 page offset, data, padding to 8 bytes }
+ * (kernel/bpf/ringbuf.c, Documentation/bpf/ringbuf.rst). That is the layout the slab is promised to have, so committed
+ * records are copied as they lie, as many as fit, with one copy between discarded ones; libbpf's ring_buffer would cost
+ * a call for each.
+ *
+ * The data pages can be mapped twice in a row, so that no record is ever split. They are mapped once: each mapping
+ * counts as resident memory, and a copy that wraps is no trouble. A length never wraps, as all is aligned to 8.
  */
 #include "records.h"
 #include <errno.h>
@@ -26,7 +29,7 @@ int records_open(struct records *records, int map_fd, uint32_t size)
 	if (memory == MAP_FAILED)
 		return -errno;
 	records->consumer = memory;
-	memory = mmap(NULL, records->page + 2 * (size_t)size, PROT_READ, MAP_SHARED, records->fd, records->page);
+	memory = mmap(NULL, records->page + (size_t)size, PROT_READ, MAP_SHARED, records->fd, records->page);
 	if (memory == MAP_FAILED)
 		return -errno;
 	records->producer = memory;
@@ -39,9 +42,18 @@ void records_close(struct records *records)
 	if (records->consumer)
 		munmap(records->consumer, records->page);
 	if (records->producer)
-		munmap(records->producer, records->page + 2 * (records->mask + 1));
+		munmap(records->producer, records->page + records->mask + 1);
 	if (records->fd >= 0)
 		close(records->fd);
+}
+
+static void copy(const struct records *records, char *to, uint64_t position, size_t length)
+{
+	size_t at = position & records->mask, until_wrap = records->mask + 1 - at;
+	size_t first = length < until_wrap ? length : until_wrap;
+
+	memcpy(to, records->data + at, first);
+	memcpy(to + first, records->data, length - first);
 }
 
 struct batch records_drain(struct records *records, char *slab, size_t room, bool *oversized)
@@ -61,7 +73,7 @@ struct batch records_drain(struct records *records, char *slab, size_t room, boo
 			break;
 		whole = ((length & ~BPF_RINGBUF_DISCARD_BIT) + BPF_RINGBUF_HDR_SZ + 7) & ~7u;
 		if (length & BPF_RINGBUF_DISCARD_BIT) {
-			memcpy(slab + batch.bytes, records->data + (start & records->mask), position - start);
+			copy(records, slab + batch.bytes, start, position - start);
 			batch.bytes += position - start;
 			position += whole;
 			start = position;
@@ -74,7 +86,7 @@ struct batch records_drain(struct records *records, char *slab, size_t room, boo
 		position += whole;
 		batch.count++;
 	}
-	memcpy(slab + batch.bytes, records->data + (start & records->mask), position - start);
+	copy(records, slab + batch.bytes, start, position - start);
 	batch.bytes += position - start;
 	/* From here on the kernel may overwrite what was copied. */
 	__atomic_store_n(records->consumer, position, __ATOMIC_RELEASE);

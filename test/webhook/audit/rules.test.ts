@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { compareSeverity } from '../../../api/finding.ts';
 import { LABEL, SYSTEM_NAMESPACE } from '../../../api/names.ts';
+import { compareSeverity } from '../../../api/weight.ts';
 import type { Indicators } from '../../../detection/indicators.ts';
 import { loadIndicators } from '../../../detection/load.ts';
 import type { Fact } from '../../../webhook/audit/fact.ts';
