@@ -1,116 +1,51 @@
 /**
- * The agent on this kernel: how long from exec to detection and to the acknowledged report, and whether an exec storm
- * is accounted for to the last event. Prints JSON.
+ * What the agent costs on this kernel and how fast it is: exec storms counted to the last event, CPU and memory beside
+ * libbpf-tools' execsnoop, slow-down of what runs beside it, death before the first instruction, time to the
+ * acknowledged detection, time until RandomX's rounding is found. `--only storms,cost,...`; `--json` for JSON alone.
  */
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import type { Detection, DetectionReport } from '../../api/detection.ts';
-import { Arena, whyNoKernel } from '../runtime/arena.ts';
+import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism, cpus, loadavg, release } from 'node:os';
+import { parseArgs } from 'node:util';
+import { bundle } from '../../build/bundle.ts';
+import { ensurePackages } from '../../build/debian-packages.mjs';
+import { killed } from './agent/killed.ts';
+import { latency } from './agent/latency.ts';
+import { rounding } from './agent/rounding.ts';
+import { slowDown } from './agent/slow-down.ts';
+import { storms } from './agent/storms.ts';
+import { Grounds } from './load/grounds.ts';
+import { Storms } from './load/storm.ts';
 
-const SAMPLES = 500;
-/** A container shows so many different programs apart; the next sample starts another one. */
-const PER_CONTAINER = 50;
-const STORM = 20_000;
+const MEASURES = { storms, killed, latency, rounding, slowDown } as const;
+type Measure = keyof typeof MEASURES;
 
-const reason = whyNoKernel();
-if (reason !== undefined) {
-  process.stderr.write(`The benchmark needs the kernel: ${reason}\n`);
-  process.exit(1);
+const { values } = parseArgs({ options: { json: { type: 'boolean' }, only: { type: 'string' } } });
+const wanted = (values.only?.split(',') ?? Object.keys(MEASURES)) as Measure[];
+const log = (line: string) => process.stderr.write(`${line}\n`);
+
+await bundle();
+await ensurePackages(['libbpf-tools'], { log });
+const results: Record<string, unknown> = {};
+for (const measure of wanted) {
+  log(`${measure} ...`);
+  await using grounds = new Grounds();
+  results[measure] = await MEASURES[measure]({ grounds, load: await Storms.compile(grounds.folder), log });
+  // A second look at the load of the machine says how far to trust the first.
+  log(`${measure}: ${JSON.stringify(results[measure])}`);
 }
 
-/** Milliseconds between the exec in the kernel and now. Detections carry milliseconds, so this is exact to one. */
-const since = ({ time }: Detection) => performance.timeOrigin + performance.now() - Date.parse(time);
-
-function quantiles(samples: number[]): { p50: number; p99: number; max: number } {
-  const sorted = samples.toSorted((a, b) => a - b);
-  const at = (share: number) =>
-    round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN);
-  return { p50: at(0.5), p99: at(0.99), max: at(1) };
-}
-
-const round = (value: number) => Math.round(value * 10) / 10;
-
-/** A webhook that acknowledges everything, and notes when. */
-async function openWebhook(acknowledged: (detection: Detection) => void) {
-  const server = createServer(async (request, response) => {
-    let body = '';
-    for await (const chunk of request) body += chunk;
-    const { detections } = JSON.parse(body) as DetectionReport;
-    response.end(JSON.stringify({ acknowledged: detections.map(({ id }) => id), rejected: [] }));
-    for (const detection of detections) acknowledged(detection);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => server.close() };
-}
-
-async function latency() {
-  const detected = new Map<string, number>();
-  const acknowledged = new Map<string, number>();
-  const webhook = await openWebhook((detection) => {
-    if (!acknowledged.has(detection.id)) acknowledged.set(detection.id, since(detection));
-  });
-  const spool = mkdtempSync(join(tmpdir(), 'kubesentry-bench-'));
-  const arena = await Arena.open({
-    onDetection: (detection) => {
-      if (!detected.has(detection.id)) detected.set(detection.id, since(detection));
-    },
-    webhook: { url: webhook.url, ca: async () => undefined, token: async () => 'bench', spool },
-  });
-  try {
-    const xmrig = arena.standIn('xmrig');
-    for (let sample = 0; sample < SAMPLES; sample++) {
-      const cgroup = arena.child(`container-${Math.floor(sample / PER_CONTAINER)}`);
-      await arena.run([xmrig, '0', `sample-${sample}`], { cgroup });
-    }
-    const deadline = performance.now() + 10_000;
-    while (acknowledged.size < SAMPLES && performance.now() < deadline) await pause(10);
-  } finally {
-    await arena[Symbol.asyncDispose]();
-    webhook.close();
-    rmSync(spool, { recursive: true });
-  }
-  return {
-    samples: SAMPLES,
-    detected: detected.size,
-    acknowledged: acknowledged.size,
-    execToDetectionMs: quantiles([...detected.values()]),
-    execToAcknowledgedMs: quantiles([...acknowledged.values()]),
-  };
-}
-
-async function storm() {
-  const arena = await Arena.open();
-  try {
-    await arena.settled();
-    const before = arena.agent.stats();
-    const cpu = process.cpuUsage();
-    const started = performance.now();
-    await arena.run(['/bin/bash', '-c', `seq ${STORM} | xargs -n1 -P2 /bin/true`]);
-    const seconds = (performance.now() - started) / 1000;
-    await arena.settled();
-    const used = process.cpuUsage(cpu);
-    const after = arena.agent.stats();
-    const dropped = (after.sensor.dropped.exec ?? 0) - (before.sensor.dropped.exec ?? 0);
-    // Beside the storm: the bash that runs it, seq, xargs, and the marker that settled waits for.
-    const beside = 4;
-    const seen = after.executions - before.executions - beside;
-    return {
-      sent: STORM,
-      seen,
-      dropped,
-      accounted: seen + dropped === STORM,
-      perSecond: Math.round(STORM / seconds),
-      cpuMicrosecondsPerExec: round((used.user + used.system) / STORM),
-    };
-  } finally {
-    await arena[Symbol.asyncDispose]();
-  }
-}
-
-console.log(JSON.stringify({ latency: await latency(), storm: await storm() }, null, 2));
+const governor = '/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor';
+const report = {
+  machine: {
+    kernel: release(),
+    cores: availableParallelism(),
+    cpu: cpus()[0]?.model,
+    governor: existsSync(governor) ? readFileSync(governor, 'utf8').trim() : null,
+    load: loadavg(),
+  },
+  method:
+    'One machine; the load, the agent and all else share its cores. The agent is the bundle with the flags and the ' +
+    'environment of its image, in a process of its own, watching one cgroup; it is handed the events of the whole machine.',
+  ...results,
+};
+console.log(JSON.stringify(report, null, 2));

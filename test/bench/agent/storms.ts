@@ -1,0 +1,92 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
+import { AgentProcess } from '../load/agent-process.ts';
+import { type Footprint, footprintOf } from '../load/footprint.ts';
+import type { Measurement } from './measure.ts';
+
+const RATES = [256, 512, 1024, 2048, 4096, 8192];
+const SECONDS = 4;
+
+const METHOD =
+  `Static programs of four instructions, vforked at a steady rate for ${SECONDS} s. Sent: execve succeeded. Seen: exec ` +
+  'events of the watched cgroup that reached user space. Dropped: exec events that found no room in the ring, of the ' +
+  'whole machine. CPU: user and system time of the process over the storm and until everything was read; what the ' +
+  'programs in the kernel take is in the slow-down. execsnoop runs at the same time and sees the execs of the whole machine.';
+
+export async function storms({ grounds, load }: Measurement) {
+  const rows = [];
+  for (const rate of RATES) {
+    const agent = await AgentProcess.start({ cgroup: grounds.path });
+    const snoop = await startSnoop();
+    const before = { agent: agent.footprint, snoop: snoop.footprint(), counts: await agent.counts() };
+    const { sent, failed, seconds } = await load.run({
+      kind: 'exec',
+      rate,
+      count: rate * SECONDS,
+      workers: 2,
+      cgroup: grounds.cgroup,
+    });
+    const counts = await read(agent);
+    const after = { agent: agent.footprint, snoop: snoop.footprint() };
+    const grown = (name: string) => (counts.get(name) ?? 0) - (before.counts.get(name) ?? 0);
+    const dropped = grown('events_dropped_total{type="exec"}');
+    // The storm itself is two more: the shell that enters the cgroup, and the generator.
+    const seen = grown('executions_total') - 2;
+    rows.push({
+      rate,
+      reached: Math.round(sent / seconds),
+      sent,
+      failed,
+      seen,
+      dropped,
+      accounted: dropped === 0 ? seen === sent : sent - seen <= dropped,
+      agent: cost(before.agent, after.agent, sent),
+      execsnoop: { ...cost(before.snoop, after.snoop, sent), lost: snoop.lost() },
+    });
+    await snoop.stop();
+    await agent.stop();
+  }
+  return { method: METHOD, rows };
+}
+
+function cost(before: Footprint, after: Footprint, execs: number) {
+  const cpuSeconds = after.cpuSeconds - before.cpuSeconds;
+  return {
+    cpuSeconds: Number(cpuSeconds.toFixed(2)),
+    cpuMicrosecondsPerExec: Math.round((cpuSeconds * 1e6) / execs),
+    rssMiB: after.rssMiB,
+    pssMiB: after.pssMiB,
+  };
+}
+
+/** The counts once two looks in a row are the same: all that was in the ring has been read. */
+async function read(agent: AgentProcess): Promise<Map<string, number>> {
+  for (let last = -1; ; ) {
+    const counts = await agent.counts();
+    const executions = counts.get('executions_total') ?? 0;
+    if (executions === last) return counts;
+    last = executions;
+    await pause(500);
+  }
+}
+
+async function startSnoop() {
+  const child: ChildProcess = spawn('/usr/sbin/execsnoop', [], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let lost = 0;
+  child.stderr?.on('data', (chunk: Buffer) => {
+    for (const [, count] of chunk.toString().matchAll(/lost (\d+)/gi)) lost += Number(count);
+  });
+  // Its heading comes when its programs are attached.
+  await once(child.stdout as NodeJS.ReadableStream, 'data');
+  child.stdout?.resume();
+  return {
+    footprint: () => footprintOf(child.pid as number),
+    lost: () => lost,
+    async stop() {
+      const ended = once(child, 'exit');
+      child.kill('SIGTERM');
+      await ended;
+    },
+  };
+}

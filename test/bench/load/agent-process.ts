@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { BUNDLE } from '../../../build/bundle.ts';
+import { type Footprint, footprintOf } from './footprint.ts';
+
+export interface AgentProcessOptions {
+  /** Path of the cgroup that it watches. */
+  cgroup: string;
+  args?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+  /** Gets what it prints, line by line. */
+  onLine?: (line: string) => void;
+}
+
+/** The agent as its image runs it: the bundle, with the flags and the environment of the Dockerfile. */
+export class AgentProcess {
+  readonly #child: ChildProcess;
+  readonly #metrics: string;
+
+  private constructor(child: ChildProcess, metrics: string) {
+    this.#child = child;
+    this.#metrics = metrics;
+  }
+
+  /** Resolves when every program is attached. */
+  static async start({
+    cgroup,
+    args = ['--standalone'],
+    env,
+    onLine,
+  }: AgentProcessOptions): Promise<AgentProcess> {
+    const port = await freePort();
+    const { flags, environment } = ofImage();
+    const child = spawn(
+      process.execPath,
+      [
+        ...flags,
+        join(BUNDLE, 'kubesentry.mjs'),
+        'agent',
+        '--cgroup',
+        cgroup,
+        '--metrics-port',
+        `${port}`,
+        ...args,
+      ],
+      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...environment, ...env } },
+    );
+    const lines = createInterface({ input: child.stdout });
+    if (onLine) lines.on('line', onLine);
+    const errors = createInterface({ input: child.stderr });
+    const said: string[] = [];
+    for await (const line of errors) {
+      if (line.startsWith('watching ')) break;
+      said.push(line);
+    }
+    child.stderr.resume();
+    if (child.exitCode !== null) throw new Error(`The agent ended at once: ${said.join('\n')}`);
+    return new AgentProcess(child, `http://127.0.0.1:${port}/metrics`);
+  }
+
+  get footprint(): Footprint {
+    return footprintOf(this.#child.pid as number);
+  }
+
+  /** What it counts, by the name of the metric with its labels. */
+  async counts(): Promise<Map<string, number>> {
+    const text = await (await fetch(this.#metrics)).text();
+    const values = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    return new Map(
+      values.map((line) => {
+        const at = line.lastIndexOf(' ');
+        return [line.slice(0, at).replace(/^kubesentry_agent_/, ''), Number(line.slice(at + 1))];
+      }),
+    );
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = once(this.#child, 'exit');
+    this.#child.kill(signal);
+    await ended;
+  }
+}
+
+/** The last ENTRYPOINT and ENV of the Dockerfile are the agent's. */
+function ofImage(): { flags: string[]; environment: Record<string, string> } {
+  const file = readFileSync(join(import.meta.dirname, '../../../Dockerfile'), 'utf8');
+  const entry = [...file.matchAll(/^ENTRYPOINT (.*)$/gm)].at(-1)?.[1] ?? '[]';
+  const variables = [...file.matchAll(/^ENV (\w+)=(\S+)$/gm)].map(([, name = '', value = '']) => [
+    name,
+    value,
+  ]);
+  return {
+    flags: (JSON.parse(entry) as string[]).filter((part) => part.startsWith('--')),
+    environment: Object.fromEntries(variables) as Record<string, string>,
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}

@@ -1,0 +1,44 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { findHierarchies } from '../../../runtime/cgroup-tree.ts';
+
+/** A scratch folder and a cgroup of its own; closing it leaves neither. */
+export class Grounds implements AsyncDisposable {
+  readonly folder = mkdtempSync(join(tmpdir(), 'kubesentry-bench-'));
+  /** Path of the cgroup below the root of its hierarchy, and its folder. */
+  readonly path = `/kubesentry-bench-${process.pid}`;
+  readonly cgroup = join(findHierarchies('/proc').v2?.root ?? '', this.path);
+
+  constructor() {
+    mkdirSync(this.cgroup);
+  }
+
+  /** A cgroup below it, as the kubelet names that of a pod's container. */
+  container(podUid: string, id: string): string {
+    return this.child(`kubepods/besteffort/pod${podUid}/${id}`);
+  }
+
+  child(name: string): string {
+    const folder = join(this.cgroup, name);
+    mkdirSync(folder, { recursive: true });
+    return folder;
+  }
+
+  /** Removes a cgroup with all below it, killing who is still in there. */
+  async remove(cgroup: string): Promise<void> {
+    for (const entry of readdirSync(cgroup, { withFileTypes: true })) {
+      if (entry.isDirectory()) await this.remove(join(cgroup, entry.name));
+    }
+    const pids = () => readFileSync(join(cgroup, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean);
+    for (const pid of pids()) process.kill(Number(pid), 'SIGKILL');
+    while (pids().length > 0) await pause(5);
+    rmdirSync(cgroup);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.remove(this.cgroup);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
