@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { policyProblems } from '../../webhook/policy-problems.ts';
-import { blocksOf, isRunHere, PAGES, placeOf } from './blocks.ts';
+import { blocksOf, isRunnable, PAGES, placeOf } from './blocks.ts';
 
-/** Why a block is not run here, and what tries it instead. */
+/** Why a control plane is not enough for a block, and what tries it instead. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   'own-test': 'takes minutes, and is run by .ci/run or has a test of its own',
   'needs-kind': 'run by .github/workflows/ci.yml (test/docs/on-kind.ts)',
@@ -15,14 +15,16 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 const shellBlocks = PAGES.flatMap(blocksOf).filter(({ language }) => language === 'sh');
 
 describe('the commands on the pages', () => {
-  it('say why where they are not run, for a reason that is known', () => {
-    const elsewhere = shellBlocks.filter((block) => !isRunHere(block));
+  it('say what else they need, for a reason that is known', () => {
+    const elsewhere = shellBlocks.filter((block) => !isRunnable(block));
     expect(elsewhere.filter(({ title = '' }) => !Object.hasOwn(ELSEWHERE, title)).map(placeOf)).toEqual([]);
   });
 
-  it('are run here but for a few', () => {
-    const elsewhere = shellBlocks.filter((block) => !isRunHere(block));
-    console.log(`Not run here:\n${elsewhere.map((each) => `  ${placeOf(each)} ${each.title}`).join('\n')}`);
+  it('need no more than a control plane, but for a few', () => {
+    const elsewhere = shellBlocks.filter((block) => !isRunnable(block));
+    console.log(
+      `Need more than a control plane:\n${elsewhere.map((each) => `  ${placeOf(each)} ${each.title}`).join('\n')}`,
+    );
     expect(elsewhere.length).toBeLessThanOrEqual(16);
   });
 });

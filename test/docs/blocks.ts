@@ -41,6 +41,6 @@ export function blocksOf(page: string): Block[] {
 
 export const placeOf = ({ page, line }: Block): string => `${page}:${line}`;
 
-/** Whether the tests run a block: as it stands, without a cluster (`offline`), or because it has to fail. */
-export const isRunHere = ({ title }: Block): boolean =>
+/** Whether a control plane is all that a block needs, or not even that (`offline`); one may have to fail there. */
+export const isRunnable = ({ title }: Block): boolean =>
   title === undefined || title === 'offline' || title === 'is-refused';
