@@ -12,6 +12,9 @@ interface FailedCreate extends KubeObject {
   deprecatedCount?: number;
 }
 
+/** A namespace may hold many thousand Events; the count is a hint, and not worth more of the API server's time. */
+const MOST_EVENTS = 2_000;
+
 /**
  * How often owners tried to make pods again and were refused by a quarantine. Where the API server's own policy
  * refuses, no webhook hears of it: what is left are the Events of the owners, which repeat by a count.
@@ -22,8 +25,11 @@ export async function refusedRespawns(
   cluster: Cluster,
 ): Promise<number> {
   const names = new Set(owners.map(({ kind, name }) => `${kind}/${name}`));
+  if (names.size === 0) return 0;
   let attempts = 0;
+  let looked = 0;
   for await (const event of everyObject<FailedCreate>(cluster, KIND.Event as never, namespace)) {
+    if (++looked > MOST_EVENTS) break;
     const { reason, note = '', regarding, series, deprecatedCount } = event;
     if (reason !== 'FailedCreate' || !note.includes('is in quarantine')) continue;
     if (!names.has(`${regarding?.kind}/${regarding?.name}`)) continue;
