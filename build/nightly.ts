@@ -18,6 +18,7 @@ const STEPS: Readonly<Record<string, string[]>> = {
     ...node('node_modules/.bin/vitest', 'run', 'test/fuzz'),
   ],
   corpus: node('test/corpus/main.ts'),
+  'images, bit for bit': node('build/reproduce.ts'),
   kernels: node('test/kernels/main.ts'),
   'bench ringbuf': node('test/bench/main.ts', 'ringbuf', '--json'),
   'bench runtime': node('test/bench/main.ts', 'runtime', '--json'),
