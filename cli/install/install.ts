@@ -93,5 +93,5 @@ function isRolledOut({ kind, metadata, spec, status }: KubeObject): boolean {
     return (now.updatedNumberScheduled ?? 0) >= wanted && (now.numberAvailable ?? 0) >= wanted;
   }
   const wanted = (spec as { replicas?: number } | undefined)?.replicas ?? 1;
-  return [now.replicas, now.updatedReplicas, now.availableReplicas].every((count) => count === wanted);
+  return [now.replicas, now.updatedReplicas, now.availableReplicas].every((count = 0) => count === wanted);
 }
