@@ -48,7 +48,7 @@ function judgeCloudConfig(text: string, path: string, machine: Machine): void {
 
 function configOf(text: string): Record<string, unknown> | undefined {
   try {
-    const config: unknown = parse(text, { maxAliasCount: 16 });
+    const config: unknown = parse(text, { maxAliasCount: 16, logLevel: 'error' });
     return isRecord(config) ? config : undefined;
   } catch {
     // Cloud-init would refuse it too; it is still read as lines.

@@ -1,7 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { Agent, request, upgrade } from 'undici';
@@ -20,7 +17,9 @@ import { type RunningWebhook, startWebhook } from '../../webhook/start.ts';
 import { detectionIn } from '../webhook/detections.ts';
 import { type RunningCluster, startCluster } from './cluster.ts';
 import { writeKubeconfig } from './credentials.ts';
+import { freePort } from './free-port.ts';
 import { must } from './install.ts';
+import { type KubeletDoor, openKubeletDoor } from './kubelet-door.ts';
 import { clusterTests } from './requirement.ts';
 
 const TOKEN = 'the-token-of-the-audit-webhook';
@@ -43,38 +42,18 @@ const daemonSet = (namespace: string, name: string) => ({
   },
 });
 
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-/** What the API server takes for a kubelet: it lets everybody in and hangs up. No node is needed for that. */
-async function openDoor(): Promise<{ server: Server; port: number }> {
-  const { cert, key } = (await ephemeralCertificate(['127.0.0.1'])).current;
-  const server = createServer({ cert, key });
-  server.on('upgrade', (_request, socket) => {
-    socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n');
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { server, port: (server.address() as AddressInfo).port };
-}
-
 describe.skipIf(clusterTests.skip)('an attack that the real API server tells about', () => {
   let server: RunningCluster;
   let admin: HttpCluster;
   let ours: HttpCluster;
   let webhook: RunningWebhook;
-  let door: Server;
+  let kubelet: KubeletDoor;
   let facts: SqliteFacts;
   let attacker: Agent;
 
   beforeAll(async () => {
     const port = await freePort();
-    const kubelet = await openDoor();
-    door = kubelet.server;
+    kubelet = await openKubeletDoor();
     facts = new SqliteFacts(':memory:', RETENTION);
     server = await startCluster({
       name: 'attribution-test',
@@ -102,8 +81,7 @@ describe.skipIf(clusterTests.skip)('an attack that the real API server tells abo
     });
     await admin.create(KIND.Node, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n1' } });
     const status = {
-      addresses: [{ type: 'InternalIP', address: '127.0.0.1' }],
-      daemonEndpoints: { kubeletEndpoint: { Port: kubelet.port } },
+      ...kubelet.status,
       allocatable: { cpu: '4', memory: '8Gi', pods: '110' },
       capacity: { cpu: '4', memory: '8Gi', pods: '110' },
       conditions: [{ type: 'Ready', status: 'True' }],
@@ -137,7 +115,7 @@ describe.skipIf(clusterTests.skip)('an attack that the real API server tells abo
     await ours?.close();
     await admin?.close();
     await attacker?.destroy();
-    door?.close();
+    kubelet?.close();
     await server?.stop();
     await facts?.close();
   });

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { eventually } from './eventually.ts';
+import { freePort } from './free-port.ts';
 import type { Tap } from './tap.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -113,12 +113,4 @@ export class Replica {
       return undefined;
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

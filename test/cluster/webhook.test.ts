@@ -1,35 +1,20 @@
 import { join } from 'node:path';
-import { pino } from 'pino';
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { DetectionReportAnswer } from '../../api/detection.ts';
 import { BREAK_GLASS_GROUP, SYSTEM_NAMESPACE, TOKEN_AUDIENCE } from '../../api/names.ts';
 import { approve } from '../../cli/plugin/approve.ts';
 import { runWithoutTerminal } from '../../cli/plugin/without-terminal.ts';
-import { loadIndicators } from '../../detection/load.ts';
 import type { HttpCluster } from '../../kube/http/cluster.ts';
 import { connectCluster } from '../../kube/http/connect.ts';
 import { KIND } from '../../kube/kind.ts';
-import { ephemeralCertificate } from '../../webhook/certificate-sources.ts';
-import { CONFIGURATION_NAME } from '../../webhook/configuration.ts';
-import { quarantinePolicy } from '../../webhook/quarantine-policy.ts';
-import { type RunningWebhook, startWebhook } from '../../webhook/start.ts';
-import { type RunningCluster, startCluster } from './cluster.ts';
-import { writeKubeconfig } from './credentials.ts';
+import type { RunningWebhook } from '../../webhook/start.ts';
+import type { RunningCluster } from './cluster.ts';
 import { clusterTests } from './requirement.ts';
+import { openWebhookScene, type WebhookScene, XMRIG } from './webhook-scene.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const XMRIG = join(ROOT, 'test', 'fixtures', 'xmrig-daemonset.yaml');
 const NGINX = join(ROOT, 'test', 'fixtures', 'nginx-deployment.yaml');
-
-/** No kubelet stands behind it; the scheduler has to believe it all the same. */
-const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n1' } };
-const nodeStatus = {
-  allocatable: { cpu: '4', memory: '8Gi', pods: '110' },
-  capacity: { cpu: '4', memory: '8Gi', pods: '110' },
-  conditions: [{ type: 'Ready', status: 'True' }],
-};
-const namespace = (name: string) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
 
 /** An innocent DaemonSet; `name` and nothing else differs between copies. */
 const daemonSet = (namespace: string, name: string) => ({
@@ -46,83 +31,18 @@ const daemonSet = (namespace: string, name: string) => ({
 });
 
 describe.skipIf(clusterTests.skip)('the webhook on a real control plane', () => {
+  let scene: WebhookScene;
   let server: RunningCluster;
   let admin: HttpCluster;
-  let ours: HttpCluster;
   let webhook: RunningWebhook;
-
-  function apply(...objects: object[]) {
-    return server.kubectl(
-      ['apply', '-f', '-'],
-      JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }),
-    );
-  }
-
-  const read = async (...args: string[]) => (await server.kubectl(['get', ...args])).stdout;
+  let apply: WebhookScene['apply'];
+  let read: WebhookScene['read'];
 
   beforeAll(async () => {
-    server = await startCluster({ name: 'webhook-test' });
-    admin = await connectCluster({ kubeconfig: server.kubeconfig });
-    for (const file of [
-      'base/namespace.yaml',
-      'base/crds.yaml',
-      'base/webhook-rbac.yaml',
-      'base/agent-rbac.yaml',
-      'base/people-rbac.yaml',
-    ]) {
-      expect(
-        await server.kubectl(['apply', '--server-side', '-f', join(ROOT, 'manifests', file)]),
-      ).toMatchObject({
-        status: 0,
-      });
-    }
-    expect(await apply(...quarantinePolicy(), node, namespace('shop'), namespace('billing'))).toMatchObject({
-      status: 0,
-    });
-    await admin.patch(KIND.Node, { name: 'n1' }, { status: nodeStatus }, { subresource: 'status' });
-    await server.kubectl(['wait', '--for=condition=Established', '--timeout=15s', 'crd', '--all']);
-
-    // With the rights of its manifest and no others.
-    const account = { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-webhook' };
-    const token = await admin.createToken(account, {
-      audience: 'https://kubernetes.default.svc',
-      expirationSeconds: 3600,
-    });
-    const kubeconfig = join(server.kubeconfig, '..', 'webhook.kubeconfig');
-    writeKubeconfig({
-      file: kubeconfig,
-      server: server.url,
-      caFile: join(server.kubeconfig, '..', 'apiserver', 'apiserver.crt'),
-      token,
-    });
-    ours = await connectCluster({ kubeconfig });
-    // In a cluster the manifest has made the configuration; the webhook's rights are to change this one only.
-    await admin.create(KIND.ValidatingWebhookConfiguration, {
-      apiVersion: 'admissionregistration.k8s.io/v1',
-      kind: 'ValidatingWebhookConfiguration',
-      metadata: { name: CONFIGURATION_NAME },
-    });
-    webhook = await startWebhook({
-      cluster: ours,
-      indicators: await loadIndicators(),
-      certificates: await ephemeralCertificate(['127.0.0.1']),
-      register: 'here',
-      log: pino({ level: 'warn' }),
-      timeouts: { drain: 0 },
-    });
-    await webhook.ready;
-    // The API server takes a moment to ask a newly registered webhook.
-    await vi.waitFor(
-      async () =>
-        expect((await server.kubectl(['apply', '--dry-run=server', '-f', XMRIG])).stderr).toContain('denied'),
-      { timeout: 15_000, interval: 200 },
-    );
+    scene = await openWebhookScene({ name: 'webhook-test' });
+    ({ server, admin, webhook, apply, read } = scene);
   });
-  afterAll(async () => {
-    await webhook?.close();
-    await Promise.all([admin, ours].map((cluster) => cluster?.close()));
-    await server?.stop();
-  });
+  afterAll(() => scene?.close());
 
   test('kubectl apply of an xmrig DaemonSet is refused with reasons and the id of a record', async () => {
     const { status, stderr } = await server.kubectl(['apply', '-f', XMRIG]);
