@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { Agent, request } from 'undici';
 import type { Detection, DetectionReportAnswer } from '../../api/detection.ts';
 import type { Incident } from '../../api/incident.ts';
-import { AGENT_USER, SYSTEM_NAMESPACE, TOKEN_AUDIENCE, WEBHOOK_USER } from '../../api/names.ts';
+import {
+  AGENT_USER,
+  CA_CONFIG_MAP,
+  SYSTEM_NAMESPACE,
+  TOKEN_AUDIENCE,
+  WEBHOOK_USER,
+} from '../../api/names.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { SentryPolicySpec } from '../../api/sentry-policy.ts';
 import type { HttpCluster } from '../../kube/http/cluster.ts';
@@ -251,11 +257,14 @@ export class ResponseScene {
       { namespace: SYSTEM_NAMESPACE, name },
       { audience: TOKEN_AUDIENCE, expirationSeconds: 3600, pod },
     );
-    const published = await this.admin.get(KIND.ConfigMap, {
-      namespace: SYSTEM_NAMESPACE,
-      name: 'kubesentry-ca',
+    // A replica is ready a moment before its CA is published.
+    this.#ca = await eventually('published CA', async () => {
+      const key = { namespace: SYSTEM_NAMESPACE, name: CA_CONFIG_MAP };
+      const published = (await this.admin.get(KIND.ConfigMap, key)) as
+        | { data?: Record<string, string> }
+        | undefined;
+      return published?.data?.['ca.crt'];
     });
-    this.#ca = Object.values((published?.data ?? {}) as Record<string, string>).join('\n');
   }
 }
 
