@@ -15,6 +15,7 @@ import { startCluster } from '../cluster/cluster.ts';
 import { eventually } from '../cluster/eventually.ts';
 import { installKubesentry, must } from '../cluster/install.ts';
 import { attack, loadStandIn, sleeper } from '../cluster/stand-in.ts';
+import { quantiles } from './fleet/quantiles.ts';
 
 /** How often a pod is offered to a namespace under attack, milliseconds; this adds to the last measure. */
 const OFFER_MS = 10;
@@ -135,11 +136,4 @@ function print(samples: readonly Sample[]): void {
 /** What else the machine had to do shows in the load. */
 function machine(): string {
   return `${availableParallelism()} cores with a load of ${loadavg()[0]?.toFixed(1)}`;
-}
-
-/** By nearest rank: of fifty samples the 99th percentile is the worst. */
-function quantiles(samples: readonly number[]): { p50: number; p99: number; max: number } {
-  const sorted = samples.toSorted((a, b) => a - b);
-  const at = (share: number) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
-  return { p50: at(0.5), p99: at(0.99), max: at(1) };
 }

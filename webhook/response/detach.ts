@@ -1,12 +1,13 @@
 import { KubesentryError } from '../../api/errors.ts';
 import { DETACHED_LABELS, LABEL } from '../../api/names.ts';
-import { type KubeObject, type OwnerReference, setCondition } from '../../api/object.ts';
+import type { Condition, KubeObject, OwnerReference } from '../../api/object.ts';
 import type { Quarantine } from '../../api/quarantine.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { everyObject } from '../../kube/every-object.ts';
 import { KIND } from '../../kube/kind.ts';
 import { WORKLOAD_KINDS } from '../../kube/workloads.ts';
 import { topOwner } from '../top-owner.ts';
+import { sayCondition } from './condition.ts';
 import { type Labels, labelsToTake } from './service-labels.ts';
 
 /** Type of the condition that says how far Services no longer lead to what is contained. */
@@ -19,7 +20,7 @@ const OWNERS = new Map(WORKLOAD_KINDS.map((kind) => [kind.kind, kind]));
  * taken from a pod is written on the pod itself, from where `reattach` puts it back whoever leads then.
  */
 export async function detach(quarantine: Quarantine, cluster: Cluster, now: Date): Promise<void> {
-  const { metadata, spec, status } = quarantine;
+  const { metadata, spec } = quarantine;
   const { namespace } = spec;
   const name = metadata.name ?? '';
   const services = (await all(cluster, 'Service', namespace)).map((service) => ({
@@ -45,28 +46,17 @@ export async function detach(quarantine: Quarantine, cluster: Cluster, now: Date
     if (!(LABEL.detached in labels) && Object.keys(taken).length > 0) await take(pod, taken, name, cluster);
   }
   const pods = `${detached} pod${detached === 1 ? '' : 's'}`;
-  const conditions = setCondition(
-    status?.conditions ?? [],
-    {
-      type: SERVICES_DETACHED,
-      status: left.size === 0 ? 'True' : 'False',
-      reason: left.size === 0 ? 'LabelsTaken' : 'OwnersNeedTheLabels',
-      message:
-        left.size === 0
-          ? `No Service selects what is contained; labels were taken from ${pods}.`
-          : `Labels were taken from ${pods}; by labels that their owners need as well, these Services still select ` +
-            `some: ${[...left].sort().slice(0, 8).join(', ')}. What is sent there is not answered.`,
-      ...(metadata.generation === undefined ? {} : { observedGeneration: metadata.generation }),
-    },
-    now.toISOString(),
-  );
-  const { resourceVersion } = metadata;
-  await cluster.patch(
-    KIND.Quarantine,
-    { name },
-    { metadata: { resourceVersion }, status: { conditions } },
-    { subresource: 'status' },
-  );
+  const isDone = left.size === 0;
+  const condition: Omit<Condition, 'lastTransitionTime'> = {
+    type: SERVICES_DETACHED,
+    status: isDone ? 'True' : 'False',
+    reason: isDone ? 'LabelsTaken' : 'OwnersNeedTheLabels',
+    message: isDone
+      ? `No Service selects what is contained; labels were taken from ${pods}.`
+      : `Labels were taken from ${pods}; by labels that their owners need as well, these Services still select ` +
+        `some: ${[...left].sort().slice(0, 8).join(', ')}. What is sent there is not answered.`,
+  };
+  await sayCondition(quarantine, condition, cluster, now);
 }
 
 /**
