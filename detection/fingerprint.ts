@@ -16,9 +16,9 @@ export function fingerprintObject(object: unknown): Fingerprint {
   if (!view) return [];
   const facets = new Facets();
   for (const container of view.containers) {
-    const { template, image } = fingerprintContainer(container);
-    facets.add('template', template);
-    if (image !== undefined) facets.add('image', image);
+    facets.add('template', templateFacet(container));
+    const image = imageFacet(container.image);
+    if (image) facets.add('image', image);
     const env = container.env.map(({ value }) => value);
     addDestinations(facets, [...container.command, ...container.args, container.script?.text ?? '', ...env]);
   }
@@ -27,20 +27,19 @@ export function fingerprintObject(object: unknown): Fingerprint {
   return facets.list;
 }
 
-/** The facets of one container alone, without what its arguments name. */
-export function fingerprintContainer(
-  container: Pick<ContainerView, 'image' | 'command' | 'args' | 'script'>,
-): {
-  template: string;
-  /** Undefined when the image is not named by digest. */
-  image: string | undefined;
-} {
-  const reference = parseImage(container.image);
-  const repository = reference ? `${reference.host}/${reference.path}` : container.image;
-  return {
-    template: templateHash(repository, container),
-    image: reference?.digest === undefined ? undefined : `${repository}@${reference.digest}`,
-  };
+/** The image facet: the repository with its digest. Undefined when the image is not named by digest. */
+export function imageFacet(image: string): string | undefined {
+  const reference = parseImage(image);
+  return reference?.digest ? `${reference.host}/${reference.path}@${reference.digest}` : undefined;
+}
+
+/** The template facet of one container. */
+export function templateFacet({
+  image,
+  ...code
+}: Pick<ContainerView, 'image' | 'command' | 'args' | 'script'>): string {
+  const reference = parseImage(image);
+  return templateHash(reference ? `${reference.host}/${reference.path}` : image, code);
 }
 
 /** The traits of a process; `image` is that of its container, with the digest. */
@@ -51,8 +50,8 @@ export function fingerprintProcess(process: {
 }): Fingerprint {
   const facets = new Facets();
   if (process.sha256) facets.add('binary', process.sha256);
-  const reference = process.image ? parseImage(process.image) : undefined;
-  if (reference?.digest) facets.add('image', `${reference.host}/${reference.path}@${reference.digest}`);
+  const image = process.image ? imageFacet(process.image) : undefined;
+  if (image) facets.add('image', image);
   addDestinations(facets, process.argv);
   return facets.list;
 }

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { WorkloadRef } from '../api/detection.ts';
 import type { KubeObject } from '../api/object.ts';
-import { fingerprintContainer } from '../detection/fingerprint.ts';
+import { imageFacet, templateFacet } from '../detection/fingerprint.ts';
 import { workloadView } from '../detection/workload.ts';
 import { topOwner } from './top-owner.ts';
 
@@ -180,17 +180,12 @@ function containersOf(pod: KubeObject): KnownContainer[] {
   return (workloadView(pod)?.containers ?? []).map(({ name, image, command, args }) => {
     const distinctive = command.length + args.length > 0;
     const { imageID, containerID } = started.get(name) ?? {};
-    const written = fingerprintContainer({ image, command, args });
     return {
       name,
       id: containerID?.replace(/^[^:]*:\/\//, ''),
       image,
-      template: distinctive ? written.template : undefined,
-      imageDigest: written.image ?? digestOf(imageID),
+      template: distinctive ? templateFacet({ image, command, args }) : undefined,
+      imageDigest: imageFacet(image) ?? imageFacet(imageID ?? ''),
     };
   });
-}
-
-function digestOf(imageID = ''): string | undefined {
-  return imageID === '' ? undefined : fingerprintContainer({ image: imageID, command: [], args: [] }).image;
 }

@@ -6,7 +6,7 @@ import { everyObject } from '../../kube/every-object.ts';
 import { KIND } from '../../kube/kind.ts';
 import type { Standing } from './results.ts';
 
-const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'kubesentry' } as const;
+const MANAGED_BY = 'app.kubernetes.io/managed-by';
 
 /** Reports that one round writes; what is beyond them is in the count of the round. */
 const MOST = 1000;
@@ -23,10 +23,7 @@ export async function keepReports(
 ): Promise<number | undefined> {
   const before = new Map<string, KubeObject>();
   try {
-    const labelSelector = Object.entries(MANAGED_BY)
-      .map((pair) => pair.join('='))
-      .join();
-    for await (const report of everyObject(cluster, KIND.Report, undefined, labelSelector)) {
+    for await (const report of everyObject(cluster, KIND.Report, undefined, `${MANAGED_BY}=kubesentry`)) {
       before.set(keyOf(report), report);
     }
   } catch (error) {
@@ -77,7 +74,7 @@ function reportOf({ object, ruling }: Standing): KubeObject {
     metadata: {
       name: `kubesentry-${uid}`,
       namespace,
-      labels: { ...MANAGED_BY },
+      labels: { [MANAGED_BY]: 'kubesentry' },
       annotations: { [DIGEST]: digest },
       ownerReferences: [{ apiVersion, kind, name, uid }],
     },
