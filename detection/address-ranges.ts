@@ -43,7 +43,7 @@ export class AddressRanges {
   /** Whether `address` is in a range that covers `port`; without a port only ranges for all ports count. */
   has(address: string, port?: number): boolean {
     // ipaddr.js finds out by throwing, which costs a hundred times as much.
-    if (isIP(address) === 0) return false;
+    if (!/^\d|:/.test(address) || isIP(address) === 0) return false;
     const parsed = ipaddr.process(address);
     const { first, last, ports } = parsed.kind() === 'ipv4' ? this.#v4 : this.#v6;
     const value = numberOf(parsed.toByteArray());

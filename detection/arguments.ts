@@ -113,6 +113,13 @@ function optionOf(text: string, { options }: Indicators): Option | undefined {
 /** Several pools, wallets or algorithms stand in one value; SRBMiner parts them with ! and ;. */
 const LIST = /[!;,]/;
 
+function listed(value: string, limit: number): readonly string[] {
+  return LIST.test(value) ? value.split(LIST, limit) : [value];
+}
+
+/** An algorithm or a coin as the protocol: kawpow+tcp, beam+ssl. */
+const MINED_SCHEME = /^([a-z0-9_-]+)\+(?:tcp|ssl|tls|ws|wss)$/;
+
 function readValue(
   facts: ArgumentFacts,
   indicators: Indicators,
@@ -121,9 +128,9 @@ function readValue(
   role: OptionRole | undefined,
   name: string,
 ): void {
-  const known = value.replaceAll(UNKNOWN, '');
+  const known = value.includes(UNKNOWN) ? value.replaceAll(UNKNOWN, '') : value;
   if (role === 'algorithm' || role === 'value' || role === undefined) {
-    for (const algorithm of known.split(LIST, 4)) {
+    for (const algorithm of listed(known, 4)) {
       const common = indicators.algorithms.get(fold(algorithm));
       if (common === undefined || (role !== 'algorithm' && (common || name === ''))) continue;
       facts.algorithm ??= { name: algorithm, common, word };
@@ -133,15 +140,14 @@ function readValue(
   if (role === 'wallet' && !/^[./~]/.test(known)) facts.payee ??= known;
   if (role === 'password') facts.password ??= known;
   if (role === 'port' && /^\d{1,5}$/.test(known)) facts.port = Number(known);
-  for (const part of role === undefined ? [known] : known.split(LIST, 4)) {
+  for (const part of role === undefined ? [known] : listed(known, 4)) {
     const wallet = walletOf(part);
     if (wallet) facts.wallets.push({ wallet, word, role });
   }
-  for (const part of role === 'pool' ? known.split(LIST, 8) : [known]) {
+  for (const part of role === 'pool' ? listed(known, 8) : [known]) {
     const endpoint = parseEndpoint(part);
     if (!endpoint) continue;
-    // An algorithm or a coin as the protocol: kawpow+tcp, beam+ssl.
-    const [, mined] = /^([a-z0-9_-]+)\+(?:tcp|ssl|tls|ws|wss)$/.exec(endpoint.scheme) ?? [];
+    const [, mined] = endpoint.scheme === '' ? [] : (MINED_SCHEME.exec(endpoint.scheme) ?? []);
     if (mined !== undefined && indicators.algorithms.has(mined)) endpoint.scheme = 'stratum+tcp';
     if (role === 'password' && !isStratum(endpoint)) continue;
     const peer = (role === undefined || role === 'value') && PEER_OPTION.test(name);

@@ -22,7 +22,11 @@ const STRATUM = /^(stratums?|ethproxy|eth-proxy|ethstratum|nicehash|daemon\+)[0-
 /** Undefined when `text` has no such form. */
 export function parseEndpoint(text: string): Endpoint | undefined {
   if (text.length > 2600) return undefined;
-  const parts = FORM.exec(fold(text.trim()));
+  const folded = fold(text.trim());
+  // Most words of a command are no more than that.
+  if (/^[a-z0-9_][a-z0-9_-]{0,252}$/.test(folded))
+    return { scheme: '', user: '', host: folded, port: undefined, path: '' };
+  const parts = FORM.exec(folded);
   if (!parts) return undefined;
   const [, scheme = '', user = '', host = '', port, path = ''] = parts;
   if (host === '' && (scheme === '' || port === undefined)) return undefined;

@@ -12,6 +12,7 @@ export interface ImageReference {
 }
 
 const REFERENCE_LENGTH = 1024;
+const PLAIN = /^[a-z0-9][a-z0-9._/-]*$/;
 
 /** Undefined when the text is no image reference, such as a pattern with an asterisk. */
 export function parseImage(image: string): ImageReference | undefined {
@@ -23,7 +24,7 @@ export function parseImage(image: string): ImageReference | undefined {
   const rest = hasHost ? named.slice(slash + 1) : named;
   const colon = rest.indexOf(':', rest.lastIndexOf('/') + 1);
   const bare = colon < 0 ? rest : rest.slice(0, colon);
-  if (!/^[\p{L}\p{N}][\p{L}\p{N}\p{Cf}\p{Mn}._/-]*$/u.test(bare)) return undefined;
+  if (!PLAIN.test(bare) && !/^[\p{L}\p{N}][\p{L}\p{N}\p{Cf}\p{Mn}._/-]*$/u.test(bare)) return undefined;
   const host = hasHost
     ? first.replace(/^(index|registry-1|registry\.hub)\.docker\.(io|com)$/, 'docker.io')
     : 'docker.io';

@@ -3,7 +3,7 @@ import { type AddressRange, AddressRanges, parseAddressRange } from './address-r
 import { type OptionGrammar, optionGrammar } from './option-grammar.ts';
 import type { Rows } from './rows.ts';
 import type { ShellParser } from './shell/parser.ts';
-import { fold } from './text.ts';
+import { fold, tokens } from './text.ts';
 
 type NameKind = Rows['names'][number]['kind'];
 
@@ -17,6 +17,8 @@ export interface Indicators {
   readonly hashes: ReadonlySet<string>;
   /** Every known name by its nameKey, with its kind. */
   readonly nameKinds: ReadonlyMap<string, NameKind>;
+  /** The first part of every known name: where a name may begin within a longer one. */
+  readonly nameHeads: ReadonlySet<string>;
   /** Pool domains; a host belongs to one when any suffix of its labels is here. */
   readonly pools: ReadonlySet<string>;
   readonly addressRanges: AddressRanges;
@@ -40,6 +42,7 @@ export function compileIndicators(rows: Rows, shell: ShellParser): Indicators {
     addresses,
     hashes: new Set(rows.hashes.map(({ sha256 }) => sha256)),
     nameKinds: new Map(rows.names.map(({ name, kind }) => [nameKey(name), kind])),
+    nameHeads: new Set(rows.names.map(({ name }) => nameHead(name))),
     pools: new Set(rows.pools.map(({ domain }) => domain)),
     addressRanges: new AddressRanges(addresses),
     images: new Set(rows.images.map(({ image }) => image)),
@@ -66,6 +69,7 @@ export function withExtra(indicators: Indicators, extra: SentryPolicySpec['indic
     addresses,
     hashes: union(indicators.hashes, extra.hashes ?? []),
     nameKinds: new Map([...indicators.nameKinds, ...names.map((name) => [nameKey(name), 'miner'] as const)]),
+    nameHeads: new Set([...indicators.nameHeads, ...names.map(nameHead)]),
     pools: union(indicators.pools, extra.pools ?? []),
     addressRanges: more.length === 0 ? indicators.addressRanges : new AddressRanges(addresses),
     images: union(indicators.images, extra.images ?? []),
@@ -74,7 +78,12 @@ export function withExtra(indicators: Indicators, extra: SentryPolicySpec['indic
 
 /** Names are compared without regard to how their parts are joined. */
 export function nameKey(name: string): string {
-  return fold(name).replace(/[_.]/g, '-');
+  const folded = fold(name);
+  return folded.includes('_') || folded.includes('.') ? folded.replace(/[_.]/g, '-') : folded;
+}
+
+function nameHead(name: string): string {
+  return tokens(nameKey(name))[0] ?? '';
 }
 
 /** Whether `host`, or a domain above it, is in `domains`. The cost is the number of labels. */

@@ -79,10 +79,11 @@ function judgeContainer(container: ContainerView, machine: Machine): void {
   const variables = expandVariables(env, room);
   // What an init container writes, another may run: the files stay, the variables do not.
   machine.scope = machine.scope.withVariables(variables);
+  const expand = (text: string) => expandReferences(text, variables, room);
   const words = [
-    ...wordsOf(container.command, `${path}.command`),
-    ...wordsOf(container.args, `${path}.args`),
-  ].map((word) => ({ ...word, text: expandReferences(word.text, variables, room) }));
+    ...wordsOf(container.command.map(expand), `${path}.command`),
+    ...wordsOf(container.args.map(expand), `${path}.args`),
+  ];
   judgeCommand(words, machine);
   // Without a command the first argument may be one of the image's entrypoint.
   const entrypoint = container.command.length === 0 && !isInert(container.args[0] ?? '');

@@ -44,23 +44,24 @@ const PATTERN_LIMIT = 1000;
 const SINGLE_TOKEN = /^[a-z0-9]+$/;
 
 /** Looks for a known name as whole tokens of `segment`: one step of a path, or a comm. Never a substring. */
-export function nameIn(segment: string, { nameKinds }: Indicators): NameMatch | undefined {
+export function nameIn(segment: string, { nameKinds, nameHeads }: Indicators): NameMatch | undefined {
   const folded = fold(segment.replaceAll(UNKNOWN, ''));
   if (folded.length < 2 || folded.length > 256) return undefined;
   const whole = nameKinds.get(nameKey(folded));
   if (whole) return { name: folded, kind: whole };
   if (SINGLE_TOKEN.test(folded)) {
-    const kind = nameKinds.get(folded.replace(/v?\d+$/, ''));
+    const kind = nameKinds.get(withoutVersion(folded));
     return kind && { name: folded, kind };
   }
   const parts = tokens(folded).slice(0, TOKEN_LIMIT);
   let found: NameMatch | undefined;
   for (let from = 0; from < parts.length; from++) {
+    const head = parts[from] as string;
+    if (!nameHeads.has(head) && !nameHeads.has(withoutVersion(head))) continue;
     let joined = '';
     for (let to = from; to < parts.length; to++) {
       joined = joined === '' ? (parts[to] as string) : `${joined}-${parts[to]}`;
-      // Versions and platforms are glued to names: xmrig6, xmrig64.
-      const kind = nameKinds.get(joined) ?? nameKinds.get(joined.replace(/v?\d+$/, ''));
+      const kind = nameKinds.get(joined) ?? nameKinds.get(withoutVersion(joined));
       const starts = from === 0 && isVersion(parts.slice(to + 1));
       if (kind === 'miner' || (kind && starts)) found = { name: joined, kind };
     }
@@ -68,6 +69,11 @@ export function nameIn(segment: string, { nameKinds }: Indicators): NameMatch | 
   if (found?.kind === 'miner' && parts.some((part) => ABOUT.has(part)))
     return { name: found.name, kind: 'mention' };
   return found;
+}
+
+/** Versions and platforms are glued to names: xmrig6, xmrig64. */
+function withoutVersion(name: string): string {
+  return isDigit(name.charCodeAt(name.length - 1)) ? name.replace(/v?\d+$/, '') : name;
 }
 
 /** What is left of `geth-1.14.5-linux-amd64` behind the name. */
@@ -117,7 +123,15 @@ function isGlued(part: string): boolean {
   return part.endsWith('miner') && COINS.has(part.slice(0, -'miner'.length));
 }
 
+const DOT = 0x2e;
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
 /** `python3.11` is python: what /proc shows of an interpreter is the name with its version. */
 export function unversioned(program: string): string {
+  const last = program.charCodeAt(program.length - 1);
+  if (!isDigit(last) && last !== DOT) return program;
   return program.replace(/^(python|perl|ruby|php|lua|node)[\d.]+$/, '$1');
 }

@@ -41,8 +41,18 @@ const LOOKALIKES: Record<string, string> = Object.fromEntries(
  * letters made Latin, invisible characters dropped. Plain ASCII takes the short way.
  */
 export function fold(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is ASCII itself.
-  if (!/[^\x01-\x7f]/.test(text)) return text.toLowerCase();
+  let plain = true;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 0x7f || code === 0) return foldLetters(text);
+    if (code >= UPPER_A && code <= UPPER_Z) plain = false;
+  }
+  return plain ? text : text.toLowerCase();
+}
+
+const [UPPER_A, UPPER_Z] = [0x41, 0x5a];
+
+function foldLetters(text: string): string {
   let folded = '';
   for (const letter of text.normalize('NFKC').toLowerCase()) {
     if (letter === UNKNOWN || /\p{Cf}|\p{Mn}/u.test(letter)) continue;
@@ -53,5 +63,6 @@ export function fold(text: string): string {
 
 /** The parts of a name between anything that is not a letter or a digit. */
 export function tokens(text: string): string[] {
+  if (/^[a-z0-9]*$/.test(text)) return text === '' ? [] : [text];
   return text.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
 }

@@ -42,7 +42,8 @@ export function readBody(stream: Readable, limit: number, budget: BodyBudget): P
     const settle = (end: Body['end']) => {
       budget.give(length);
       stream.off('data', receive).off('end', complete).off('close', closed);
-      const bytes = Buffer.concat(chunks);
+      const [first = Buffer.alloc(0)] = chunks;
+      const bytes = chunks.length > 1 ? Buffer.concat(chunks) : first;
       chunks = [];
       resolve({ bytes: end === 'complete' ? bytes : Buffer.from(bytes.subarray(0, BEGINNING)), end });
       stream.resume();

@@ -37,9 +37,13 @@ export interface KnownPod {
 
 const PODS = 50_000;
 
+/** Pods that were admitted and that no watch has shown yet: some seconds of the busiest cluster. */
+const ADMITTED = 4_096;
+
 /** Pods by uid and by name, the ones gone longest forgotten first. Fed by the watch and by admission. */
 export class PodIndex {
   readonly #pods: LRUCache<string, KnownPod>;
+  readonly #admitted: LRUCache<string, KnownPod>;
   readonly #uids = new Map<string, string>();
   /** By trait, how many containers of which workloads carry it: nobody has time to ask ten thousand pods. */
   readonly #users = new Map<string, Map<string, number>>();
@@ -49,26 +53,43 @@ export class PodIndex {
       max,
       dispose: (pod) => {
         this.#count(pod, -1);
-        if (this.#uids.get(`${pod.namespace}/${pod.name}`) === pod.uid) {
-          this.#uids.delete(`${pod.namespace}/${pod.name}`);
-        }
+        this.#forgetName(pod);
+      },
+      noDisposeOnSet: true,
+    });
+    this.#admitted = new LRUCache({
+      max: ADMITTED,
+      dispose: (pod, _, reason) => {
+        if (reason === 'evict') this.#forgetName(pod);
       },
       noDisposeOnSet: true,
     });
   }
 
-  /** `creator` is known at admission only. */
-  set(pod: KubeObject, creator?: string): void {
+  /** What the watch shows. */
+  set(pod: KubeObject): void {
+    const known = describe(pod, undefined);
+    if (!known) return;
+    const before = this.#pods.get(known.uid);
+    const kept = before ?? this.#admitted.get(known.uid);
+    this.#admitted.delete(known.uid);
+    this.#replace(before, {
+      ...known,
+      creator: kept?.creator,
+      node: known.node ?? kept?.node,
+      addresses: known.addresses.length > 0 ? known.addresses : (kept?.addresses ?? []),
+      exists: true,
+    });
+    this.#uids.set(`${known.namespace}/${known.name}`, known.uid);
+  }
+
+  /** What was let in here: others may refuse it yet, and the watch may have been faster. */
+  admit(pod: KubeObject, creator: string): void {
     const known = describe(pod, creator);
     if (!known) return;
     const before = this.#pods.get(known.uid);
-    const kept = before && {
-      creator: known.creator ?? before.creator,
-      node: known.node ?? before.node,
-      addresses: known.addresses.length > 0 ? known.addresses : before.addresses,
-    };
-    const exists = creator === undefined || before?.exists === true;
-    this.#replace(before, { ...known, ...kept, exists });
+    if (before) this.#replace(before, { ...before, creator });
+    else this.#admitted.set(known.uid, { ...known, exists: false });
     this.#uids.set(`${known.namespace}/${known.name}`, known.uid);
   }
 
@@ -79,11 +100,11 @@ export class PodIndex {
   }
 
   byUid(uid: string): KnownPod | undefined {
-    return this.#pods.get(uid);
+    return this.#pods.get(uid) ?? this.#admitted.get(uid);
   }
 
   named(namespace: string, name: string): KnownPod | undefined {
-    return this.#pods.get(this.#uids.get(`${namespace}/${name}`) ?? '');
+    return this.byUid(this.#uids.get(`${namespace}/${name}`) ?? '');
   }
 
   /** Whether pods of another workload have a container with this trait: a template or an image. */
@@ -94,14 +115,19 @@ export class PodIndex {
   }
 
   /** In no order. Meant for rare questions, such as whether anybody else uses an image. */
-  values(): Iterable<KnownPod> {
-    return this.#pods.values();
+  *values(): Iterable<KnownPod> {
+    yield* this.#pods.values();
+    yield* this.#admitted.values();
   }
 
   #replace(before: KnownPod | undefined, pod: KnownPod): void {
     if (before) this.#count(before, -1);
     this.#count(pod, 1);
     this.#pods.set(pod.uid, pod);
+  }
+
+  #forgetName({ namespace, name, uid }: KnownPod): void {
+    if (this.#uids.get(`${namespace}/${name}`) === uid) this.#uids.delete(`${namespace}/${name}`);
   }
 
   #count({ exists, namespace, workload, containers }: KnownPod, change: 1 | -1): void {
@@ -178,14 +204,43 @@ function containersOf(pod: KubeObject): KnownContainer[] {
       .map((each) => [each.name, each]),
   );
   return (workloadView(pod)?.containers ?? []).map(({ name, image, command, args }) => {
-    const distinctive = command.length + args.length > 0;
     const { imageID, containerID } = started.get(name) ?? {};
-    return {
+    return new SeenContainer(
       name,
-      id: containerID?.replace(/^[^:]*:\/\//, ''),
-      image,
-      template: distinctive ? templateFacet({ image, command, args }) : undefined,
-      imageDigest: imageFacet(image) ?? imageFacet(imageID ?? ''),
-    };
+      containerID?.replace(/^[^:]*:\/\//, ''),
+      { image, command, args },
+      imageFacet(image) ?? imageFacet(imageID ?? ''),
+    );
   });
+}
+
+/** Its template is worked out when it is asked for: of most pods that are admitted it never is. */
+class SeenContainer implements KnownContainer {
+  readonly name: string;
+  readonly id: string | undefined;
+  readonly imageDigest: string | undefined;
+  readonly #code: Parameters<typeof templateFacet>[0];
+  #template: string | undefined;
+
+  constructor(
+    name: string,
+    id: string | undefined,
+    code: Parameters<typeof templateFacet>[0],
+    imageDigest: string | undefined,
+  ) {
+    this.name = name;
+    this.id = id;
+    this.imageDigest = imageDigest;
+    this.#code = code;
+  }
+
+  get image(): string {
+    return this.#code.image;
+  }
+
+  get template(): string | undefined {
+    if (this.#code.command.length + this.#code.args.length === 0) return undefined;
+    this.#template ??= templateFacet(this.#code);
+    return this.#template;
+  }
 }

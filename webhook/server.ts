@@ -3,6 +3,7 @@ import type { Http2SecureServer } from 'node:http2';
 import type { Readable } from 'node:stream';
 import { fastify } from 'fastify';
 import { KubesentryError } from '../api/errors.ts';
+import { Batch } from './batch.ts';
 import { type Body, BodyBudget, readBody } from './body.ts';
 import type { ServingCertificate } from './certificates.ts';
 import type { Log } from './log.ts';
@@ -83,6 +84,7 @@ export function makeServer(
   server.headersTimeout = timeouts.headers;
   server.keepAliveTimeout = timeouts.keepAlive;
   const budget = new BodyBudget(BODIES_LIMIT);
+  const batch = new Batch();
   const sessions = sessionsOf(server);
   let draining = false;
 
@@ -99,7 +101,8 @@ export function makeServer(
   for (const [path, handle] of Object.entries(routes)) {
     app.post(path, async (request, reply) => {
       const body = (request.body as Body | undefined) ?? { bytes: Buffer.alloc(0), end: 'complete' };
-      const answer = await handle({ body, headers: request.headers, arrived: request.arrived });
+      const { headers, arrived } = request;
+      const answer = await batch.run(() => handle({ body, headers, arrived }));
       return send(reply, answer.status, answer.body);
     });
   }

@@ -1,22 +1,22 @@
-import type { Node } from 'web-tree-sitter';
 import { UNKNOWN } from '../text.ts';
 import { bounded, type Data } from './data.ts';
 import { unescapeAnsi } from './escapes.ts';
 import { FIELD, type Scope } from './scope.ts';
+import type { SyntaxNode } from './syntax.ts';
 
 /** What the expansion of words asks of the machine that reads the script. */
 export interface Substitution {
   scope: Scope;
   /** Output of `$(…)`, UNKNOWN when only run time knows it. */
-  output(node: Node): string;
+  output(node: SyntaxNode): string;
   /** The path under which `<(…)` is read. */
-  pipe(node: Node): string;
+  pipe(node: SyntaxNode): string;
   /** Hears what the words are made from, when that is a download or an encoded text. */
   note(origin: Data | undefined): void;
 }
 
 /** The words that a word of the script becomes: none for an unset variable, several for a list. */
-export function expandWords(node: Node, machine: Substitution): string[] {
+export function expandWords(node: SyntaxNode, machine: Substitution): string[] {
   const braces = node.type === 'concatenation' ? bracesOf(node.text) : undefined;
   if (braces) return braces;
   const whole = bounded(expand(node, machine, false));
@@ -25,13 +25,12 @@ export function expandWords(node: Node, machine: Substitution): string[] {
 }
 
 /** The text that a word becomes where no splitting happens, as in an assignment. */
-export function expandText(node: Node, machine: Substitution): string {
-  if (node.type === 'array')
-    return node.namedChildren.map((item) => expandText(item as Node, machine)).join(FIELD);
+export function expandText(node: SyntaxNode, machine: Substitution): string {
+  if (node.type === 'array') return node.namedChildren.map((item) => expandText(item, machine)).join(FIELD);
   return bounded(expand(node, machine, true));
 }
 
-function expand(node: Node, machine: Substitution, quoted: boolean): string {
+function expand(node: SyntaxNode, machine: Substitution, quoted: boolean): string {
   switch (node.type) {
     case 'raw_string':
       return node.text.slice(1, -1);
@@ -40,10 +39,10 @@ function expand(node: Node, machine: Substitution, quoted: boolean): string {
     case 'string':
       return inside(node, machine, 1, -1);
     case 'translated_string':
-      return node.firstNamedChild ? expand(node.firstNamedChild, machine, true) : '';
+      return node.namedChildren[0] ? expand(node.namedChildren[0], machine, true) : '';
     case 'concatenation':
     case 'command_name':
-      return node.childCount === 0 ? unquote(node.text) : join(node, machine, quoted);
+      return node.children.length === 0 ? unquote(node.text) : join(node, machine, quoted);
     case 'heredoc_body':
       return inside(node, machine, 0, undefined);
     case 'simple_expansion':
@@ -62,31 +61,31 @@ function expand(node: Node, machine: Substitution, quoted: boolean): string {
   }
 }
 
-function join(node: Node, machine: Substitution, quoted: boolean): string {
+function join(node: SyntaxNode, machine: Substitution, quoted: boolean): string {
   let text = '';
-  for (const child of node.children) if (child) text = bounded(text + expand(child, machine, quoted));
+  for (const child of node.children) text = bounded(text + expand(child, machine, quoted));
   return text;
 }
 
 /** The text of a quoted node with its expansions replaced; what the grammar leaves between nodes is kept. */
-function inside(node: Node, machine: Substitution, from: number, to: number | undefined): string {
+function inside(node: SyntaxNode, machine: Substitution, from: number, to: number | undefined): string {
   const raw = node.text;
   const end =
     to === undefined ? raw.length : raw.endsWith('"') && raw.length > 1 ? raw.length + to : raw.length;
   let text = '';
   let at = from;
   for (const child of node.namedChildren) {
-    if (!child || child.type === 'string_content' || child.type === 'heredoc_content') continue;
-    const start = child.startIndex - node.startIndex;
+    if (child.type === 'string_content' || child.type === 'heredoc_content') continue;
+    const start = child.start - node.start;
     if (start < at) continue;
     text = bounded(text + unescapeDouble(raw.slice(at, start)) + expand(child, machine, true));
-    at = child.endIndex - node.startIndex;
+    at = child.end - node.start;
   }
   return text + unescapeDouble(raw.slice(at, end));
 }
 
 /** `${name…}` with the operators of POSIX and bash that fold without running anything. */
-function parameter(node: Node, machine: Substitution): string {
+function parameter(node: SyntaxNode, machine: Substitution): string {
   const parts = /^\$\{([!#]?)([A-Za-z_]\w*|[@*#?$!\d-])(?:\[[^\]]*\])?([\s\S]*)\}$/.exec(node.text);
   if (!parts) return UNKNOWN;
   const [, prefix, name = '', rest = ''] = parts;
@@ -97,10 +96,10 @@ function parameter(node: Node, machine: Substitution): string {
   if (rest === '') return value;
   const operand = (skip: number): string => {
     const children = node.namedChildren.filter(
-      (child) => child && !/^(variable_name|special_variable_name|subscript)$/.test(child.type),
+      (child) => !/^(variable_name|special_variable_name|subscript)$/.test(child.type),
     );
     if (children.length === 0) return unquote(rest.slice(skip));
-    return children.map((child) => expand(child as Node, machine, true)).join('');
+    return children.map((child) => expand(child, machine, true)).join('');
   };
   const [, operator = ''] = /^(:?[-=+?]|:|\/\/?|##?|%%?|,,?|\^\^?|@)/.exec(rest) ?? [];
   const isSet = scope.has(name) && (!operator.startsWith(':') || value !== '');

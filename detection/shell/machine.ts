@@ -1,4 +1,3 @@
-import type { Node } from 'web-tree-sitter';
 import type { Word } from '../arguments.ts';
 import { judgeContainerCommand } from '../container-command.ts';
 import type { Docket } from '../docket.ts';
@@ -14,6 +13,7 @@ import { piecesOf, quote } from './pieces.ts';
 import { PROGRAMS } from './programs.ts';
 import { type Redirects, readRedirects } from './redirects.ts';
 import { Scope } from './scope.ts';
+import type { SyntaxNode } from './syntax.ts';
 import { unwrap } from './wrappers.ts';
 
 /** How deep scripts may hold scripts. */
@@ -52,7 +52,7 @@ export class Machine implements Substitution {
   #calls = 0;
   #pipes = 0;
   readonly #later: { script: string; path: string }[] = [];
-  readonly #functions = new Map<string, Node>();
+  readonly #functions = new Map<string, SyntaxNode>();
   readonly #called = new Set<string>();
 
   constructor(docket: Docket, scope: Scope = new Scope()) {
@@ -72,14 +72,9 @@ export class Machine implements Substitution {
     let output = NOTHING;
     for (const piece of piecesOf(script.replaceAll(UNKNOWN, '__unknown__'))) {
       if (!this.docket.spend(piece.length, path)) break;
-      const tree = this.docket.indicators.shell.parse(piece);
-      try {
-        output = concatenate(output, this.run(tree.rootNode, stdin));
-        this.#runUncalled();
-      } finally {
-        this.#functions.clear();
-        tree.delete();
-      }
+      output = concatenate(output, this.run(this.docket.indicators.shell.parse(piece), stdin));
+      this.#runUncalled();
+      this.#functions.clear();
     }
     this.#depth--;
     if (this.#depth === 0) for (const { script, path } of this.#later.splice(0)) this.runScript(script, path);
@@ -116,14 +111,14 @@ export class Machine implements Substitution {
   }
 
   /** Follows a statement or a group of statements; what they print, one after the other. */
-  run(node: Node, stdin: Data): Data {
+  run(node: SyntaxNode, stdin: Data): Data {
     switch (node.type) {
       case 'command':
         return this.#command(node, stdin);
       case 'redirected_statement':
         return this.#redirected(node, stdin);
       case 'pipeline':
-        return node.namedChildren.reduce((data, stage) => (stage ? this.run(stage, data) : data), stdin);
+        return node.namedChildren.reduce((data, stage) => this.run(stage, data), stdin);
       case 'unset_command':
         return this.call(node.text.split(/\s+/, 16).map((text) => ({ text, path: this.path })));
       case 'variable_assignment':
@@ -132,7 +127,7 @@ export class Machine implements Substitution {
       case 'for_statement':
         return this.#loop(node, stdin);
       case 'function_definition': {
-        const [name, body] = [node.childForFieldName('name'), node.childForFieldName('body')];
+        const [name, body] = [node.child('name'), node.child('body')];
         if (name && body) this.#functions.set(name.text, body);
         return NOTHING;
       }
@@ -151,13 +146,13 @@ export class Machine implements Substitution {
     }
   }
 
-  output(node: Node): string {
+  output(node: SyntaxNode): string {
     const data = this.#all(node, UNKNOWN_DATA);
     this.note(data);
     return data.text ?? UNKNOWN;
   }
 
-  pipe(node: Node): string {
+  pipe(node: SyntaxNode): string {
     const path = `/dev/fd/${63 - (this.#pipes++ % 32)}`;
     this.scope.write(path, this.#all(node, UNKNOWN_DATA));
     return path;
@@ -186,12 +181,11 @@ export class Machine implements Substitution {
     return this.#made;
   }
 
-  #all(node: Node, stdin: Data): Data {
+  #all(node: SyntaxNode, stdin: Data): Data {
     let output = NOTHING;
-    // All at once: asking each child for its next one is quadratic, and a broken script is one flat list.
-    const children = node.children;
+    const { children } = node;
     for (const [at, child] of children.entries()) {
-      if (!child?.isNamed) continue;
+      if (!child.isNamed) continue;
       const outer = this.manner;
       if (children[at + 1]?.type === '&') this.manner = { ...outer, background: true };
       output = concatenate(output, this.run(child, stdin));
@@ -200,12 +194,11 @@ export class Machine implements Substitution {
     return output;
   }
 
-  #command(node: Node, stdin: Data): Data {
+  #command(node: SyntaxNode, stdin: Data): Data {
     this.#made = undefined;
     const words: Word[] = [];
     let redirects: Redirects | undefined;
     for (const child of node.namedChildren) {
-      if (!child) continue;
       if (child.type === 'variable_assignment') this.#assign(child);
       else if (/_redirect$/.test(child.type)) redirects = readRedirects(node, this);
       else for (const text of this.#wordsOf(child)) words.push({ text, path: this.path });
@@ -216,16 +209,16 @@ export class Machine implements Substitution {
     return redirects ? this.#store(output, redirects) : output;
   }
 
-  #wordsOf(node: Node): string[] {
-    const word = node.type === 'command_name' && node.namedChildCount === 1 ? node.firstNamedChild : node;
-    return expandWords(word ?? node, this);
+  #wordsOf(node: SyntaxNode): string[] {
+    const [word, ...more] = node.type === 'command_name' ? node.namedChildren : [];
+    return expandWords(more.length === 0 ? (word ?? node) : node, this);
   }
 
-  #redirected(node: Node, stdin: Data): Data {
+  #redirected(node: SyntaxNode, stdin: Data): Data {
     const redirects = readRedirects(node, this);
     const outer = this.manner;
     this.manner = { ...outer, silent: outer.silent || redirects.silent };
-    const body = node.childForFieldName('body');
+    const body = node.child('body');
     let output = body ? this.run(body, redirects.stdin ?? stdin) : NOTHING;
     for (const next of redirects.pipeline) output = this.run(next, output);
     this.manner = outer;
@@ -240,24 +233,22 @@ export class Machine implements Substitution {
     return NOTHING;
   }
 
-  #assign(node: Node): void {
-    const name = node.childForFieldName('name')?.text.replace(/\[.*$/s, '');
-    const value = node.childForFieldName('value');
+  #assign(node: SyntaxNode): void {
+    const name = node.child('name')?.text.replace(/\[.*$/s, '');
+    const value = node.child('value');
     if (name === undefined) return;
     const outer = this.#made;
     this.#made = undefined;
     const text = value ? expandText(value, this) : '';
-    const appended = node.children.some((child) => child?.type === '+=') && this.scope.has(name);
+    const appended = node.children.some(({ type }) => type === '+=') && this.scope.has(name);
     this.scope.set(name, appended ? this.scope.get(name) + text : text, this.#made);
     this.#made = outer ?? this.#made;
   }
 
-  #loop(node: Node, stdin: Data): Data {
-    const name = node.childForFieldName('variable')?.text ?? '';
-    const values = node
-      .childrenForFieldName('value')
-      .flatMap((value) => (value ? expandWords(value, this) : []));
-    const body = node.childForFieldName('body');
+  #loop(node: SyntaxNode, stdin: Data): Data {
+    const name = node.child('variable')?.text ?? '';
+    const values = node.childrenIn('value').flatMap((value) => expandWords(value, this));
+    const body = node.child('body');
     let output = NOTHING;
     for (const value of values.length === 0 ? [UNKNOWN] : values.slice(0, LOOP_LIMIT)) {
       this.scope.set(name, value);
@@ -281,7 +272,7 @@ export class Machine implements Substitution {
     return output;
   }
 
-  #callFunction(name: string, body: Node, words: readonly Word[], stdin: Data): Data {
+  #callFunction(name: string, body: SyntaxNode, words: readonly Word[], stdin: Data): Data {
     const outer = this.scope.positional;
     this.#called.add(name);
     this.#depth++;

@@ -1,8 +1,8 @@
-import type { Node } from 'web-tree-sitter';
 import { judgeSocket } from '../download.ts';
 import type { Data } from './data.ts';
 import { expandText, expandWords } from './expand.ts';
 import type { Machine } from './machine.ts';
+import type { SyntaxNode } from './syntax.ts';
 
 export interface Redirects {
   stdin?: Data;
@@ -14,29 +14,28 @@ export interface Redirects {
   /** Standard output goes to /dev/null. */
   silent: boolean;
   /** The grammar hangs what follows `<<EOF |` below the here-document. */
-  pipeline: Node[];
+  pipeline: SyntaxNode[];
 }
 
 /** Reads the redirections of a statement; expands here-documents. */
-export function readRedirects(node: Node, machine: Machine): Redirects {
+export function readRedirects(node: SyntaxNode, machine: Machine): Redirects {
   const redirects: Redirects = { append: false, sent: false, silent: false, pipeline: [] };
   for (const child of node.namedChildren) {
-    if (!child) continue;
     if (child.type === 'file_redirect') readFile(child, redirects, machine);
     else if (child.type === 'herestring_redirect') {
-      const word = child.firstNamedChild;
+      const word = child.namedChildren[0];
       if (word) redirects.stdin = { text: `${expandText(word, machine)}\n` };
     } else if (child.type === 'heredoc_redirect') readHereDocument(child, redirects, machine);
   }
   return redirects;
 }
 
-function readFile(node: Node, redirects: Redirects, machine: Machine): void {
-  const operator = node.children.find((child) => child && /^[<>&|]+$/.test(child.type))?.type ?? '>';
-  const destination = node.childForFieldName('destination');
+function readFile(node: SyntaxNode, redirects: Redirects, machine: Machine): void {
+  const operator = node.children.find((child) => /^[<>&|]+$/.test(child.type))?.type ?? '>';
+  const destination = node.child('destination');
   if (!destination) return;
   const [target = ''] = expandWords(destination, machine);
-  const descriptor = node.childForFieldName('descriptor')?.text;
+  const descriptor = node.child('descriptor')?.text;
   if (target.startsWith('/dev/tcp/') || target.startsWith('/dev/udp/')) {
     const data = judgeSocket(target, machine);
     machine.scope.write(`/dev/fd/${descriptor ?? 0}`, data);
@@ -58,16 +57,14 @@ function readFile(node: Node, redirects: Redirects, machine: Machine): void {
   }
 }
 
-function readHereDocument(node: Node, redirects: Redirects, machine: Machine): void {
-  const start = node.namedChildren.find((child) => child?.type === 'heredoc_start')?.text ?? '';
+function readHereDocument(node: SyntaxNode, redirects: Redirects, machine: Machine): void {
+  const start = node.namedChildren.find(({ type }) => type === 'heredoc_start')?.text ?? '';
   for (const child of node.namedChildren) {
-    if (!child) continue;
     if (child.type === 'heredoc_body') {
       const literal = /['"\\]/.test(start);
       redirects.stdin = { text: literal ? child.text : expandText(child, machine) };
     } else if (child.type === 'file_redirect') readFile(child, redirects, machine);
-    else if (child.type === 'pipeline')
-      redirects.pipeline.push(...child.namedChildren.filter((stage) => !!stage));
+    else if (child.type === 'pipeline') redirects.pipeline.push(...child.namedChildren);
     else if (/^(command|redirected_statement|list|subshell|compound_statement)$/.test(child.type)) {
       redirects.pipeline.push(child);
     }

@@ -23,6 +23,9 @@ export const FOLDERS: readonly string[] = [
   '/bin/',
 ];
 
+/** What an absolute path has that is not resolved yet, or too much of. */
+const STEPS = /\/\/|\/\.|\/$|^(?:\/[^/]*){64}/;
+
 /** More variables or files than this are not kept. */
 const LIMIT = 512;
 
@@ -105,6 +108,7 @@ export class Scope {
 
   /** An absolute path without `.` and `..` steps, or a relative one while the folder is not known. */
   resolve(path: string): string {
+    if (path.startsWith('/') && !STEPS.test(path)) return path;
     const whole = path.startsWith('/') || this.folder === '' ? path : `${this.folder}/${path}`;
     const steps: string[] = [];
     for (const step of whole.split('/', 64)) {

@@ -46,11 +46,30 @@ describe('an image', () => {
   });
 
   it('is not that of a pod that was only admitted, nor of one that was forgotten', () => {
-    index.set(pod('2', 'other'), 'alice');
+    index.admit(pod('2', 'other'), 'alice');
     expect(isShared()).toBe(false);
     index.set(pod('2', 'other'));
     expect(isShared()).toBe(true);
     for (const uid of ['3', '4', '5']) index.set(pod(uid, 'web'));
     expect(isShared()).toBe(false);
+  });
+});
+
+describe('a pod that was admitted', () => {
+  it('keeps its creator when the watch shows it, before or after', () => {
+    index.admit(pod('2', 'other'), 'alice');
+    index.set(pod('2', 'other'));
+    expect(index.byUid('2')).toMatchObject({ creator: 'alice', exists: true });
+    index.set(pod('3', 'other'));
+    index.admit(pod('3', 'other'), 'bob');
+    expect(index.named('shop', '3')).toMatchObject({ creator: 'bob', exists: true });
+  });
+
+  it('is forgotten, with its name, when thousands came after it and none was ever shown', () => {
+    index.admit(pod('2', 'other'), 'alice');
+    expect(index.named('shop', '2')).toMatchObject({ creator: 'alice', exists: false });
+    for (let at = 0; at < 5_000; at++) index.admit(pod(`p${at}`, 'flood'), 'mallory');
+    expect(index.named('shop', '2')).toBeUndefined();
+    expect(index.byUid('1')?.exists).toBe(true);
   });
 });

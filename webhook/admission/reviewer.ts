@@ -87,7 +87,7 @@ export class Reviewer {
   #notePod({ kind, operation, subResource, object, userInfo, dryRun, namespace }: AdmissionRequest): void {
     const isNew = operation === 'CREATE' && kind.kind === 'Pod' && kind.group === '' && subResource === '';
     if (!isNew || dryRun || !object) return;
-    this.#options.view.pods.set(
+    this.#options.view.pods.admit(
       { ...object, metadata: { ...object.metadata, namespace } },
       userInfo.username,
     );
