@@ -51,7 +51,7 @@ static __always_inline int report(struct cgroup *cgroup, const char *path, __u32
 	event->hierarchy = BPF_CORE_READ(cgroup, root, hierarchy_id);
 	event->level = BPF_CORE_READ(cgroup, level);
 	event->path_len = length;
-	if (bpf_ringbuf_output(&events, event, size, 0))
+	if (bpf_ringbuf_output(&events, event, size, AT_ONCE))
 		count_dropped(type);
 	return 0;
 }

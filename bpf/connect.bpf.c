@@ -8,9 +8,43 @@
  * inet_sock_set_state is the second witness for TCP: it sees a socket start to connect whoever asked for it, and
  * reports what the first did not see, as when the hook cannot be attached or another program there bypasses it.
  */
+#include "budget.h"
 #include "socket.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Who connected where, and when that was handed up last: a process that comes back is counted for a second. */
+struct trip {
+	__u64 start_time;
+	__u32 tgid;
+	__be16 port;
+	__u16 trip_reserved;
+	__u8 remote[16];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct trip);
+	__type(value, __u64);
+} trips SEC(".maps");
+
+static __always_inline bool was_just_told(struct event_header *header, const __u8 *remote, __be16 port)
+{
+	struct trip trip = { .start_time = header->start_time, .tgid = header->tgid, .port = port };
+	__u64 *told;
+
+	__builtin_memcpy(trip.remote, remote, 16);
+	told = bpf_map_lookup_elem(&trips, &trip);
+	if (!told) {
+		bpf_map_update_elem(&trips, &trip, &header->ktime, BPF_ANY);
+		return false;
+	}
+	if (header->ktime - *told < (1ull << SECOND_SHIFT))
+		return true;
+	*told = header->ktime;
+	return false;
+}
 
 static __always_inline bool is_loopback(const __u8 *address)
 {
@@ -57,11 +91,21 @@ static __always_inline int on_connect(struct bpf_sock_addr *context, const __u8 
 	fill_header(&state.owner, task, EVENT_CONNECT, sizeof(*event));
 	if (protocol == IPPROTO_TCP || port == bpf_htons(DNS_PORT))
 		bpf_map_update_elem(&sockets, &cookie, &state, BPF_ANY);
-	if (protocol != IPPROTO_TCP && verdict == VERDICT_NONE)
+	if (verdict == VERDICT_NONE) {
+		if (protocol != IPPROTO_TCP)
+			return answer;
+		if (was_just_told(&state.owner, address, port)) {
+			count_folded(budget_of(&state.owner), EVENT_CONNECT);
+			return answer;
+		}
+		if (!is_admitted(&state.owner, EVENT_CONNECT, false))
+			return answer;
+	}
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event) {
+		count_unsent(&state.owner, EVENT_CONNECT);
 		return answer;
-	event = reserve_event(EVENT_CONNECT, sizeof(*event));
-	if (!event)
-		return answer;
+	}
 	event->header = state.owner;
 	event->cookie = cookie;
 	__builtin_memcpy(event->remote, address, 16);
@@ -74,7 +118,7 @@ static __always_inline int on_connect(struct bpf_sock_addr *context, const __u8 
 	event->verdict = verdict;
 	event->rule = rule;
 	event->state = 0;
-	bpf_ringbuf_submit(event, 0);
+	bpf_ringbuf_submit(event, verdict == VERDICT_NONE ? QUIETLY : AT_ONCE);
 	return answer;
 }
 
@@ -117,6 +161,6 @@ int BPF_PROG(on_sock_state, struct sock *socket, int old_state, int new_state)
 	event->rule = destination_in(&listed_destinations, event->remote, bpf_htons(event->remote_port));
 	event->verdict = event->rule ? VERDICT_LISTED : VERDICT_NONE;
 	event->state = 0;
-	bpf_ringbuf_submit(event, 0);
+	bpf_ringbuf_submit(event, AT_ONCE);
 	return 0;
 }

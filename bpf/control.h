@@ -18,6 +18,7 @@ struct settings {
 	__u32 policy; /* for all cgroups */
 	__u32 cgroups; /* entries of cgroup_policies */
 	__u32 quarantines; /* those with POLICY_QUARANTINED */
+	__u32 generation; /* of what execs are judged by: another one, and none is known any more */
 };
 
 struct {

@@ -58,6 +58,7 @@ export class Control {
   readonly #domains: TypedMap<string, number>;
   readonly #cgroups: TypedMap<CgroupKey, number>;
   #everywhere = 0;
+  #generation = 0;
   readonly #policies = new Map<string, number>();
 
   constructor(maps: ControlMaps) {
@@ -123,6 +124,12 @@ export class Control {
     this.#writeSettings();
   }
 
+  /** Execs are judged by something else from now on: what was said about them counts no more. */
+  forgetKnownExecs(): void {
+    this.#generation++;
+    this.#writeSettings();
+  }
+
   getCgroup(key: CgroupKey): number {
     return this.#cgroups.get(key) ?? 0;
   }
@@ -134,6 +141,7 @@ export class Control {
       policy: this.#everywhere,
       cgroups: policies.length,
       quarantines: policies.filter((policy) => policy & POLICY.quarantined).length,
+      generation: this.#generation,
     });
   }
 }
@@ -142,19 +150,22 @@ interface Settings {
   policy: number;
   cgroups: number;
   quarantines: number;
+  generation: number;
 }
 
 const settingsCodec: Codec<Settings> = {
-  size: 12,
-  encode: ({ policy, cgroups, quarantines }, into) => {
+  size: 16,
+  encode: ({ policy, cgroups, quarantines, generation }, into) => {
     into.writeUInt32LE(policy, 0);
     into.writeUInt32LE(cgroups, 4);
     into.writeUInt32LE(quarantines, 8);
+    into.writeUInt32LE(generation, 12);
   },
   decode: (from) => ({
     policy: from.readUInt32LE(0),
     cgroups: from.readUInt32LE(4),
     quarantines: from.readUInt32LE(8),
+    generation: from.readUInt32LE(12),
   }),
 };
 

@@ -44,7 +44,7 @@ static __always_inline void report(struct __sk_buff *skb, struct packet *packet,
 	fill_flow(event, skb, packet, state, cookie, type, sizeof(*event));
 	event->method = type == EVENT_STRATUM ? state->method : 0;
 	event->verdict = verdict;
-	bpf_ringbuf_submit(event, 0);
+	bpf_ringbuf_submit(event, AT_ONCE);
 }
 
 static __always_inline bool is_cut(__u32 policy, struct __sk_buff *skb, struct packet *packet)

@@ -3,7 +3,6 @@ import { EVENT, LAYOUT, NAME_MATCH, STRATUM_METHOD } from './events.ts';
 
 const HEADER = LAYOUT.event_header.fields;
 const EXEC = LAYOUT.exec_event.fields;
-const EXIT = LAYOUT.exit_event.fields;
 const FLOW = LAYOUT.connect_event.fields;
 const EGRESS = LAYOUT.egress_event.fields;
 const CGROUP = LAYOUT.cgroup_event.fields;
@@ -62,7 +61,7 @@ export class EventView {
   get pid(): number {
     return this.#u32(HEADER.pid);
   }
-  /** The parent's tgid. */
+  /** The tgid of who made it, which may be gone. */
   get ppid(): number {
     return this.#u32(HEADER.ppid);
   }
@@ -123,6 +122,17 @@ export class EventView {
     if (text === '') return [];
     return (text.endsWith('\0') ? text.slice(0, -1) : text).split('\0');
   }
+  /** When the file was changed last, milliseconds since 1970. */
+  get changed(): number {
+    return this.#u64(EXEC.changed) / 1e6;
+  }
+  /** Two execs of a cgroup that have the same are the same; 0: has none. Lossy: see `fingerprint`. */
+  get fingerprintKey(): number {
+    return this.#u64(EXEC.fingerprint);
+  }
+  get fingerprint(): bigint {
+    return this.#data.getBigUint64(this.#at + EXEC.fingerprint, true);
+  }
   /** Bytes of all arguments; more than arrived here if EXEC_FLAG.argsTruncated is set. */
   get argsTotal(): number {
     return this.#u32(EXEC.args_total);
@@ -140,13 +150,6 @@ export class EventView {
   /** exec, connect and name: the value that was stored with the listed name, destination or domain; 0: none. */
   get rule(): number {
     return this.#u32(this.#isExec() ? EXEC.rule : FLOW.rule);
-  }
-
-  // exit.
-
-  /** As wait(2) has it: `code >> 8` the status, `code & 0x7f` the signal. */
-  get exitCode(): number {
-    return this.#u32(EXIT.exit_code);
   }
 
   // connect, stratum, quarantine, socket, name.

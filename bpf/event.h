@@ -14,21 +14,19 @@
 /* Also the index of its counter in `dropped`. */
 enum event_type {
 	EVENT_EXEC = 1,
-	EVENT_FORK = 2,
-	EVENT_EXIT = 3,
-	EVENT_CONNECT = 4,
-	EVENT_CGROUP_MKDIR = 5,
-	EVENT_CGROUP_RMDIR = 6,
-	EVENT_STRATUM = 7,
-	EVENT_QUARANTINE = 8,
-	EVENT_FPU = 9,
+	EVENT_CONNECT = 2,
+	EVENT_CGROUP_MKDIR = 3,
+	EVENT_CGROUP_RMDIR = 4,
+	EVENT_STRATUM = 5,
+	EVENT_QUARANTINE = 6,
+	EVENT_FPU = 7,
 	/* Written by iterators, never into the ring. */
-	EVENT_PROCESS = 10,
-	EVENT_SOCKET = 11,
-	EVENT_NAME = 12,
+	EVENT_PROCESS = 8,
+	EVENT_SOCKET = 9,
+	EVENT_NAME = 10,
 	/* An exec_event without arguments, of a process that goes on with what it ran before. */
-	EVENT_REFUSED_EXEC = 13,
-	EVENT_TYPES = 14,
+	EVENT_REFUSED_EXEC = 11,
+	EVENT_TYPES = 12,
 };
 
 enum verdict {
@@ -46,7 +44,7 @@ struct event_header {
 	__u64 ktime;
 	__u32 tgid; /* 0: not known (packets, sockets) */
 	__u32 pid;
-	__u32 ppid; /* tgid of the parent */
+	__u32 ppid; /* tgid of who made it, which may be gone */
 	__u32 uid;
 	__u64 start_time; /* of the thread group leader */
 	__u64 parent_start_time;
@@ -63,6 +61,7 @@ enum exec_flag {
 	EXEC_UPPER_LAYER = 1 << 2, /* the file is in the writable layer of an overlay */
 	EXEC_ARGS_TRUNCATED = 1 << 3,
 	EXEC_ARGS_UNREADABLE = 1 << 4,
+	EXEC_KNOWN = 1 << 5, /* user space has said before what it thinks of this fingerprint */
 };
 
 /* Which of the names was in the list. */
@@ -82,6 +81,8 @@ struct exec_event {
 	__u64 inode;
 	__u32 dev; /* the kernel's: major << 20 | minor */
 	__u32 flags; /* enum exec_flag */
+	__u64 changed; /* when the file was, nanoseconds since 1970 */
+	__u64 fingerprint; /* see fingerprint.h; 0: too long for one */
 	__u32 args_total; /* bytes that the process really has */
 	__u16 filename_len; /* without NUL */
 	__u16 args_len;
@@ -91,16 +92,6 @@ struct exec_event {
 	__u16 exec_reserved;
 	/* filename, then the arguments, each ended by NUL */
 	char text[];
-};
-
-struct fork_event {
-	struct event_header header; /* of the child */
-};
-
-struct exit_event {
-	struct event_header header;
-	__u32 exit_code; /* as wait(2) has it */
-	__u32 exit_reserved;
 };
 
 enum connect_source {

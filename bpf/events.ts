@@ -5,18 +5,16 @@
 
 export const EVENT = {
   exec: 1,
-  fork: 2,
-  exit: 3,
-  connect: 4,
-  cgroupMkdir: 5,
-  cgroupRmdir: 6,
-  stratum: 7,
-  quarantine: 8,
-  fpu: 9,
-  process: 10,
-  socket: 11,
-  name: 12,
-  refusedExec: 13,
+  connect: 2,
+  cgroupMkdir: 3,
+  cgroupRmdir: 4,
+  stratum: 5,
+  quarantine: 6,
+  fpu: 7,
+  process: 8,
+  socket: 9,
+  name: 10,
+  refusedExec: 11,
 } as const;
 
 export type EventName = keyof typeof EVENT;
@@ -29,6 +27,7 @@ export const EXEC_FLAG = {
   upperLayer: 4,
   argsTruncated: 8,
   argsUnreadable: 16,
+  known: 32,
 } as const;
 
 /** Which name of an exec was listed. */
@@ -74,24 +73,24 @@ export const HEADER_SIZE = 88;
 export const LAYOUT = {
   event_header: { size: HEADER_SIZE, fields: header },
   exec_event: {
-    size: 120,
+    size: 136,
     fields: {
       header: 0,
       inode: 88,
       dev: 96,
       flags: 100,
-      args_total: 104,
-      filename_len: 108,
-      args_len: 110,
-      rule: 112,
-      verdict: 116,
-      match: 117,
-      exec_reserved: 118,
-      text: 120,
+      changed: 104,
+      fingerprint: 112,
+      args_total: 120,
+      filename_len: 124,
+      args_len: 126,
+      rule: 128,
+      verdict: 132,
+      match: 133,
+      exec_reserved: 134,
+      text: 136,
     },
   },
-  fork_event: { size: 88, fields: { header: 0 } },
-  exit_event: { size: 96, fields: { header: 0, exit_code: 88, exit_reserved: 92 } },
   connect_event: {
     size: 144,
     fields: {

@@ -6,8 +6,9 @@
  * the arguments are already in the new stack and no other thread exists that could change them, unlike at the entry of
  * the system call. A SIGKILL that is sent here is acted on at the return to user space, so nothing of the program runs.
  */
-#include "emit.h"
+#include "budget.h"
 #include "executable.h"
+#include "fingerprint.h"
 #include "listed-name.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -93,7 +94,7 @@ static __always_inline void enforce(struct exec_event *event, struct task_struct
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
-	__u32 zero = 0;
+	__u32 zero = 0, *known, said;
 	struct exec_scratch *scratch = bpf_map_lookup_elem(&exec_scratch, &zero);
 	struct exec_event *event;
 	__u64 filename_len, size;
@@ -104,6 +105,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	}
 	event = &scratch->event;
 	event->flags = describe_executable(BPF_CORE_READ(bprm, file), &event->inode, &event->dev);
+	event->changed = changed_at(BPF_CORE_READ(bprm, file, f_inode));
 	event->verdict = VERDICT_NONE;
 	event->exec_reserved = 0;
 	filename_len = read_filename(scratch, bprm);
@@ -113,7 +115,14 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	match_names(scratch, bprm);
 	if (event->rule)
 		enforce(event, task);
-	if (bpf_ringbuf_output(&events, event, size, 0))
-		count_dropped(EVENT_EXEC);
+	event->fingerprint = fingerprint_of(event, scratch->text);
+	known = bpf_map_lookup_elem(&known_execs, &event->fingerprint);
+	said = known && !event->rule ? *known : 0;
+	if (said)
+		event->flags |= EXEC_KNOWN;
+	if (!event->rule && !is_admitted(&event->header, EVENT_EXEC, said & KNOWN_FOLD))
+		return 0;
+	if (bpf_ringbuf_output(&events, event, size, said & KNOWN_QUIET ? QUIETLY : AT_ONCE))
+		count_unsent(&event->header, EVENT_EXEC);
 	return 0;
 }

@@ -36,6 +36,22 @@ static __always_inline bool is_in_upper_layer(struct inode *inode)
 	return upper != NULL;
 }
 
+/* The highest bit of the nanoseconds says that somebody asked for them (I_CTIME_QUERIED, include/linux/fs.h, 6.13). */
+#define NANOSECONDS 0x7fffffffu
+
+/* When its content or its attributes were changed last, nanoseconds since 1970. */
+static __always_inline __u64 changed_at(struct inode *inode)
+{
+	struct inode___before_6_11 *earlier = (void *)inode;
+	struct inode___before_6_6 *earliest = (void *)inode;
+
+	if (bpf_core_field_exists(inode->i_ctime_sec))
+		return BPF_CORE_READ(inode, i_ctime_sec) * 1000000000ull + (BPF_CORE_READ(inode, i_ctime_nsec) & NANOSECONDS);
+	if (bpf_core_field_exists(earlier->__i_ctime))
+		return BPF_CORE_READ(earlier, __i_ctime.tv_sec) * 1000000000ull + BPF_CORE_READ(earlier, __i_ctime.tv_nsec);
+	return BPF_CORE_READ(earliest, i_ctime.tv_sec) * 1000000000ull + BPF_CORE_READ(earliest, i_ctime.tv_nsec);
+}
+
 static __always_inline __u32 describe_executable(struct file *file, __u64 *number, __u32 *dev)
 {
 	struct inode *inode = BPF_CORE_READ(file, f_inode);

@@ -87,6 +87,6 @@ int BPF_PROG(on_fpu_saved, struct fpu *fpu)
 	event->mxcsr = mxcsr;
 	event->samples = count->samples;
 	count->samples = 0;
-	bpf_ringbuf_submit(event, 0);
+	bpf_ringbuf_submit(event, AT_ONCE);
 	return 0;
 }

@@ -60,7 +60,7 @@ static __always_inline void report(struct linux_binprm *bprm, struct task_struct
 	event->verdict = VERDICT_ENFORCED;
 	event->match = match;
 	event->exec_reserved = 0;
-	bpf_ringbuf_submit(refused, 0);
+	bpf_ringbuf_submit(refused, AT_ONCE);
 }
 
 SEC("lsm/bprm_check_security")

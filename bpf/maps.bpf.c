@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The maps that all families share: this object makes them, the others are given them. */
+#include "budget.h"
+#include "fingerprint.h"
 #include "socket.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -9,8 +11,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 KEEP_TYPE(event_header);
 KEEP_TYPE(exec_event);
-KEEP_TYPE(fork_event);
-KEEP_TYPE(exit_event);
 KEEP_TYPE(connect_event);
 KEEP_TYPE(cgroup_event);
 KEEP_TYPE(egress_event);

@@ -250,7 +250,7 @@ static __always_inline void tell(struct __sk_buff *skb, struct packet *packet, _
 	event->verdict = verdict;
 	event->rule = rule;
 	event->state = 0;
-	bpf_ringbuf_submit(event, 0);
+	bpf_ringbuf_submit(event, AT_ONCE);
 }
 
 /* A pool's web page is served on 443 as well: there nothing is dropped because of a name. */

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Birth and death of processes, so that user space knows the tree although a process may live a millisecond.
+ * Who made whom, so that the ancestry of a process is known although those above it lived a millisecond. It stays in a
+ * map: of many births the next thing that happens is an exec, which says the same.
  *
- * Both are BTF tracepoints: they run where the scheduler calls them, in the context of the parent or of the process
- * that ends, may not sleep and cannot change anything.
+ * A BTF tracepoint: it runs where the scheduler calls it, in the context of the parent, may not sleep and cannot change
+ * anything. The child is complete and did not run yet.
  */
 #include "emit.h"
 
@@ -12,38 +13,16 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-	struct fork_event *event;
+	struct task_struct *maker = BPF_CORE_READ(child, real_parent);
+	__u32 tgid = BPF_CORE_READ(child, tgid);
+	struct birth birth = {};
 
 	/* Threads are no processes. */
-	if (BPF_CORE_READ(child, pid) != BPF_CORE_READ(child, tgid))
+	if (BPF_CORE_READ(child, pid) != (int)tgid)
 		return 0;
-	event = reserve_event(EVENT_FORK, sizeof(*event));
-	if (!event)
-		return 0;
-	/* The child is complete and has its cgroup (also with CLONE_INTO_CGROUP), and did not run yet. */
-	fill_header(&event->header, child, EVENT_FORK, sizeof(*event));
-	/*
-	 * Not with BPF_RB_NO_WAKEUP, although the child's next event comes soon: the kernel wakes only a reader that
-	 * has read everything before the record at hand, so one silent record silences all that follow.
-	 */
-	bpf_ringbuf_submit(event, 0);
-	return 0;
-}
-
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(on_exit, struct task_struct *task)
-{
-	struct exit_event *event;
-
-	/* The count is lowered before this point, so that 0 says: the last thread, which need not be the leader. */
-	if (BPF_CORE_READ(task, signal, live.counter) != 0)
-		return 0;
-	event = reserve_event(EVENT_EXIT, sizeof(*event));
-	if (!event)
-		return 0;
-	fill_header(&event->header, task, EVENT_EXIT, sizeof(*event));
-	event->exit_code = BPF_CORE_READ(task, exit_code);
-	event->exit_reserved = 0;
-	bpf_ringbuf_submit(event, 0);
+	birth.start_time = BPF_CORE_READ(child, start_boottime);
+	birth.ppid = BPF_CORE_READ(maker, tgid);
+	birth.parent_start_time = BPF_CORE_READ(maker, group_leader, start_boottime);
+	bpf_map_update_elem(&births, &tgid, &birth, BPF_ANY);
 	return 0;
 }

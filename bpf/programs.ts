@@ -1,8 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { BpfError, type BpfMap, BpfObject, type Link, type Program, RingBuffer, u32 } from 'node-libbpf';
+import { Births } from './births.ts';
 import { Control } from './control.ts';
 import { EVENT, type EventName } from './events.ts';
+import { KnownExecs } from './known-execs.ts';
+import { type Spending, spendingOf } from './spending.ts';
 
 /** One compiled file each. `exec`, `process` and `cgroup` are what identity rests on. */
 export const FAMILIES = [
@@ -33,6 +37,10 @@ const SHARED = [
   'listed_domains',
   'cgroup_policies',
   'sockets',
+  'births',
+  'budgets',
+  'folded',
+  'known_execs',
 ] as const;
 
 type SharedMap = (typeof SHARED)[number];
@@ -43,7 +51,7 @@ export interface ProgramsOptions {
   /** Whose v1 hierarchy tells containers apart, on hosts where the pods are there. */
   v1Controller?: 'memory' | 'pids' | 'cpu';
   families?: readonly Family[];
-  /** Bytes of the ring, a power of two and pages; 8 MiB unless given. */
+  /** Bytes of the ring, a power of two and pages; 4 MiB unless given. */
   ringBytes?: number;
   /** Folder of the compiled programs; unless given, dist/bpf of the checkout, or bpf/ beside the bundle. */
   directory?: string;
@@ -66,6 +74,8 @@ const V1_CONTROLLER = { memory: 1, pids: 2, cpu: 3 } as const;
 export class Programs implements Disposable {
   readonly families: readonly FamilyState[];
   readonly control: Control;
+  readonly births: Births;
+  readonly knownExecs: KnownExecs;
   readonly #maps: Map<SharedMap, BpfMap>;
   readonly #objects: Map<Family, BpfObject>;
   readonly #links: Link[];
@@ -88,6 +98,8 @@ export class Programs implements Disposable {
       listed_domains: this.#map('listed_domains'),
       cgroup_policies: this.#map('cgroup_policies'),
     });
+    this.births = new Births(this.#map('births'));
+    this.knownExecs = new KnownExecs(this.#map('known_execs'));
   }
 
   /** Throws BpfError only if not even the maps can be made, which privilege or memory explains. */
@@ -97,7 +109,7 @@ export class Programs implements Disposable {
     const objects = new Map<Family, BpfObject>();
     const links: Link[] = [];
     try {
-      shareMaps(maps, join(directory, 'maps.bpf.o'), options.ringBytes ?? 8 * 1024 * 1024);
+      shareMaps(maps, join(directory, 'maps.bpf.o'), options.ringBytes ?? 4 * 1024 * 1024);
       const states = families.map((family) => {
         const state: FamilyState = { family, attached: [], failed: [] };
         const object = loadFamily(join(directory, `${family}.bpf.o`), maps, options, state);
@@ -120,7 +132,21 @@ export class Programs implements Disposable {
 
   /** Events that were lost because the ring was full, since the start, by type. */
   dropped(): Record<EventName, bigint> {
-    const counters = this.#map('dropped');
+    return this.#byType('dropped');
+  }
+
+  /** Events that only repeated what was handed up before, and were counted instead, by type. */
+  folded(): Record<EventName, bigint> {
+    return this.#byType('folded');
+  }
+
+  /** The cgroups of which something was folded or dropped, as far as the kernel remembers them. */
+  spending(): Spending[] {
+    return spendingOf(this.#map('budgets'));
+  }
+
+  #byType(name: 'dropped' | 'folded'): Record<EventName, bigint> {
+    const counters = this.#map(name);
     const key = Buffer.alloc(u32.size);
     const entries = Object.entries(EVENT).map(([name, type]) => {
       u32.encode(type, key);
@@ -185,6 +211,10 @@ function loadFamily(
       for (const name of object.mapNames) {
         const shared = maps.get(name as SharedMap);
         if (shared) object.reuseMap(name, shared);
+      }
+      if (object.hasRodata('fingerprint_key0')) {
+        const secret = () => randomBytes(8).readBigUInt64LE();
+        object.setRodata({ fingerprint_key0: secret(), fingerprint_key1: secret() });
       }
       if (object.hasRodata('v1_controller')) {
         object.setRodata({ v1_controller: options.v1Controller ? V1_CONTROLLER[options.v1Controller] : 0 });

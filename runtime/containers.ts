@@ -47,7 +47,10 @@ export class Containers {
    * v1 hierarchy. Where no event told the path yet, /proc/<pid>/cgroup does.
    */
   of(id: number, v1Id: number, pid: number): Container {
-    return this.#byId(this.#byV2, this.#v2, id) ?? this.#byId(this.#byV1, this.#v1, v1Id) ?? this.#read(pid);
+    const found = this.#byId(this.#byV2, this.#v2, id) ?? this.#byId(this.#byV1, this.#v1, v1Id);
+    if (found) return found;
+    const isAtTheRoot = this.#v2?.path(id) === '/' && (!this.#v1 || this.#v1.path(v1Id) === '/');
+    return isAtTheRoot ? HOST : this.#read(pid);
   }
 
   /** The container at a cgroup path. */

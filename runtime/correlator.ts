@@ -4,6 +4,7 @@ import type { Finding } from '../api/finding.ts';
 import { judgementOf, WARN_FROM } from '../detection/verdict.ts';
 import { Case, identityOf, type Reporting } from './case.ts';
 import { HOST } from './containers.ts';
+import type { Image } from './image.ts';
 import type { Process } from './processes.ts';
 import type { Signal } from './signal.ts';
 
@@ -48,6 +49,7 @@ export class Correlator {
   readonly #scenes = new LRUCache<string, Scene>({ max: SCENES });
   /** When each case was emitted last. */
   readonly #emitted = new WeakMap<Case, number>();
+  readonly #identities = new WeakMap<Image, string>();
   /** Cases with repeats that were not emitted yet. */
   readonly #pending = new Set<Case>();
 
@@ -60,7 +62,7 @@ export class Correlator {
     this.stats.signals++;
     const { process, findings, time } = signal;
     const scene = this.#scene(process);
-    const identity = identityOf(process);
+    const identity = this.#identityOf(process);
     const known = scene.cases.get(identity);
     const supported = known ? undefined : supportedBy(scene, signal);
     const company = companyOf(scene, process, time);
@@ -73,13 +75,21 @@ export class Correlator {
 
   /** The hash of what `process` runs, when it came after the signal. */
   identify(process: Process, sha256: string, now: number): void {
-    const known = this.#scenes.get(process.container.cgroup)?.cases.get(identityOf(process));
+    const known = this.#scenes.get(process.container.cgroup)?.cases.get(this.#identityOf(process));
     if (known?.identify(sha256)) this.#emit(known, now);
   }
 
   /** Emits the counts that waited long enough; all of them when `now` is Infinity. */
   flush(now: number): void {
     for (const one of this.#pending) if (this.#isDue(one, now)) this.#emit(one, now);
+  }
+
+  #identityOf(process: Process): string {
+    const known = this.#identities.get(process.image);
+    if (known !== undefined) return known;
+    const identity = identityOf(process);
+    this.#identities.set(process.image, identity);
+    return identity;
   }
 
   #scene({ container }: Process): Scene {

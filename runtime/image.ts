@@ -16,7 +16,12 @@ export interface Image {
   readonly flags: number;
   readonly inode: number;
   readonly device: number;
+  /** Whether it stands for one content of its file, which was not changed for a while when it was executed. */
+  readonly isSettled?: boolean;
 }
+
+/** Clocks of file systems tick this seldom at most, and ours is not theirs: milliseconds. */
+const SETTLED_MS = 2000;
 
 const LIMIT = 8192;
 const DELETED = ' (deleted)';
@@ -33,33 +38,38 @@ interface Known {
 /** Turns exec events into images, each made once however often it is executed. */
 export class Images {
   readonly #proc: ProcFs;
-  readonly #known = new LRUCache<string, Known>({ max: LIMIT });
+  readonly #known = new LRUCache<string | number, Known>({ max: LIMIT });
 
   constructor(proc: ProcFs) {
     this.#proc = proc;
   }
 
-  /** Of an exec event. */
-  executed(event: EventView): Image {
-    const { filename, inode, device, comm, tgid } = event;
-    let argv = event.argv;
-    let flags = event.execFlags;
-    if (flags & (EXEC_FLAG.argsTruncated | EXEC_FLAG.argsUnreadable)) {
-      const complete = this.#proc.argv(tgid);
-      if (complete !== undefined && complete[0] === argv[0]) {
-        argv = bounded(complete);
-        flags &= ~(EXEC_FLAG.argsTruncated | EXEC_FLAG.argsUnreadable);
-      }
-    }
-    const key = `${device}:${inode}:${flags}\0${comm}\0${filename}\0${argv.join('\0')}`;
-    const known = this.#known.get(key);
+  /** Of an exec event that happened at `time`, milliseconds since 1970. Nothing is read of one that is known. */
+  executed(event: EventView, time: number): Image {
+    const { fingerprintKey } = event;
+    const known = fingerprintKey === 0 ? undefined : this.#known.get(fingerprintKey);
     if (known?.isResolved) return known.image;
+    const { filename, inode, device, comm, execFlags } = event;
+    const { argv, flags } = this.#argumentsOf(event, execFlags & ~EXEC_FLAG.known);
+    const key = fingerprintKey || `${device}:${inode}:${flags}\0${comm}\0${filename}\0${argv.join('\0')}`;
+    const before = this.#known.get(key);
+    if (before?.isResolved) return before.image;
     const exe = this.#linkOf(event);
     // A process that is gone has no link any more; the next one with the same file may tell.
-    if (exe === undefined && known) return known.image;
-    const image = { exe: exe ?? filename, filename, argv, comm, flags, inode: Number(inode), device };
+    if (exe === undefined && before) return before.image;
+    const isSettled = fingerprintKey !== 0 && time - event.changed > SETTLED_MS;
+    const file = { inode: Number(inode), device, isSettled };
+    const image = { exe: exe ?? filename, filename, argv, comm, flags, ...file };
     this.#known.set(key, { image, isResolved: exe !== undefined });
     return image;
+  }
+
+  /** All arguments: where the event had no room for them, those that /proc still has. */
+  #argumentsOf({ argv, tgid }: EventView, flags: number): Pick<Image, 'argv' | 'flags'> {
+    const incomplete = EXEC_FLAG.argsTruncated | EXEC_FLAG.argsUnreadable;
+    const complete = flags & incomplete ? this.#proc.argv(tgid) : undefined;
+    if (complete === undefined || complete[0] !== argv[0]) return { argv, flags };
+    return { argv: bounded(complete), flags: flags & ~incomplete };
   }
 
   /** The path of what an event executed; undefined when the process is gone or runs something else by now. */

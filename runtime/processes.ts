@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Ancestor } from '../api/detection.ts';
+import type { Birth } from '../bpf/births.ts';
 import type { EventView } from '../bpf/event-view.ts';
 import { type Container, type Containers, HOST } from './containers.ts';
 import type { Image, Images } from './image.ts';
@@ -17,11 +18,11 @@ export interface Process {
   readonly parent: Process | undefined;
 }
 
-/** A node runs fewer processes than this; when it does not, those that were quiet longest are looked up again. */
-const LIMIT = 65_536;
-
-/** Events may come a little late; until then a process that ended is still known. */
-const GRACE_NS = 10e9;
+/**
+ * Those that were quiet longest are forgotten first, dead or alive; who lives is looked up again. Nobody says when a
+ * process ends: what comes late is still known.
+ */
+const LIMIT = 16_384;
 
 const ANCESTORS = 32;
 const ARGUMENTS = 256;
@@ -30,32 +31,37 @@ const ARGUMENT_LENGTH = 1024;
 const ARGUMENTS_LENGTH = 16 * 1024;
 const ANCESTOR_LENGTH = 1024;
 
-/** The processes of the node, kept up to date by exec, fork and exit events; /proc answers for those it missed. */
+/** Who made a process that has not executed anything since. */
+export type BirthOf = (pid: number, start: number) => Birth | undefined;
+
+/** The processes of the node, kept up to date by exec events; the kernel's births and /proc answer for the others. */
 export class Processes {
   readonly #byPid = new LRUCache<number, Process>({ max: LIMIT });
-  readonly #ended: { process: Process; at: number }[] = [];
   readonly #proc: ProcFs;
   readonly #images: Images;
   readonly #containers: Containers;
+  readonly #birthOf: BirthOf;
 
-  constructor(proc: ProcFs, images: Images, containers: Containers) {
+  constructor(proc: ProcFs, images: Images, containers: Containers, birthOf: BirthOf) {
     this.#proc = proc;
     this.#images = images;
     this.#containers = containers;
+    this.#birthOf = birthOf;
   }
 
   get size(): number {
     return this.#byPid.size;
   }
 
-  executed(event: EventView): Process {
+  /** `time` is that of the event in milliseconds since 1970. */
+  executed(event: EventView, time: number): Process {
     const { tgid: pid, startTime: start, uid } = event;
     const before = this.#known(pid, start);
     return this.#remember({
       pid,
       start,
       uid,
-      image: this.#images.executed(event),
+      image: this.#images.executed(event, time),
       container: this.#containers.of(event.cgroupId, event.cgroupV1Id, pid),
       parent: before ? before.parent : this.#parentOf(event),
     });
@@ -72,24 +78,6 @@ export class Processes {
     return { ...parent, image, parent };
   }
 
-  forked(event: EventView): void {
-    const parent = this.#parentOf(event);
-    // Without a parent nothing is known about the child either; it is looked up when it matters.
-    if (!parent) return;
-    const { tgid: pid, startTime: start, uid } = event;
-    const container = this.#containers.of(event.cgroupId, event.cgroupV1Id, pid);
-    this.#remember({ pid, start, uid, image: parent.image, container, parent: shallow(parent) });
-  }
-
-  exited(event: EventView): void {
-    const process = this.#known(event.tgid, event.startTime);
-    if (process) this.#ended.push({ process, at: event.ktime });
-    while (this.#ended[0] && this.#ended[0].at < event.ktime - GRACE_NS) {
-      const { process: gone } = this.#ended.shift() as { process: Process };
-      if (this.#byPid.peek(gone.pid)?.start === gone.start) this.#byPid.delete(gone.pid);
-    }
-  }
-
   /** A process that was there before us, as iter/task shows it. */
   found(event: EventView): Process | undefined {
     const { tgid: pid, startTime: start, uid } = event;
@@ -101,22 +89,31 @@ export class Processes {
 
   /** Who caused an event; what can no longer be found out about it is left empty. Undefined when the kernel did. */
   of(event: EventView): Process | undefined {
-    const { tgid: pid, startTime: start } = event;
+    const { tgid: pid, startTime: start, uid, comm } = event;
     if (pid === 0) return undefined;
     const known = this.#known(pid, start);
-    if (known) return known;
-    const { uid, comm } = event;
-    const image = (this.#isStill(pid, start) ? this.#images.running(pid, comm) : undefined) ?? {
-      exe: comm,
-      filename: comm,
-      argv: [],
-      comm,
-      flags: 0,
-      inode: 0,
-      device: 0,
-    };
+    // Its name has changed, perhaps since it executed something that the kernel only counted.
+    if (known && (known.image.comm === comm || !this.#isStill(pid, start))) return known;
+    const parent = known ? known.parent : this.#parentOf(event);
+    const image = (this.#isStill(pid, start) ? this.#images.running(pid, comm) : undefined) ??
+      // Made and not executed: it is what made it.
+      (parent?.image.comm === comm ? parent.image : undefined) ?? {
+        exe: comm,
+        filename: comm,
+        argv: [],
+        comm,
+        flags: 0,
+        inode: 0,
+        device: 0,
+      };
+    if (known && isSame(known.image, image)) return known;
     const container = this.#containers.of(event.cgroupId, event.cgroupV1Id, pid);
-    return this.#remember({ pid, start, uid, image, container, parent: this.#parentOf(event) });
+    return this.#remember({ pid, start, uid, image, container, parent });
+  }
+
+  /** What is known of a process by itself, without a look anywhere. */
+  peek({ tgid, startTime }: EventView): Process | undefined {
+    return this.#known(tgid, startTime);
   }
 
   /** A living process by its pid alone. */
@@ -162,10 +159,18 @@ export class Processes {
   #parentOf(event: EventView): Process | undefined {
     const { ppid, parentStartTime } = event;
     if (ppid === 0) return undefined;
-    return (
-      this.#known(ppid, parentStartTime) ??
-      (this.#isStill(ppid, parentStartTime) ? this.living(ppid) : undefined)
-    );
+    const parent = this.#maker(ppid, parentStartTime, ANCESTORS);
+    return parent && depthOf(parent) > 2 * ANCESTORS ? shallow(parent) : parent;
+  }
+
+  /** One that is gone and was never heard of was like the one that made it. */
+  #maker(pid: number, start: number, depth: number): Process | undefined {
+    const known = this.#known(pid, start);
+    if (known) return known;
+    if (this.#isStill(pid, start)) return this.living(pid);
+    const birth = depth > 0 ? this.#birthOf(pid, start) : undefined;
+    const parent = birth && this.#maker(birth.ppid, birth.parentStartTime, depth - 1);
+    return parent && this.#remember({ ...parent, pid, start, parent });
   }
 
   #isStill(pid: number, start: number): boolean {
@@ -203,6 +208,16 @@ export function shownArguments(argv: readonly string[], length: number = ARGUMEN
     room -= shown.length;
     return shown;
   });
+}
+
+function isSame(one: Image, other: Image): boolean {
+  return one.exe === other.exe && one.argv.join('\0') === other.argv.join('\0');
+}
+
+function depthOf(process: Process): number {
+  let depth = 0;
+  for (let next = process.parent; next; next = next.parent) depth++;
+  return depth;
 }
 
 /** A chain of daemons that each fork the next must not grow for ever. */

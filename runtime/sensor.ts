@@ -8,7 +8,7 @@ import type { Log } from './log.ts';
 
 export interface SensorOptions {
   hierarchies: Hierarchies;
-  /** Of the ring, a power of two; 8 MiB unless given. */
+  /** Of the ring, a power of two; 4 MiB unless given. */
   ringBytes?: number | undefined;
   log: Pick<Log, 'error'>;
 }

@@ -53,7 +53,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const scope = new Scope(tree, options.cgroup);
     const pods = new Pods();
     const containers = new Containers({ v2, v1, pods, proc });
-    const processes = new Processes(proc, new Images(proc), containers);
+    const { births, knownExecs, control } = sensor.programs;
+    const processes = new Processes(proc, new Images(proc), containers, (pid, start) =>
+      births.of(pid, start),
+    );
     const correlator = new Correlator({
       node,
       processes,
@@ -71,7 +74,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     });
     closers.push(() => freezer.thaw(() => true));
     const enforcer = new Enforcer({
-      control: sensor.programs.control,
+      control,
       containers,
       pods,
       proc,
@@ -98,6 +101,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       enforcer,
       clock,
       indicators,
+      knownExecs,
+      forgetKnownExecs: () => control.forgetKnownExecs(),
     });
     const cpu =
       tree &&

@@ -24,6 +24,8 @@ export class Suspicions {
   #hashes: ReadonlySet<string>;
   /** What was hashed for the sake of the list alone. */
   #compared = new WeakSet<Image>();
+  /** Of images that stand for one content. */
+  readonly #hashOf = new WeakMap<Image, string>();
   readonly #underWay = new Set<Promise<void>>();
 
   constructor(options: SuspicionsOptions) {
@@ -43,6 +45,11 @@ export class Suspicions {
     const isToCompare = container !== HOST && this.#hashes.size > 0 && !this.#compared.has(image);
     if (signal.findings.length === 0 && !isToCompare) return;
     this.#compared.add(image);
+    const known = this.#hashOf.get(image);
+    if (known !== undefined) {
+      this.#actKnowing(known, signal);
+      return;
+    }
     const work = this.#settle(signal);
     this.#underWay.add(work);
     void work.finally(() => this.#underWay.delete(work));
@@ -53,13 +60,19 @@ export class Suspicions {
     await Promise.all(this.#underWay);
   }
 
+  #actKnowing(sha256: string | null, signal: Omit<Signal, 'sha256'>): void {
+    const { image } = signal.process;
+    if (sha256 !== null && image.isSettled) this.#hashOf.set(image, sha256);
+    this.#act({ ...signal, findings: [...signal.findings, ...this.#compare(sha256)], sha256 });
+  }
+
   async #settle(signal: Omit<Signal, 'sha256'>): Promise<void> {
     const { process } = signal;
     const hash = this.#options.binaries.sha256(placeOf(process));
     // Once killed, the binary cannot be read any more: it is hashed first, within bounds.
     const sha256 = await Promise.race([hash, timeout(HASH_MS)]);
     if (sha256 !== undefined) {
-      this.#act({ ...signal, findings: [...signal.findings, ...this.#compare(sha256)], sha256 });
+      this.#actKnowing(sha256, signal);
       return;
     }
     this.#act(signal);

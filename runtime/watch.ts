@@ -1,6 +1,9 @@
+import type { Finding } from '../api/finding.ts';
 import type { EventView } from '../bpf/event-view.ts';
-import { EVENT, VERDICT } from '../bpf/events.ts';
+import { EVENT, EXEC_FLAG, VERDICT } from '../bpf/events.ts';
+import type { KnownExecs } from '../bpf/known-execs.ts';
 import type { Indicators } from '../detection/indicators.ts';
+import { judgementOf, WARN_FROM } from '../detection/verdict.ts';
 import type { CgroupTree } from './cgroup-tree.ts';
 import type { Correlator } from './correlator.ts';
 import { judgeConnect } from './detectors/connect.ts';
@@ -28,6 +31,9 @@ export interface WatchOptions {
   enforcer: Enforcer;
   clock: KernelClock;
   indicators: Indicators;
+  /** Told what need not wake anybody any more; `forget` when execs are judged by something else. */
+  knownExecs: Pick<KnownExecs, 'add'>;
+  forgetKnownExecs: () => void;
 }
 
 /** Takes every event of the kernel to the tables and detectors that it concerns. */
@@ -52,6 +58,7 @@ export class Watch {
     this.#indicators = indicators;
     this.#exec.indicators = indicators;
     this.#options.suspicions.hashes = indicators.hashes;
+    this.#options.forgetKnownExecs();
   }
 
   /** One event, good until this returns. */
@@ -64,9 +71,9 @@ export class Watch {
     return this.#executions;
   }
 
-  /** Cgroups and exits concern every table; the rest is looked at within the scope only. */
+  /** Cgroups concern every table; the rest is looked at within the scope only. */
   #handlersByType(): ((event: EventView) => void)[] {
-    const { scope, processes } = this.#options;
+    const { scope } = this.#options;
     const scoped = (handle: (event: EventView) => void) => (event: EventView) => {
       if (scope.has(event)) handle(event);
     };
@@ -74,8 +81,6 @@ export class Watch {
     const handlers: ((event: EventView) => void)[] = [];
     handlers[EVENT.cgroupMkdir] = (event) => this.#cgroupMade(event);
     handlers[EVENT.cgroupRmdir] = (event) => this.#cgroupRemoved(event);
-    handlers[EVENT.exit] = (event) => processes.exited(event);
-    handlers[EVENT.fork] = scoped((event) => processes.forked(event));
     handlers[EVENT.exec] = scoped((event) => this.#executed(event));
     handlers[EVENT.refusedExec] = scoped((event) => this.#refusedExec(event));
     handlers[EVENT.process] = scoped((event) => this.#found(event));
@@ -110,17 +115,28 @@ export class Watch {
   #executed(event: EventView): void {
     this.#executions++;
     const { ktime, verdict, nameMatch } = event;
-    const process = this.#options.processes.executed(event);
-    const findings = [...this.#exec.judge(process)];
+    const process = this.#options.processes.executed(event, this.#options.clock.epoch(ktime));
+    let findings = this.#exec.judge(process);
     if (verdict !== VERDICT.none && !findings.some(({ rule }) => rule === 'miner-name')) {
-      findings.push(
+      findings = [
+        ...findings,
         finding('miner-name', nameMatch, 'It runs under a name that is listed.', process.image.exe),
-      );
+      ];
     }
     const action = verdict === VERDICT.enforced ? 'killed' : 'none';
     this.#suspect(ktime, { process, findings, action });
     const download = this.#downloads.executed(process, ktime);
     if (download) this.#suspect(ktime, download);
+    else if (verdict === VERDICT.none) this.#settle(event, process, findings);
+  }
+
+  /** Tells the kernel what need not be told at once, or again, while the same is executed in this container. */
+  #settle(event: EventView, { image }: Process, findings: readonly Finding[]): void {
+    if (!image.isSettled || event.execFlags & EXEC_FLAG.known) return;
+    // What is stopped here must be known at once each time.
+    if (findings.length > 0 && judgementOf([...findings]).score >= WARN_FROM) return;
+    const isHarmless = findings.length === 0 && this.#downloads.isIdle(image);
+    this.#options.knownExecs.add(event.fingerprint, isHarmless);
   }
 
   /** What would have run does not; who wanted it goes on, and stands above it. */
@@ -141,18 +157,22 @@ export class Watch {
   }
 
   #connected(event: EventView): void {
-    if (event.type === EVENT.connect && DownloadExecuteDetector.concerns(event.comm)) {
-      const { ktime, remoteAddress, remotePort } = event;
-      const interpreter = this.#options.processes.of(event);
-      const download =
-        interpreter && this.#downloads.connected(interpreter, ktime, remoteAddress, remotePort);
-      if (download) this.#suspect(ktime, download);
-    }
+    if (event.type === EVENT.connect) this.#mayFetch(event);
     const verdict = judgeConnect(event, this.#indicators);
     const process = verdict && this.#whoDid(event);
     // The kernel refused what is to be refused, and many connections are no reason to read a binary.
     if (process)
       this.#options.correlator.add({ ...verdict, process, time: this.#options.clock.epoch(event.ktime) });
+  }
+
+  /** An interpreter may run what it fetches. */
+  #mayFetch(event: EventView): void {
+    const { processes } = this.#options;
+    const known = processes.peek(event) ?? processes.of(event);
+    if (!known || !this.#downloads.concerns(known.image)) return;
+    const { ktime, remoteAddress, remotePort } = event;
+    const download = this.#downloads.connected(known, ktime, remoteAddress, remotePort);
+    if (download) this.#suspect(ktime, download);
   }
 
   #spokeStratum(event: EventView): void {

@@ -1,14 +1,16 @@
 import { LRUCache } from 'lru-cache';
 import type { Finding } from '../../api/finding.ts';
 import { EXEC_FLAG } from '../../bpf/events.ts';
-import { lineage, type Process } from '../processes.ts';
+import type { Image } from '../image.ts';
+import { lineage, type Process, ticksOf } from '../processes.ts';
 import { finding } from '../signal.ts';
 import {
   baseOf,
   type Descriptor,
   type Download,
   downloadOf,
-  INTERPRETERS,
+  isBystander,
+  isInterpreter,
   renameOf,
   type Script,
   scriptOf,
@@ -45,16 +47,17 @@ export interface DownloadExecution {
  * interpreters, in the order of their time, which is in nanoseconds after boot.
  */
 export class DownloadExecuteDetector {
-  readonly #trees = new LRUCache<string, Tree>({ max: 4096 });
+  readonly #trees = new LRUCache<number, Tree>({ max: 4096 });
   readonly #descriptor: Descriptor;
+  readonly #idle = new WeakMap<Image, boolean>();
 
   constructor(descriptor: Descriptor = () => undefined) {
     this.#descriptor = descriptor;
   }
 
-  /** Whether connections of what calls itself so are of interest. */
-  static concerns(comm: string): boolean {
-    return INTERPRETERS.test(comm);
+  /** Whether connections of this are of interest. */
+  concerns(image: Image): boolean {
+    return !this.isIdle(image) && isInterpreter(image);
   }
 
   /** An interpreter connected: whatever it fetches may be run soon. */
@@ -76,7 +79,18 @@ export class DownloadExecuteDetector {
     return this.#waitingFor(download, parents, at);
   }
 
+  /** Whether what runs this image says nothing by itself: neither fetches, renames nor interprets. */
+  isIdle(image: Image): boolean {
+    let isIdle = this.#idle.get(image);
+    if (isIdle === undefined) {
+      isIdle = !(image.flags & NOT_OF_THE_IMAGE) && isBystander(image);
+      this.#idle.set(image, isIdle);
+    }
+    return isIdle;
+  }
+
   executed(process: Process, at: number): DownloadExecution | undefined {
+    if (this.#trees.size === 0 && this.isIdle(process.image)) return undefined;
     const parents = lineage(process).slice(0, LEVELS);
     const download = downloadOf(process, at, this.#descriptor);
     if (download) return this.#downloaded(download, parents, at);
@@ -179,6 +193,7 @@ function isSame(a: Process, b: Process): boolean {
   return a.pid === b.pid && a.start === b.start;
 }
 
-function keyOf({ pid, start }: Process): string {
-  return `${pid}:${start}`;
+/** Pids have 22 bits (proc_sys_kernel(5), pid_max); the ticks of a hundred days fit into the rest. */
+function keyOf({ pid, start }: Process): number {
+  return ticksOf(start) * 2 ** 22 + pid;
 }

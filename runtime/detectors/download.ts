@@ -1,3 +1,4 @@
+import type { Image } from '../image.ts';
 import type { Process } from '../processes.ts';
 
 /** Something that came from the network a moment ago. */
@@ -17,8 +18,7 @@ export type Descriptor = (pid: number, descriptor: 0 | 1) => string | undefined;
 
 const DOWNLOADERS = /^(?:curl|wget2?|fetch|aria2c|axel|ftpget|tftp|lwp-download|lwp-request|http|https)$/;
 const SHELLS = /^(?:ba|da|a|z|k|fi)?sh$/;
-export const INTERPRETERS =
-  /^(?:(?:ba|da|a|z|k|fi)?sh|busybox|python[\d.]*|perl[\d.]*|node|php[\d.]*|ruby[\d.]*)$/;
+const INTERPRETERS = /^(?:(?:ba|da|a|z|k|fi)?sh|busybox|python[\d.]*|perl[\d.]*|node|php[\d.]*|ruby[\d.]*)$/;
 const RENAMES = /^(?:mv|cp|ln|install)$/;
 
 /** What a downloader was told to fetch. */
@@ -64,8 +64,19 @@ export function scriptOf(process: Process, descriptor: Descriptor): Script | und
   return isShell && (input === undefined || /^(?:pipe|socket):/.test(input)) ? { kind: 'pipe' } : undefined;
 }
 
+/** Whether it neither downloads, renames nor interprets. */
+export function isBystander(image: Image): boolean {
+  const [command = ''] = appletOf({ image });
+  return !DOWNLOADERS.test(command) && !RENAMES.test(command) && !isInterpreter(image);
+}
+
+export function isInterpreter(image: Image): boolean {
+  const [command = ''] = appletOf({ image });
+  return INTERPRETERS.test(command) || INTERPRETERS.test(image.comm);
+}
+
 /** Name of the command and its arguments, through `busybox NAME ...` and symbolic links to it. */
-function appletOf({ image: { exe, argv } }: Process): string[] {
+function appletOf({ image: { exe, argv } }: Pick<Process, 'image'>): string[] {
   const [first = exe, ...rest] = argv;
   if (baseOf(first) === 'busybox' && rest[0] !== undefined) return [baseOf(rest[0]), ...rest.slice(1)];
   const base = baseOf(exe);

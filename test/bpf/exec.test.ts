@@ -1,10 +1,20 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { POLICY } from '../../bpf/control.ts';
-import { EXEC_FLAG, VERDICT } from '../../bpf/events.ts';
+import { EVENT, EXEC_FLAG, VERDICT } from '../../bpf/events.ts';
 import { CgroupFolder } from './cgroup-folder.ts';
 import { Recorder } from './recorder.ts';
 
@@ -38,16 +48,57 @@ test('an exec is seen with its arguments, its file and who started it', async ()
   expect(event.verdict).toBe(VERDICT.none);
 });
 
-test('fork and exit frame the exec, with the same identity', async () => {
-  const { pid } = spawnSync('/bin/sh', ['-c', 'exit 3']);
-  const exec = await recorder.seen('exec', (one) => one.tgid === pid);
-  const fork = await recorder.seen('fork', (one) => one.tgid === pid);
-  const exit = await recorder.seen('exit', (one) => one.tgid === pid);
-  expect(fork.ppid).toBe(process.pid);
-  expect([fork.startTime, exit.startTime]).toEqual([exec.startTime, exec.startTime]);
-  expect(exit.exitCode >> 8).toBe(3);
-  expect(fork.ktime).toBeLessThan(exec.ktime);
-  expect(exec.ktime).toBeLessThan(exit.ktime);
+test('a process whose maker is gone still says who made it, and so does the maker', async () => {
+  const script = '(sh -c "sleep 0.2; exec /bin/true orphan" & ) ; exit';
+  const { pid } = spawnSync('/bin/sh', ['-c', script]);
+  const orphan = await recorder.seen('exec', (one) => one.argv[1] === 'orphan');
+  expect(orphan.ppid).not.toBe(1);
+  const maker = recorder.programs.births.of(orphan.ppid, orphan.parentStartTime);
+  expect(maker?.ppid).toBe(pid);
+  expect(recorder.programs.births.of(orphan.ppid, orphan.parentStartTime + 1)).toBeUndefined();
+});
+
+test('an exec has the same fingerprint again, and another one with other arguments, content or judgement', async () => {
+  const program = join(folder, 'twice');
+  copyFileSync('/bin/true', program);
+  const run = async (...args: string[]) => {
+    const { pid } = spawnSync(program, args);
+    return recorder.seen('exec', (one) => one.tgid === pid);
+  };
+  const first = await run('a');
+  const { fingerprint } = first;
+  expect(Math.abs(first.changed - statSync(program).ctimeMs)).toBeLessThan(1);
+  expect((await run('a')).fingerprint).toBe(fingerprint);
+  expect((await run('b')).fingerprint).not.toBe(fingerprint);
+  recorder.programs.knownExecs.add(fingerprint, true);
+  expect((await run('a')).execFlags & EXEC_FLAG.known).toBe(EXEC_FLAG.known);
+  expect((await run('b')).execFlags & EXEC_FLAG.known).toBe(0);
+  recorder.programs.control.forgetKnownExecs();
+  expect((await run('a')).execFlags & EXEC_FLAG.known).toBe(0);
+  await pause(20);
+  utimesSync(program, new Date(), new Date());
+  expect((await run('a')).fingerprint).not.toBe(fingerprint);
+  expect((await run('x'.repeat(300))).fingerprint).toBe(0n);
+});
+
+test('of what a cgroup repeats above its rate the kernel counts what nobody has to see again; what is new passes', async () => {
+  using cgroup = new CgroupFolder();
+  const inside = (script: string) =>
+    spawnSync('/bin/sh', ['-c', `echo 0 > ${cgroup.path}/cgroup.procs; ${script}`]);
+  inside('/bin/true known');
+  const known = await recorder.seen('exec', (one) => one.cgroupId === cgroup.id && one.argv[1] === 'known');
+  recorder.programs.knownExecs.add(known.fingerprint, true);
+  const before = recorder.programs.folded().exec;
+  inside('i=0; while [ $i -lt 1000 ]; do /bin/true known; i=$((i+1)); done; /bin/true other');
+  await recorder.seen('exec', (one) => one.cgroupId === cgroup.id && one.argv[1] === 'other');
+  const folded = Number(recorder.programs.folded().exec - before);
+  const seen = recorder.events.filter(
+    (one) => one.type === EVENT.exec && one.cgroupId === cgroup.id && one.argv[1] === 'known',
+  );
+  expect(folded).toBeGreaterThan(0);
+  expect(seen.length - 1 + folded).toBe(1000);
+  const spent = recorder.programs.spending().find(({ cgroupId }) => cgroupId === cgroup.id);
+  expect(spent).toMatchObject({ folded, dropped: 0 });
 });
 
 test('5,000 bytes of arguments arrive whole; of 100,000 the first 8 KiB do, and the rest is not hidden', async () => {

@@ -42,7 +42,7 @@ export class ReplayedKernel {
     const pods = new Pods();
     pods.set(pod);
     const containers = new Containers({ v2, v1: undefined, pods, proc });
-    const processes = new Processes(proc, new Images(proc), containers);
+    const processes = new Processes(proc, new Images(proc), containers, () => undefined);
     this.#correlator = new Correlator({
       node,
       processes,
@@ -70,6 +70,8 @@ export class ReplayedKernel {
       enforcer: ENFORCER,
       clock: { epoch: () => now } as unknown as KernelClock,
       indicators,
+      knownExecs: { add: () => {} },
+      forgetKnownExecs: () => {},
     });
   }
 

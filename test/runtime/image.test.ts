@@ -37,32 +37,33 @@ const executed = (tgid: number, comm: string, filename: string, inode: number) =
     device: 1,
     argv: [comm],
     execFlags: 0,
+    fingerprintKey: 0,
   }) as unknown as EventView;
 
 test('a process that went on to another program before it was looked at does not lend its name to the first', () => {
   const [shell, miner] = [program('busybox'), program('xmrig')];
   const images = new Images(new ProcFs(join(root, 'proc')));
   runs(7, 'xmrig', miner.path);
-  expect(images.executed(executed(7, 'sh', '/bin/sh', shell.inode)).exe).toBe('/bin/sh');
+  expect(images.executed(executed(7, 'sh', '/bin/sh', shell.inode), 0).exe).toBe('/bin/sh');
 
   runs(8, 'sh', shell.path);
-  expect(images.executed(executed(8, 'sh', '/bin/sh', shell.inode)).exe).toBe(shell.path);
+  expect(images.executed(executed(8, 'sh', '/bin/sh', shell.inode), 0).exe).toBe(shell.path);
 });
 
 test('an inode that overlayfs shows differently is no reason to doubt the link', () => {
   const shell = program('busybox');
   const images = new Images(new ProcFs(join(root, 'proc')));
   runs(9, 'sh', shell.path);
-  expect(images.executed(executed(9, 'sh', '/bin/sh', shell.inode + 1)).exe).toBe(shell.path);
+  expect(images.executed(executed(9, 'sh', '/bin/sh', shell.inode + 1), 0).exe).toBe(shell.path);
 });
 
 test('programs that are gone before anybody looks share one image, until one lives long enough to be read', () => {
   const job = program('job');
   const images = new Images(new ProcFs(join(root, 'proc')));
-  const first = images.executed(executed(10, 'job', './job', job.inode));
+  const first = images.executed(executed(10, 'job', './job', job.inode), 0);
   expect(first.exe).toBe('./job');
-  expect(images.executed(executed(11, 'job', './job', job.inode))).toBe(first);
+  expect(images.executed(executed(11, 'job', './job', job.inode), 0)).toBe(first);
   runs(12, 'job', job.path);
-  expect(images.executed(executed(12, 'job', './job', job.inode)).exe).toBe(job.path);
-  expect(images.executed(executed(13, 'job', './job', job.inode)).exe).toBe(job.path);
+  expect(images.executed(executed(12, 'job', './job', job.inode), 0).exe).toBe(job.path);
+  expect(images.executed(executed(13, 'job', './job', job.inode), 0).exe).toBe(job.path);
 });

@@ -1,30 +1,38 @@
 /*
  * A ring buffer in the event loop.
  *
- * The map's descriptor polls readable while records are waiting, so it is watched directly. That is level-triggered:
- * one slab a turn of the loop is enough, what remains is reported in the next turn, and others have theirs in between.
+ * The map's descriptor is watched for its edges, that is, for what the kernel wakes readers for: producers that say
+ * BPF_RB_NO_WAKEUP wake nobody, and a look every few milliseconds finds what they wrote. libuv watches levels, so that
+ * an epoll instance of our own stands between.
  *
  * A reader that keeps up would be called for a handful of records at a time, and the calls would cost more than the
  * records; the producer would pay too, as the kernel interrupts itself to wake a reader that has read everything (10 us
- * on a virtual machine). So when batches follow each other closely, the next one waits for a millisecond, provided that
- * by then the ring is not a quarter full at the rate just seen. A lone record is still delivered at once.
+ * on a virtual machine). So when batches follow each other closely, the next one waits for some milliseconds, provided
+ * that by then the ring is not a quarter full at the rate just seen. A lone record is still delivered at once.
+ *
+ * One slab a turn of the loop is delivered, so that others have theirs in between.
  */
 #include "addon.h"
 #include "records.h"
 #include <errno.h>
 #include <linux/bpf.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 #include <uv.h>
 
-#define CLOSELY_NS 1000000
-#define PAUSE_MS 1
+#define PAUSE_MS 5
 #define PAUSE_NS (PAUSE_MS * 1000000.0)
+/* Between two looks at what nobody was woken for. */
+#define LOOK_MS 25
 
 struct ring {
 	struct records records;
+	int edges; /* an epoll instance on the map */
 	uv_poll_t poll;
 	uv_timer_t pause;
-	int open_handles; /* of the loop's: poll and pause */
+	uv_timer_t look;
+	int open_handles; /* of the loop's: poll, pause and look */
 	uint64_t delivered; /* when, nanoseconds */
 	napi_env env;
 	bool is_polling;
@@ -83,39 +91,60 @@ static struct batch deliver(struct ring *ring)
 
 static void on_readable(uv_poll_t *poll, int status, int events);
 
+static void on_pause_over(uv_timer_t *pause);
+
+/* Delivers, and decides when the next batch may come. */
+static void deliver_and_wait(struct ring *ring)
+{
+	uint64_t before = ring->delivered, since;
+	struct batch batch = deliver(ring);
+
+	if (!ring->is_polling)
+		return;
+	ring->delivered = uv_hrtime();
+	since = ring->delivered - before;
+	if (since < PAUSE_NS && batch.bytes * (PAUSE_NS / since) < ring->records.mask / 4) {
+		uv_poll_stop(&ring->poll);
+		uv_timer_start(&ring->pause, on_pause_over, PAUSE_MS, 0);
+	} else if (records_available(&ring->records)) {
+		/* No edge will tell of what the slab had no room for. */
+		uv_timer_start(&ring->pause, on_pause_over, 0, 0);
+	}
+}
+
 static void on_pause_over(uv_timer_t *pause)
 {
 	struct ring *ring = pause->data;
 
-	deliver(ring);
-	if (!ring->is_polling)
-		return;
-	ring->delivered = uv_hrtime();
 	uv_poll_start(&ring->poll, UV_READABLE, on_readable);
+	if (records_available(&ring->records))
+		deliver_and_wait(ring);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
 	struct ring *ring = poll->data;
-	uint64_t before = ring->delivered, since;
-	struct batch batch;
+	struct epoll_event edge;
 
 	(void)status;
 	(void)events;
-	batch = deliver(ring);
-	if (!ring->is_polling)
-		return;
-	ring->delivered = uv_hrtime();
-	since = ring->delivered - before;
-	if (since < CLOSELY_NS && batch.bytes * (PAUSE_NS / since) < ring->records.mask / 4) {
-		uv_poll_stop(&ring->poll);
-		uv_timer_start(&ring->pause, on_pause_over, PAUSE_MS, 0);
-	}
+	epoll_wait(ring->edges, &edge, 1, 0);
+	deliver_and_wait(ring);
+}
+
+static void on_look(uv_timer_t *look)
+{
+	struct ring *ring = look->data;
+
+	if (!uv_is_active((uv_handle_t *)&ring->pause) && records_available(&ring->records))
+		deliver_and_wait(ring);
 }
 
 static void ring_free(struct ring *ring)
 {
 	records_close(&ring->records);
+	if (ring->edges >= 0)
+		close(ring->edges);
 	free(ring);
 }
 
@@ -129,7 +158,7 @@ static void on_closed(uv_handle_t *handle)
 	ring_free(ring);
 }
 
-/* Poll and pause belong to the loop until the loop has let go of them. */
+/* What is in the loop belongs to it until it has let go. */
 static void ring_release(napi_env env, void *thing)
 {
 	struct ring *ring = thing;
@@ -147,6 +176,7 @@ static void ring_release(napi_env env, void *thing)
 		ring->is_polling = false;
 		uv_close((uv_handle_t *)&ring->poll, on_closed);
 		uv_close((uv_handle_t *)&ring->pause, on_closed);
+		uv_close((uv_handle_t *)&ring->look, on_closed);
 	} else {
 		ring_free(ring);
 	}
@@ -166,20 +196,27 @@ static void on_environment_end(napi_async_cleanup_hook_handle hook, void *data)
 
 static int ring_start_polling(napi_env env, struct ring *ring, napi_value callback)
 {
+	struct epoll_event edge = { .events = EPOLLIN | EPOLLET };
 	uv_loop_t *loop;
 	int err;
 
 	napi_create_reference(env, callback, 1, &ring->callback);
 	napi_async_init(env, NULL, make_text(env, "BpfRingBuffer"), &ring->context);
 	napi_get_uv_event_loop(env, &loop);
-	err = uv_poll_init(loop, &ring->poll, ring->records.fd);
+	ring->edges = epoll_create1(EPOLL_CLOEXEC);
+	if (ring->edges < 0 || epoll_ctl(ring->edges, EPOLL_CTL_ADD, ring->records.fd, &edge))
+		return -errno;
+	err = uv_poll_init(loop, &ring->poll, ring->edges);
 	if (err)
 		return err;
 	uv_timer_init(loop, &ring->pause);
+	uv_timer_init(loop, &ring->look);
 	ring->poll.data = ring;
 	ring->pause.data = ring;
-	ring->open_handles = 2;
+	ring->look.data = ring;
+	ring->open_handles = 3;
 	ring->is_polling = true;
+	uv_timer_start(&ring->look, on_look, LOOK_MS, LOOK_MS);
 	return uv_poll_start(&ring->poll, UV_READABLE, on_readable);
 }
 
@@ -202,6 +239,7 @@ static napi_value ring_open(napi_env env, napi_callback_info info)
 	if (!ring)
 		return throw_errno(env, ENOMEM, "ring", "There is no memory for a ring buffer.");
 	ring->env = env;
+	ring->edges = -1;
 	err = records_open(&ring->records, map->fd, map->max_entries);
 	if (err) {
 		ring_free(ring);
@@ -267,6 +305,7 @@ static napi_value ring_ref(napi_env env, napi_callback_info info)
 
 		change((uv_handle_t *)&ring->poll);
 		change((uv_handle_t *)&ring->pause);
+		change((uv_handle_t *)&ring->look);
 	}
 	return NULL;
 }
