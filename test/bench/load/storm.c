@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * storm exec    RATE COUNT WORKERS PROGRAM [PREFIX]   starts PROGRAM [PREFIX<number>] COUNT times
- * storm connect RATE COUNT WORKERS                    connects to itself on loopback and hangs up
+ * storm connect RATE COUNT WORKERS [ADDRESSES]        connects to itself on loopback, by so many addresses, and hangs up
  *
  * RATE is for all workers together, a second; 0 is as fast as it goes. Children are made with vfork, since Node cannot
  * fork fast enough to fill a ring. Prints one line of JSON when all is over.
@@ -70,14 +70,15 @@ static void run(struct total *total, const char *program, const char *prefix, lo
 		total->sent++;
 }
 
-static void hang_up(struct total *total, const struct sockaddr_in *to)
+static void hang_up(struct total *total, struct sockaddr_in to, long address)
 {
 	/* Resets, so that no port is held for a minute. */
 	struct linger linger = { .l_onoff = 1, .l_linger = 0 };
 	int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK + address);
 	setsockopt(connection, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-	if (connect(connection, (const struct sockaddr *)to, sizeof(*to)))
+	if (connect(connection, (const struct sockaddr *)&to, sizeof(to)))
 		total->failed++;
 	else
 		total->sent++;
@@ -91,7 +92,7 @@ static pid_t listen_on(struct sockaddr_in *address)
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), connection;
 	pid_t child;
 
-	*address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	*address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_ANY) };
 	if (bind(listener, (struct sockaddr *)address, length) || listen(listener, 4096) ||
 	    getsockname(listener, (struct sockaddr *)address, &length))
 		exit(1);
@@ -108,7 +109,7 @@ int main(int argc, char **argv)
 {
 	int is_exec = argc > 5 && !strcmp(argv[1], "exec");
 	double rate, begin;
-	long count, workers, own;
+	long count, workers, own, addresses;
 	struct sockaddr_in address;
 	struct total *totals, sum = {};
 	pid_t server = 0;
@@ -118,6 +119,7 @@ int main(int argc, char **argv)
 	rate = atof(argv[2]);
 	count = atol(argv[3]);
 	workers = atol(argv[4]);
+	addresses = argc > 5 ? atol(argv[5]) : 1;
 	totals = mmap(NULL, sizeof(*totals) * workers, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (!is_exec)
 		server = listen_on(&address);
@@ -132,7 +134,7 @@ int main(int argc, char **argv)
 			if (is_exec)
 				run(&totals[worker], argv[5], argv[6], at * workers + worker);
 			else
-				hang_up(&totals[worker], &address);
+				hang_up(&totals[worker], address, at % addresses);
 			if (is_exec)
 				reap(&totals[worker], WNOHANG);
 		}

@@ -13,6 +13,8 @@ export interface StormOptions {
   program?: string;
   /** Its one argument, before a number. */
   prefix?: string;
+  /** Of connect: how many addresses of loopback it takes turns with; 1 unless given. */
+  addresses?: number;
 }
 
 export interface StormResult {
@@ -50,8 +52,12 @@ export class Storms {
     return join(this.#folder, 'rounding');
   }
 
-  async run({ kind, rate, count, workers = 1, cgroup, program, prefix }: StormOptions): Promise<StormResult> {
-    const what = kind === 'exec' ? [program ?? this.nothing, ...(prefix === undefined ? [] : [prefix])] : [];
+  async run(options: StormOptions): Promise<StormResult> {
+    const { kind, rate, count, workers = 1, cgroup, program, prefix, addresses = 1 } = options;
+    const what =
+      kind === 'connect'
+        ? [`${addresses}`]
+        : [program ?? this.nothing, ...(prefix === undefined ? [] : [prefix])];
     const storm = [join(this.#folder, 'storm'), kind, `${rate}`, `${count}`, `${workers}`, ...what];
     return JSON.parse(await run('/bin/sh', inCgroup(cgroup, storm))) as StormResult;
   }
