@@ -64,7 +64,9 @@ static __always_inline void *reserve_event(__u32 type, __u64 size)
 /* Once its maker is gone, a process has another parent: that of a daemon is init. */
 static __always_inline void fill_parent(struct event_header *header, struct task_struct *task)
 {
-	struct birth *birth = bpf_map_lookup_elem(&births, &header->tgid);
+	/* A copy, since 5.10 takes no key out of the ring. */
+	__u32 tgid = header->tgid;
+	struct birth *birth = bpf_map_lookup_elem(&births, &tgid);
 	struct task_struct *parent;
 
 	if (birth && birth->start_time == header->start_time) {

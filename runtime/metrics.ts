@@ -41,16 +41,27 @@ export function agentMetrics(stats: () => AgentStats, families: readonly FamilyS
     programs.set({ family, state: 'refused' }, failed.length);
   }
   counter('events_total', 'Events that the kernel handed up.', (now) => now.sensor.events);
-  new Counter({
-    name: 'kubesentry_agent_events_dropped_total',
-    help: 'Events that the kernel could not hand up because the ring buffer was full, by type.',
-    labelNames: ['type'],
-    registers,
-    collect() {
-      this.reset();
-      for (const [type, count] of Object.entries(stats().sensor.dropped)) this.inc({ type }, count);
-    },
-  });
+  const byType = (name: string, help: string, read: (now: AgentStats) => Record<string, number>) =>
+    new Counter({
+      name: `kubesentry_agent_${name}`,
+      help,
+      labelNames: ['type'],
+      registers,
+      collect() {
+        this.reset();
+        for (const [type, count] of Object.entries(read(stats()))) this.inc({ type }, count);
+      },
+    });
+  byType(
+    'events_dropped_total',
+    'Events that the kernel could not hand up because the ring buffer was full, by type.',
+    (now) => now.sensor.dropped,
+  );
+  byType(
+    'events_folded_total',
+    'Repeats that the kernel counted instead of handing them up, by type.',
+    (now) => now.sensor.folded,
+  );
   counter('events_failed_total', 'Events that could not be handled.', (now) => now.sensor.failed);
   counter('executions_total', 'Programs that were started in the watched cgroups.', (now) => now.executions);
   counter('signals_total', 'Suspicious facts, before they were added up.', (now) => now.correlator.signals);

@@ -18,6 +18,8 @@ export interface SensorStats {
   events: number;
   /** Events that the kernel could not hand up because the ring was full, by type. */
   dropped: Record<string, number>;
+  /** Repeats that the kernel counted instead of handing them up, by type. */
+  folded: Record<string, number>;
   /** Events that could not be handled because of a mistake of ours, which is in the log. */
   failed: number;
 }
@@ -63,8 +65,14 @@ export class Sensor {
   }
 
   get stats(): SensorStats {
-    const dropped = Object.entries(this.programs.dropped()).map(([type, count]) => [type, Number(count)]);
-    return { events: this.#events, dropped: Object.fromEntries(dropped), failed: this.#failed };
+    const numbers = (counts: Record<string, bigint>) =>
+      Object.fromEntries(Object.entries(counts).map(([type, count]) => [type, Number(count)]));
+    return {
+      events: this.#events,
+      dropped: numbers(this.programs.dropped()),
+      folded: numbers(this.programs.folded()),
+      failed: this.#failed,
+    };
   }
 
   /** Hands every event to `visit` from now on. */
