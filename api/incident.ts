@@ -79,6 +79,8 @@ export type TimelineEntry = Static<typeof TimelineEntry>;
 export const INCIDENT_BOUNDS = {
   detections: 32,
   pods: 256,
+  nodes: 256,
+  fingerprint: 64,
   timeline: 128,
   reasons: 16,
   candidates: 64,
@@ -109,8 +111,14 @@ export const IncidentStatus = Type.Object(
       maxItems: INCIDENT_BOUNDS.pods,
       description: 'Affected pods, as namespace/name.',
     }),
-    nodes: Type.Array(Type.String({ maxLength: 253 }), { maxItems: 256, description: 'Nodes that saw it.' }),
-    fingerprint: Type.Array(Ban, { maxItems: 64, description: 'Traits by which it is known again.' }),
+    nodes: Type.Array(Type.String({ maxLength: 253 }), {
+      maxItems: INCIDENT_BOUNDS.nodes,
+      description: 'Nodes that saw it.',
+    }),
+    fingerprint: Type.Array(Ban, {
+      maxItems: INCIDENT_BOUNDS.fingerprint,
+      description: 'Traits by which it is known again.',
+    }),
     quarantine: Type.Optional(
       Type.String({ maxLength: 253, description: 'Name of the Quarantine that contains it.' }),
     ),
@@ -120,12 +128,26 @@ export const IncidentStatus = Type.Object(
     }),
     omitted: Type.Object(
       {
-        detections: Type.Integer({ minimum: 0, description: 'Detections that found no room.' }),
-        pods: Type.Integer({ minimum: 0, description: 'Pods that found no room.' }),
-        timeline: Type.Integer({ minimum: 0, description: 'Timeline lines that found no room.' }),
+        detections: Type.Integer({
+          minimum: 0,
+          description: 'Detections that found no room; exact up to about 1,000, beyond that within 3 %.',
+        }),
+        pods: Type.Integer({ minimum: 0, description: 'Pods that found no room; counted in the same way.' }),
+        timeline: Type.Integer({
+          minimum: 0,
+          description: 'Timeline lines that found no room; counted in the same way.',
+        }),
+        nodes: Type.Optional(Type.Integer({ minimum: 0, description: 'Nodes that found no room.' })),
+        fingerprint: Type.Optional(Type.Integer({ minimum: 0, description: 'Traits that found no room.' })),
         marks: Type.Optional(
           Type.Object(
-            { detections: marks(), pods: marks(), timeline: marks() },
+            {
+              detections: marks(),
+              pods: marks(),
+              timeline: marks(),
+              nodes: Type.Optional(marks()),
+              fingerprint: Type.Optional(marks()),
+            },
             { description: 'What was left out, so that it is not counted twice when it comes again.' },
           ),
         ),

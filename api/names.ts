@@ -35,6 +35,8 @@ export const LABEL = {
   incident: `${GROUP}/incident`,
   /** On a pod that was taken out of Services: the name of the Quarantine. */
   detached: `${GROUP}/detached`,
+  /** On a ConfigMap of ours that holds detections which wait for their incidents. */
+  journal: `${GROUP}/journal`,
 } as const;
 
 /** The NetworkPolicy that denies everything in a contained namespace. */

@@ -33,6 +33,7 @@ export interface ReporterStats {
 const BATCH = 500;
 const BATCH_BYTES = 512 * 1024;
 const TIMEOUT_MS = 10_000;
+const LONGEST_RETRY_AFTER = 60;
 
 /** Answers that say that the body is at fault, so that the same body need not be sent again. */
 const UNREADABLE: ReadonlySet<number> = new Set([400, 413, 422]);
@@ -48,6 +49,8 @@ export class Reporter {
   readonly #closing = new AbortController();
   #connection: { ca: string | undefined; agent: Agent } | undefined;
   #batch = BATCH;
+  /** For how long the webhook asked to be left alone, milliseconds. */
+  #retryAfterMs = 0;
   #awake: () => void = () => {};
   #wanted = true;
   #loop: Promise<void> = Promise.resolve();
@@ -80,13 +83,16 @@ export class Reporter {
     while (!this.#closing.signal.aborted) {
       await this.#sleep(pause);
       if (this.#closing.signal.aborted) return;
+      this.#retryAfterMs = 0;
       try {
         await this.#sendAll();
         pause = 0;
       } catch (error) {
         if (this.#closing.signal.aborted) return;
         this.stats.failures++;
-        const wait = Math.min(Math.max(pause * 2, this.#retry.first), this.#retry.longest);
+        const backoff = Math.min(Math.max(pause * 2, this.#retry.first), this.#retry.longest);
+        // The jitter takes away up to half of it.
+        const wait = Math.max(backoff, 2 * this.#retryAfterMs);
         this.#options.log.warn(
           { reason: reasonOf(error), pending: this.#options.spool.stats.pending, retryInMs: wait },
           'the webhook did not take the detections; they are kept and sent again',
@@ -139,7 +145,7 @@ export class Reporter {
       body: JSON.stringify(report),
     });
     const text = await response.body.text();
-    const { statusCode } = response;
+    const { statusCode, headers } = response;
     const [first] = batch;
     if (statusCode === 200) {
       await this.#settle(batch, JSON.parse(text) as DetectionReportAnswer);
@@ -149,6 +155,7 @@ export class Reporter {
       // One detection that the webhook cannot read must not hold up the others.
       this.#batch = batch.length >> 1;
     } else {
+      this.#retryAfterMs = retryAfterMs(headers['retry-after']);
       throw new KubesentryError('NOT_READY', `The webhook answered ${statusCode}: ${text.slice(0, 200)}`);
     }
   }
@@ -186,11 +193,19 @@ export class Reporter {
     const agent = new Agent({
       connections: 1,
       keepAliveTimeout: 60_000,
+      // One report at a time has nothing to share a connection with, and HTTP/2 costs the webhook more memory for each.
+      allowH2: false,
       connect: ca === undefined ? {} : { ca },
     });
     this.#connection = { ca, agent };
     return agent;
   }
+}
+
+/** Seconds; what asks for more, or for a date, is not believed: a webhook that is well again must not wait for its agents. */
+function retryAfterMs(header: string | string[] | undefined): number {
+  const seconds = Number(header ?? 0);
+  return seconds > 0 ? Math.min(seconds, LONGEST_RETRY_AFTER) * 1000 : 0;
 }
 
 function reasonOf(error: unknown): string {

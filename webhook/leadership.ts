@@ -4,6 +4,7 @@ import type { Cluster } from '../kube/cluster.ts';
 import { LeaseElection } from '../kube/lease.ts';
 import { expireDenials } from './admission/denial-expiry.ts';
 import type { BackgroundScan } from './background/scan.ts';
+import type { Journal } from './intake/journal.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { Sealer } from './report/sealer.ts';
@@ -14,6 +15,7 @@ export interface LeadershipOptions {
   response: Pick<ResponseLoop, 'lead'>;
   background: Pick<BackgroundScan, 'lead'>;
   sealer: Pick<Sealer, 'lead'>;
+  journal: Pick<Journal, 'lead'>;
   metrics: Pick<Metrics, 'leader'>;
   log: Log;
   clock: () => Date;
@@ -25,7 +27,10 @@ export interface LeadershipOptions {
 
 const SWEEP_MS = 60 * 60_000;
 
-/** What one replica of all does: the response, judging what exists, signing reports, and deleting what is too old. */
+/**
+ * What one replica of all does: the response, judging what exists, signing reports, looking after the journal of replicas
+ * that are gone, and deleting what is too old.
+ */
 export class Leadership {
   readonly #options: LeadershipOptions;
   readonly #election: LeaseElection;
@@ -57,6 +62,7 @@ export class Leadership {
     this.#options.response.lead(leads);
     this.#options.background.lead(leads);
     this.#options.sealer.lead(leads);
+    this.#options.journal.lead(leads);
     clearInterval(this.#sweeps);
     if (!leads) return;
     void this.#sweep();

@@ -20,10 +20,15 @@ export class Limiter {
     return this.#running === 0;
   }
 
-  /** Runs `act` when it is its turn. Ask `isFull` first: this one always waits. */
-  async run<T>(act: () => Promise<T>): Promise<T> {
-    if (this.#running >= this.#most) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#running++;
+  /** Runs `act` when it is its turn; an urgent one is the next. Ask `isFull` first: this one always waits. */
+  async run<T>(act: () => Promise<T>, urgent = false): Promise<T> {
+    if (this.#running < this.#most) this.#running++;
+    else {
+      await new Promise<void>((resolve) => {
+        if (urgent) this.#waiting.unshift(resolve);
+        else this.#waiting.push(resolve);
+      });
+    }
     try {
       return await act();
     } finally {

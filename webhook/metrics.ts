@@ -38,6 +38,11 @@ export class Metrics {
     labelNames: ['outcome'] as const,
     registers: this.#registers,
   });
+  readonly journaled = new Gauge({
+    name: 'kubesentry_journal_detections',
+    help: 'Detections that this replica acknowledged in the journal and that are not in their incident yet.',
+    registers: this.#registers,
+  });
   readonly reports = new Counter({
     name: 'kubesentry_reports_total',
     help: 'Reports of node agents, by HTTP status.',

@@ -14,7 +14,9 @@ import { noteDenial } from './incident/note-denial.ts';
 import { noteOverrule } from './incident/note-overrule.ts';
 import { IncidentStore } from './incident/store.ts';
 import { Intake } from './intake/detections.ts';
+import { Journal } from './intake/journal.ts';
 import { TokenVerifier } from './intake/tokens.ts';
+import { Volumes } from './intake/volumes.ts';
 import { Leadership } from './leadership.ts';
 import type { Log } from './log.ts';
 import { Metrics } from './metrics.ts';
@@ -100,7 +102,9 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     policy: () => view.policy,
     clock,
     log,
+    known: (name) => view.incidentNamed(name),
     onChange: (incident) => {
+      view.noteIncident(incident);
       alerts.note(incident);
       void response.containAtOnce(incident);
       audit?.noteIncident(incident);
@@ -149,7 +153,8 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     onOverrule: (overrule) => void noteOverrule(incidents, overrule, clock(), log),
   });
   const tokens = new TokenVerifier({ issuer: () => cluster.tokenIssuer(), clock, agent: options.agent });
-  const intake = new Intake({ tokens, view, incidents, metrics, log });
+  const journal = new Journal({ incidents, volumes: new Volumes(cluster), view, metrics, log });
+  const intake = new Intake({ tokens, view, journal, metrics, log });
 
   const routes: Readonly<Record<string, Handler>> = {
     '/validate': ({ body, arrived }) => {
@@ -200,6 +205,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     response,
     background,
     sealer,
+    journal,
     metrics,
     log,
     clock,
@@ -223,6 +229,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       await leadership.stop();
       await background.close();
       await sealer.close();
+      journal.close();
       await auditIntake?.close();
       await audit?.close();
       await response.close();

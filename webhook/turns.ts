@@ -4,6 +4,11 @@ import { Limiter } from './limiter.ts';
 export class Turns {
   readonly #limiters = new Map<string, Limiter>();
 
+  /** Whether something about the key is under way or waits for its turn. */
+  isTaken(key: string): boolean {
+    return this.#limiters.has(key);
+  }
+
   async run<T>(key: string, act: () => Promise<T>): Promise<T> {
     const limiter = this.#limiters.get(key) ?? new Limiter(1);
     this.#limiters.set(key, limiter);

@@ -6,6 +6,7 @@ import type { SentryPolicy, SentryPolicySpec } from '../api/sentry-policy.ts';
 import { type Indicators, withExtra } from '../detection/indicators.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { KIND } from '../kube/kind.ts';
+import { withoutManagedFields } from '../kube/managed-fields.ts';
 import { Reflector } from '../kube/reflector.ts';
 import type { Facts } from './admission/gate.ts';
 import { Policy } from './admission/policy.ts';
@@ -118,6 +119,10 @@ export class ClusterView {
     return this.#reflectors.incidents.store.values();
   }
 
+  incidentNamed(name: string): Incident | undefined {
+    return this.#reflectors.incidents.store.get({ name });
+  }
+
   detached(): Iterable<KubeObject> {
     return this.#reflectors.detached.store.values();
   }
@@ -131,6 +136,11 @@ export class ClusterView {
   /** In force here at once; the watch brings it to the other replicas. */
   noteQuarantine(quarantine: Quarantine): void {
     this.#reflectors.quarantines.store.set(quarantine);
+  }
+
+  /** Known here at once, so that the next change of it rests on this one. */
+  noteIncident(incident: Incident): void {
+    this.#reflectors.incidents.store.set(withoutManagedFields(incident));
   }
 
   /** Calls `changed` after every change of what the response depends on. Answers how to stop that. */

@@ -3,6 +3,7 @@ import type { Incident, IncidentPhase } from '../../api/incident.ts';
 import { KIND } from '../../kube/kind.ts';
 import { age, LIST_HELP, LIST_OPTIONS, list, type Table } from './listing.ts';
 import { pluginCommand, type Session } from './options.ts';
+import { leftOut } from './report/facts.ts';
 
 const USAGE = `
 Usage: kubectl kubesentry incidents [NAME] [-w] [-o FORMAT]
@@ -103,6 +104,7 @@ function waitsFor(status: Incident['status']): string {
 function details({ metadata, spec, status }: Incident): string {
   if (!status) return `${metadata.name}: nothing is known yet.\n`;
   const creator = status.attribution?.creator;
+  const omitted = leftOut(status);
   const lines = [
     `${metadata.name}: ${spec.workload.kind} ${spec.namespace}/${spec.workload.name}`,
     `  Phase       ${status.phase}, confidence ${status.confidence}`,
@@ -131,6 +133,7 @@ function details({ metadata, spec, status }: Incident): string {
     ),
     '',
     ...status.timeline.map(({ time, source, message }) => `${time}  ${source.padEnd(9)}  ${message}`),
+    ...(omitted === undefined ? [] : ['', omitted]),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -11,7 +11,7 @@ import { KIND } from '../../kube/kind.ts';
 import { type LightAgent, openAgents } from './fleet/agents.ts';
 import { burst } from './fleet/burst.ts';
 import { type ContainmentSample, contain } from './fleet/containment.ts';
-import { whereTheyAre } from './fleet/kept.ts';
+import { journalEmptied, whereTheyAre } from './fleet/kept.ts';
 import { allowNoGrace, type PlaybookSample, playBook } from './fleet/playbook.ts';
 import { type FleetPod, makeNodes, populate } from './fleet/population.ts';
 import { quantiles } from './fleet/quantiles.ts';
@@ -142,6 +142,7 @@ async function stage(index: number, size: Size, pods: FleetPod[], all: Containme
     memoryMiB: { withPods, withAgents, afterwards: memory(rig) },
     openedInMs,
     watchesHeld: [...agents.values()].reduce((sum, { held }) => sum + held, 0),
+    watchesEnded: [...new Set([...agents.values()].flatMap(({ ended }) => ended ?? []))].slice(0, 3),
     watchedMiB: Math.round([...agents.values()].reduce((sum, { received }) => sum + received, 0) / 1024 ** 2),
     containment: containmentOf(samples),
     playbook,
@@ -166,6 +167,7 @@ async function measuredBurst(size: Size, pods: readonly FleetPod[]): Promise<obj
     turnedAway: result.turnedAway,
     brokenOff: result.brokenOff,
     apiWritesPerSecond: Math.round((writesAfter - writes) / seconds),
+    journalEmptyAfterMs: await journalEmptied(rig.admin),
     ...(await whereTheyAre(rig.admin, result.acknowledged)),
     peakMiB: Object.fromEntries(Object.entries(usageAfter).map(([name, { peakMiB }]) => [name, peakMiB])),
     cpuSeconds: Object.fromEntries(

@@ -140,7 +140,7 @@ describe('a report', () => {
       expect(text).toContain(part);
     }
     expect(text).toContain(`| ${time} | runtime |`);
-    expect(text).toContain('Left out for size: 0 detections, 0 pods, 2 lines');
+    expect(text).toContain('Left out for size: 2 lines of the timeline.');
   });
 
   test('in HTML is one file with timeline, process tree and CPU course, without script', () => {

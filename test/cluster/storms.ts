@@ -116,14 +116,18 @@ export async function burst(
   const denied = await timeToDenial(scene, target);
   await Promise.all(sent);
   const took = performance.now() - began;
-  const { items } = await scene.admin.list(KIND.Incident);
-  const ours = items.filter(({ spec }) => spec.namespace === namespace);
-  const counted = ours.reduce(
-    (sum, { status }) => sum + (status?.detections.length ?? 0) + (status?.omitted.detections ?? 0),
-    0,
-  );
-  if (ours.length !== workloads) throw new Error(`${ours.length} incidents of ${workloads} workloads.`);
-  if (counted !== detections) throw new Error(`${counted} of ${detections} detections are told.`);
+  // What the journal has taken gets into the incidents a little later.
+  await eventually(`all of ${detections} detections in incidents`, async () => {
+    const { items } = await scene.admin.list(KIND.Incident);
+    const ours = items.filter(({ spec }) => spec.namespace === namespace);
+    const counted = ours.reduce(
+      (sum, { status }) => sum + (status?.detections.length ?? 0) + (status?.omitted.detections ?? 0),
+      0,
+    );
+    if (ours.length > workloads) throw new Error(`${ours.length} incidents of ${workloads} workloads.`);
+    if (counted > detections) throw new Error(`${counted} of ${detections} detections are told.`);
+    return ours.length === workloads && counted === detections;
+  });
   return { detections, took, denied };
 }
 

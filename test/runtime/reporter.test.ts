@@ -30,6 +30,8 @@ async function selfSigned(): Promise<{ cert: string; key: string }> {
 interface Seen {
   report: DetectionReport;
   authorization: string | undefined;
+  /** By performance.now(). */
+  at: number;
 }
 
 describe('Reporter', () => {
@@ -43,6 +45,7 @@ describe('Reporter', () => {
   /** What the webhook answers: a status, or an answer that acknowledges everything. */
   let answer: (report: DetectionReport) => number | DetectionReportAnswer;
   let token: string;
+  let retryAfter: string | undefined;
 
   const acknowledgeAll = (report: DetectionReport) => ({
     acknowledged: report.detections.map(({ id }) => id),
@@ -55,8 +58,9 @@ describe('Reporter', () => {
       let body = '';
       for await (const chunk of request) body += chunk;
       const report = JSON.parse(body) as DetectionReport;
-      seen.push({ report, authorization: request.headers.authorization });
+      seen.push({ report, authorization: request.headers.authorization, at: performance.now() });
       const said = answer(report);
+      if (retryAfter !== undefined) response.setHeader('retry-after', retryAfter);
       if (typeof said === 'number') response.writeHead(said).end('{"message":"no"}');
       else response.setHeader('content-type', 'application/json').end(JSON.stringify(said));
     });
@@ -76,6 +80,7 @@ describe('Reporter', () => {
     connections = 0;
     answer = acknowledgeAll;
     token = 'first';
+    retryAfter = undefined;
     const port = await listen();
     reporter = new Reporter({
       node: 'node-a',
@@ -131,6 +136,22 @@ describe('Reporter', () => {
     await put(1);
     await emptied();
     expect(reporter.stats).toMatchObject({ acknowledged: 1, failures: 3 });
+  });
+
+  it('leaves a webhook that turned it away alone for as long as it asks for', async () => {
+    retryAfter = '1';
+    let isFirst = true;
+    answer = (report) => {
+      if (!isFirst) return acknowledgeAll(report);
+      isFirst = false;
+      return 429;
+    };
+    reporter.start();
+    await put(1);
+    await expect.poll(() => seen.length, { timeout: 10_000 }).toBe(2);
+    // A timer may come up to a millisecond early.
+    expect((seen[1]?.at ?? 0) - (seen[0]?.at ?? 0)).toBeGreaterThan(990);
+    await emptied();
   });
 
   it('keeps what the webhook did not acknowledge', async () => {

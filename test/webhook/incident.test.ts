@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Detection } from '../../api/detection.ts';
 import { INCIDENT_BOUNDS, type Incident, type TimelineEntry } from '../../api/incident.ts';
+import { leaveOut } from '../../webhook/incident/bounded.ts';
 import { confidenceOf } from '../../webhook/incident/confidence.ts';
 import { correlate } from '../../webhook/incident/correlate.ts';
 import { incidentName } from '../../webhook/incident/subject.ts';
@@ -143,6 +144,15 @@ describe('an incident', () => {
     expect(status?.detections.every(({ confidence }) => confidence >= 0.95)).toBe(true);
   });
 
+  it('counts nodes and traits that found no room as well', () => {
+    const many = Array.from({ length: 300 }, (_, index) => ({
+      ...seen({ node: `node-${index}`, detection: detectionIn(podOf('x', 'shop')) }),
+      traits: [{ facet: 'wallet' as const, value: `wallet-${index}` }],
+    }));
+    const { status } = correlate(undefined, many, ABOUT);
+    expect(status?.omitted).toMatchObject({ nodes: 300 - 256, fingerprint: 300 - 64 });
+  });
+
   it('fits into etcd however large the detections are', () => {
     const word = '\u0001'.repeat(4096);
     const facts = Array.from({ length: 40 }, (_, index): Fact => {
@@ -182,6 +192,38 @@ describe('an incident', () => {
     expect(forward.timeline[0]?.message).toBe('line 0');
     expect(forward.timeline.some(({ message }) => message === 'line 199')).toBe(true);
     expect(forward.omitted.timeline).toBe(200 - 96);
+  });
+});
+
+describe('the count of what found no room', () => {
+  /** Counted in batches, as detections come in. */
+  const counted = (keys: readonly string[], size: number) => {
+    let left = { marks: '', count: 0 };
+    for (let at = 0; at < keys.length; at += size) {
+      left = leaveOut(left.marks, ['kept', ...keys.slice(at, at + size)], ['kept']);
+    }
+    return left;
+  };
+  const keysOf = (many: number, seed: number) => Array.from({ length: many }, (_, key) => `${seed}/${key}`);
+
+  it('is exact up to a thousand, and close to the truth for fifty thousand', () => {
+    const size = fc.record({ many: fc.integer({ min: 1, max: 50_000 }), seed: fc.nat() });
+    fc.assert(
+      fc.property(size, ({ many, seed }) => {
+        const { count, marks } = counted(keysOf(many, seed), 5_000);
+        expect(marks.length).toBeLessThanOrEqual(8192);
+        // Five times the error that its authors give, so that chance does not fail it.
+        expect(Math.abs(count - many) / many).toBeLessThanOrEqual(many < 1_000 ? 0 : 0.16);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('is the same in any order and however often the same comes', () => {
+    const keys = keysOf(3_000, 0);
+    const once = counted(keys, 100);
+    expect(counted(keys.toReversed(), 700)).toEqual(once);
+    expect(counted([...keys, ...keys], 1_000)).toEqual(once);
   });
 });
 

@@ -49,7 +49,12 @@ describe('the containment', () => {
       /^ since .*: DaemonSet shop\/collector mines: pool-protocol.* Incident shop-collector-[0-9a-f]{6}\.$/,
     );
     const conditions = quarantine.status?.conditions?.map(({ type, status }) => `${type}=${status}`);
-    expect(conditions).toEqual(['BansInForce=True', 'NamespaceLabeled=True']);
+    expect(conditions).toEqual([
+      'BansInForce=True',
+      'NamespaceLabeled=True',
+      'NetworkDenied=True',
+      'ServicesDetached=True',
+    ]);
     expect(quarantine.status?.since).toBeDefined();
   });
 

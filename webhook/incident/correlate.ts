@@ -28,9 +28,6 @@ export interface CorrelationFacts {
 
 type Status = NonNullable<Incident['status']>;
 
-const NODES = 256;
-const TRAITS = 64;
-
 /**
  * Adds detections to an incident, or begins one with them. Pure, commutative and idempotent: the same detections in
  * any order, one by one or together, and however often, give the same object. Bounded: what finds no room is counted.
@@ -47,14 +44,20 @@ export function correlate(
   const { confidence, reasons } = confidenceOf(detections);
   const allPods = [...(before?.pods ?? []), ...trimmed.flatMap(podOf)];
   const pods = smallest(allPods, INCIDENT_BOUNDS.pods);
-  const nodes = seen.flatMap(({ node }) => (node === '' ? [] : [node]));
+  const told = seen.flatMap(({ node }) => (node === '' ? [] : [node]));
+  const allNodes = [...(before?.nodes ?? []), ...told];
+  const nodes = smallest(allNodes, INCIDENT_BOUNDS.nodes);
+  const allTraits = traitsIn(before?.fingerprint ?? [], seen, facts);
+  const fingerprint = allTraits.slice(0, INCIDENT_BOUNDS.fingerprint);
   const times = trimmed.map(({ time }) => time);
   const ids = (list: readonly Detection[]) => list.map(({ id }) => id);
-  const marks = before?.omitted.marks ?? NO_MARKS;
+  const marks = { ...NO_MARKS, ...before?.omitted.marks };
   const leftOut = {
     detections: leaveOut(marks.detections, ids([...(before?.detections ?? []), ...trimmed]), ids(detections)),
     pods: leaveOut(marks.pods, allPods, pods),
     timeline: { marks: marks.timeline, count: before?.omitted.timeline ?? 0 },
+    nodes: leaveOut(marks.nodes, allNodes, nodes),
+    fingerprint: leaveOut(marks.fingerprint, allTraits.map(keyOf), fingerprint.map(keyOf)),
   };
   const status: Status = {
     ...before,
@@ -65,17 +68,21 @@ export function correlate(
     lastSeen: times.reduce(later, before?.lastSeen ?? ''),
     detections,
     pods,
-    nodes: smallest([...(before?.nodes ?? []), ...nodes], NODES),
-    fingerprint: keepTraits(before?.fingerprint ?? [], seen, facts),
+    nodes,
+    fingerprint,
     timeline: withDetections(before?.timeline ?? [], detections),
     omitted: {
       detections: leftOut.detections.count,
       pods: leftOut.pods.count,
       timeline: leftOut.timeline.count,
+      nodes: leftOut.nodes.count,
+      fingerprint: leftOut.fingerprint.count,
       marks: {
         detections: leftOut.detections.marks,
         pods: leftOut.pods.marks,
         timeline: leftOut.timeline.marks,
+        nodes: leftOut.nodes.marks,
+        fingerprint: leftOut.fingerprint.marks,
       },
     },
   };
@@ -113,12 +120,12 @@ export function compareVersions(a: Detection, b: Detection): number {
   );
 }
 
-function keepTraits(before: readonly Ban[], seen: readonly Seen[], { subject }: CorrelationFacts): Ban[] {
+function traitsIn(before: readonly Ban[], seen: readonly Seen[], { subject }: CorrelationFacts): Ban[] {
   const { namespace, workload } = subject;
   const reason = `Part of the attack on ${workload.kind} ${namespace === '' ? '' : `${namespace}/`}${workload.name}.`;
   const traits = seen.flatMap((each) => each.traits.map((trait) => ({ ...trait, reason })));
   const all = new Map([...before, ...traits].map((ban) => [keyOf(ban), ban]));
-  return [...all.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)).slice(0, TRAITS);
+  return [...all.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 }
 
 function keyOf({ facet, value }: Pick<Ban, 'facet' | 'value'>): string {

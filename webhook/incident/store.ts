@@ -21,6 +21,8 @@ export interface IncidentStoreOptions {
   policy: () => Policy;
   clock: () => Date;
   log: Log;
+  /** What this replica has heard of an incident, perhaps not the latest: a write that rests on it is refused then. */
+  known?: (name: string) => Incident | undefined;
   /** Hears of every incident that changed, after it is kept. */
   onChange?: (incident: Incident) => void;
 }
@@ -31,7 +33,7 @@ const ATTEMPTS = 8;
 const TOGETHER = 64;
 
 /** Incidents that are written at a time; more would only queue up in the API server instead of in one batch each. */
-const WRITERS = 8;
+const WRITERS = 4;
 
 /** Detections of one subject that are written together. */
 interface Batch {
@@ -46,7 +48,10 @@ const ROUNDS = 100;
 /** Without a policy that acts by itself, incidents are still confirmed from here on. */
 const CONFIRM_FROM = 0.9;
 
-/** Incidents in the API server. Several replicas write the same ones: who is late reads again and repeats. */
+/**
+ * Incidents in the API server. Several replicas write the same ones: each goes by what it has heard, and who is late reads
+ * and repeats.
+ */
 export class IncidentStore {
   readonly #options: IncidentStoreOptions;
   /** One write at a time for each subject of this replica; a hundred agents may report the same DaemonSet. */
@@ -78,13 +83,14 @@ export class IncidentStore {
   /** Changes the status of an incident; `change` may be called again when somebody else was faster. */
   async amend(
     name: string,
-    change: (status: IncidentStatus) => IncidentStatus,
+    change: (status: IncidentStatus, incident: Incident) => IncidentStatus,
   ): Promise<Incident | undefined> {
     return this.#turns.run(name, () =>
-      this.#withRetry(async () => {
-        const incident = await this.#options.cluster.get(KIND.Incident, { name });
+      this.#withRetry(async (attempt) => {
+        const heard = attempt === 1 ? this.#options.known?.(name) : undefined;
+        const incident = heard?.status ? heard : await this.#options.cluster.get(KIND.Incident, { name });
         if (!incident?.status) return undefined;
-        return this.#write(incident, { ...incident, status: change(incident.status) });
+        return this.#write(incident, { ...incident, status: change(incident.status, incident) });
       }),
     );
   }
@@ -129,17 +135,28 @@ export class IncidentStore {
       this.#writers.run(async () => {
         let left = take();
         for (let round = 1; left.length > 0 && round <= ROUNDS; round++) {
-          left = await this.#withRetry(() => this.#addToRound(subject, left, round));
+          left = await this.#withRetry((attempt) => this.#addToRound(subject, left, round, attempt));
         }
-      }),
+      }, this.#isUrgent(key)),
     );
   }
 
+  /** A new attack goes before more of what is contained already. */
+  #isUrgent(name: string): boolean {
+    const phase = this.#options.known?.(name)?.status?.phase;
+    return phase === undefined || phase === 'Detected';
+  }
+
   /** Answers those that belong to a later incident, because this one was closed before they happened. */
-  async #addToRound(subject: Subject, members: readonly Placed[], round: number): Promise<Placed[]> {
-    const { cluster, policy, clock } = this.#options;
+  async #addToRound(
+    subject: Subject,
+    members: readonly Placed[],
+    round: number,
+    attempt: number,
+  ): Promise<Placed[]> {
+    const { cluster, policy, clock, known } = this.#options;
     const name = incidentName(subject, round);
-    const before = await cluster.get(KIND.Incident, { name });
+    const before = known && attempt === 1 ? known(name) : await cluster.get(KIND.Incident, { name });
     const now = clock();
     const mine = members.filter(({ detection }) => belongsTo(before, detection, now));
     const confirmFrom = policy().containFrom ?? CONFIRM_FROM;
@@ -170,18 +187,24 @@ export class IncidentStore {
     return written;
   }
 
-  async #withRetry<T>(act: () => Promise<T>): Promise<T> {
+  async #withRetry<T>(act: (attempt: number) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await act();
+        return await act(attempt);
       } catch (error) {
-        const isLate = error instanceof KubesentryError && error.code === 'KUBE_CONFLICT';
-        if (!isLate || attempt === ATTEMPTS) throw error;
-        // Not all at once again.
-        await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * attempt));
+        if (!isLate(error) || attempt === ATTEMPTS) throw error;
+        // Not all at once again; the first time it may have been old news, which nobody else waits for.
+        if (attempt > 1) await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * attempt));
       }
     }
   }
+}
+
+/** Somebody else has changed, made or deleted it since. */
+function isLate(error: unknown): boolean {
+  return (
+    error instanceof KubesentryError && (error.code === 'KUBE_CONFLICT' || error.code === 'KUBE_NOT_FOUND')
+  );
 }
 
 /** The API server understood and said no, so that the same again would be refused again. */

@@ -6,7 +6,7 @@ type Status = NonNullable<Incident['status']>;
 
 /** Lines beside those of the detections; the oldest half and the newest half are kept. */
 const LINES = INCIDENT_BOUNDS.timeline - INCIDENT_BOUNDS.detections;
-export const NO_MARKS = { detections: '', pods: '', timeline: '' };
+export const NO_MARKS = { detections: '', pods: '', timeline: '', nodes: '', fingerprint: '' };
 
 /** Adds lines that no detection stands for: what the response did, what admission refused. A known line changes nothing. */
 export function addTimeline(status: Status, entries: readonly TimelineEntry[]): Status {

@@ -1,18 +1,18 @@
 import type { DetectedContainer, Detection, DetectionReportAnswer } from '../../api/detection.ts';
 import { KubesentryError } from '../../api/errors.ts';
 import { type Body, BodyBudget } from '../body.ts';
-import type { IncidentStore } from '../incident/store.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { KnownPod } from '../pod-index.ts';
 import type { ClusterView } from '../view.ts';
+import type { Journal } from './journal.ts';
 import { readDetection, readReport } from './report.ts';
 import type { Reporter, TokenVerifier } from './tokens.ts';
 
 export interface IntakeOptions {
   tokens: Pick<TokenVerifier, 'verify'>;
   view: Pick<ClusterView, 'pods'>;
-  incidents: Pick<IncidentStore, 'add'>;
+  journal: Pick<Journal, 'keep'>;
   metrics: Metrics;
   log: Log;
 }
@@ -24,10 +24,7 @@ export interface Placed {
   pod: KnownPod | undefined;
 }
 
-/**
- * Reports that are under way at a time, and their bytes: most of them wait for the write that takes their detections
- * along. An agent that is turned away keeps its report.
- */
+/** Reports that are under way at a time, and their bytes. An agent that is turned away keeps its report. */
 const UNDER_WAY = { reports: 4_000, bytes: 16 * 1024 * 1024 };
 
 /** Takes the agents' reports: who is it, is it well formed, is it theirs to tell, and is it kept. */
@@ -86,7 +83,7 @@ export class Intake {
       if ('detection' in place) placed.set(place.detection.id, place);
       else rejected.push(place);
     }
-    const acknowledged = await this.#options.incidents.add([...placed.values()]);
+    const acknowledged = await this.#options.journal.keep([...placed.values()], body.bytes.length);
     metrics.detections.inc({ outcome: 'acknowledged' }, acknowledged.length);
     metrics.detections.inc({ outcome: 'deferred' }, placed.size - acknowledged.length);
     for (const { code } of rejected) metrics.detections.inc({ outcome: code });

@@ -1,13 +1,13 @@
 import { KubesentryError } from '../../api/errors.ts';
 import { DETACHED_LABELS, LABEL } from '../../api/names.ts';
-import type { Condition, KubeObject, OwnerReference } from '../../api/object.ts';
+import type { KubeObject, OwnerReference } from '../../api/object.ts';
 import type { Quarantine } from '../../api/quarantine.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { everyObject } from '../../kube/every-object.ts';
 import { KIND } from '../../kube/kind.ts';
 import { WORKLOAD_KINDS } from '../../kube/workloads.ts';
 import { topOwner } from '../top-owner.ts';
-import { sayCondition } from './condition.ts';
+import type { Effect } from './condition.ts';
 import { type Labels, labelsToTake } from './service-labels.ts';
 
 /** Type of the condition that says how far Services no longer lead to what is contained. */
@@ -19,7 +19,7 @@ const OWNERS = new Map(WORKLOAD_KINDS.map((kind) => [kind.kind, kind]));
  * Takes the contained pods out of the Services that select them, so that users are sent to pods that answer. What was
  * taken from a pod is written on the pod itself, from where `reattach` puts it back whoever leads then.
  */
-export async function detach(quarantine: Quarantine, cluster: Cluster, now: Date): Promise<void> {
+export async function detach(quarantine: Quarantine, cluster: Cluster): Promise<Effect> {
   const { metadata, spec } = quarantine;
   const { namespace } = spec;
   const name = metadata.name ?? '';
@@ -47,7 +47,7 @@ export async function detach(quarantine: Quarantine, cluster: Cluster, now: Date
   }
   const pods = `${detached} pod${detached === 1 ? '' : 's'}`;
   const isDone = left.size === 0;
-  const condition: Omit<Condition, 'lastTransitionTime'> = {
+  return {
     type: SERVICES_DETACHED,
     status: isDone ? 'True' : 'False',
     reason: isDone ? 'LabelsTaken' : 'OwnersNeedTheLabels',
@@ -56,7 +56,6 @@ export async function detach(quarantine: Quarantine, cluster: Cluster, now: Date
       : `Labels were taken from ${pods}; by labels that their owners need as well, these Services still select ` +
         `some: ${[...left].sort().slice(0, 8).join(', ')}. What is sent there is not answered.`,
   };
-  await sayCondition(quarantine, condition, cluster, now);
 }
 
 /**

@@ -2,7 +2,7 @@ import { LABEL, QUARANTINE_NETWORK_POLICY } from '../../api/names.ts';
 import type { Quarantine } from '../../api/quarantine.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
-import { sayCondition } from './condition.ts';
+import type { Effect } from './condition.ts';
 
 /** Type of the condition that says that the NetworkPolicy is there. */
 export const NETWORK_DENIED = 'NetworkDenied';
@@ -11,7 +11,7 @@ export const NETWORK_DENIED = 'NetworkDenied';
  * Denies all traffic of the namespace, beside what the agents cut in the kernel: this one also keeps others out, where
  * the network plugin enforces policies. Policies that allow something keep allowing it, since policies add up.
  */
-export async function isolate(quarantine: Quarantine, cluster: Cluster, now: Date): Promise<void> {
+export async function isolate(quarantine: Quarantine, cluster: Cluster): Promise<Effect> {
   const { metadata, spec } = quarantine;
   const { namespace } = spec;
   const name = metadata.name ?? '';
@@ -21,13 +21,12 @@ export async function isolate(quarantine: Quarantine, cluster: Cluster, now: Dat
     metadata: { name: QUARANTINE_NETWORK_POLICY, namespace, labels: { [LABEL.quarantine]: name } },
     spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'] },
   });
-  const condition = {
+  return {
     type: NETWORK_DENIED,
-    status: 'True' as const,
+    status: 'True',
     reason: 'PolicyApplied',
     message: `NetworkPolicy ${namespace}/${QUARANTINE_NETWORK_POLICY} denies everything that no other policy allows.`,
   };
-  await sayCondition(quarantine, condition, cluster, now);
 }
 
 /** Whether the policy is there, as the API server has it. */

@@ -2,7 +2,6 @@ import type { Incident } from '../../api/incident.ts';
 import { Limiter } from '../limiter.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import type { QuarantineIndex } from '../quarantine-index.ts';
 import type { Tracer } from '../trace.ts';
 import { Turns } from '../turns.ts';
 import type { ClusterView } from '../view.ts';
@@ -32,26 +31,40 @@ interface About {
 /** How often to look without being told, milliseconds: for what only time changes, and for steps that failed. */
 const PERIOD_MS = 5_000;
 
-/** Namespaces that are worked on at a time, and incidents that are contained at once beside them. */
-const AT_ONCE = 8;
+/** What is worked on at a time, and what is contained at once beside it. */
+const AT_ONCE = 4;
 
 /** When a step that takes its time is looked at again, milliseconds. */
 const PROGRESS_MS = 500;
 
+/** Between two looks at everything while there is much to do: a thousand incidents change hundreds of times a second. */
+const PAUSE_MS = 100;
+
+/** What is to be done about one thing, in order. */
+interface Job {
+  place: string;
+  steps: (Step | Move)[];
+}
+
 /**
  * The leader's loop: makes the cluster as it should be, after every change of what it depends on and every few
- * seconds. Level-triggered: what was missed while nobody led is done by whoever leads next.
+ * seconds. Level-triggered: what was missed while nobody led is done by whoever leads next. Every look at the cluster
+ * makes the queue anew, the most urgent first, so that a new attack never waits for what was found before it.
  */
 export class ResponseLoop {
   readonly #options: ResponseLoopOptions;
   readonly #unlisten: () => void;
   readonly #timer: NodeJS.Timeout;
-  /** By namespace: what is done at once and what the loop does must not get into each other's way. */
+  /** What is done at once and what the loop does must not get into each other's way. */
   readonly #turns = new Turns();
   readonly #urgent = new Limiter(AT_ONCE);
+  readonly #underWay = new Map<string, Promise<void>>();
+  /** Places under way that there is more to do about. */
+  readonly #again = new Set<string>();
+  #queue: Job[] = [];
   #leads = false;
-  #wanted = false;
-  #running: Promise<void> | undefined;
+  #look: NodeJS.Timeout | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ResponseLoopOptions) {
     this.#options = options;
@@ -66,58 +79,84 @@ export class ResponseLoop {
     const { policy, pods } = view;
     const quarantine = quarantineFor(incident, { policy, pods, now: clock() });
     if (!quarantine) return;
-    await this.#urgent.run(() => this.#perform({ do: 'quarantine', quarantine }, quarantine.spec.namespace));
+    await this.#turns.run(quarantine.spec.namespace, () =>
+      this.#urgent.run(() => this.#perform({ do: 'quarantine', quarantine })),
+    );
   }
 
   lead(leads: boolean): void {
     this.#leads = leads;
     this.#options.log.info({ leads }, leads ? 'leads the response' : 'no longer leads the response');
-    this.wake();
+    if (leads) void this.#options.view.synced.then(() => this.wake());
+    else this.#stop();
   }
 
   wake(): void {
-    if (!this.#leads) return;
-    this.#wanted = true;
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    if (!this.#leads || this.#look) return;
+    const due = this.#lookedAt + PAUSE_MS - performance.now();
+    this.#look = setTimeout(() => this.#lookAtAll(), Math.max(0, due));
+    this.#look.unref();
   }
 
   async close(): Promise<void> {
     this.#leads = false;
     this.#unlisten();
     clearInterval(this.#timer);
-    await this.#running;
+    this.#stop();
+    await Promise.all(this.#underWay.values());
   }
 
-  async #run(): Promise<void> {
-    await this.#options.view.synced;
-    while (this.#wanted && this.#leads) {
-      this.#wanted = false;
-      const limiter = new Limiter(AT_ONCE);
-      const places = [...this.#places(this.#plan())];
-      await Promise.all(places.map(([place, steps]) => limiter.run(() => this.#performAll(place, steps))));
+  #stop(): void {
+    clearTimeout(this.#look);
+    this.#look = undefined;
+    this.#queue = [];
+  }
+
+  #lookAtAll(): void {
+    this.#look = undefined;
+    if (!this.#isSynced()) return;
+    const jobs = this.#jobs();
+    for (const { place } of jobs) if (this.#underWay.has(place)) this.#again.add(place);
+    // What is contained at once tells by its writes that there is more to do.
+    this.#queue = jobs.filter(({ place }) => !this.#turns.isTaken(place));
+    this.#lookedAt = performance.now();
+    this.#fill();
+  }
+
+  #fill(): void {
+    while (this.#leads && this.#underWay.size < AT_ONCE) {
+      const job = this.#queue.shift();
+      if (!job) return;
+      const done = this.#work(job).finally(() => {
+        this.#underWay.delete(job.place);
+        if (this.#again.delete(job.place)) this.wake();
+        this.#fill();
+      });
+      this.#underWay.set(job.place, done);
     }
   }
 
-  async #performAll(place: string, steps: readonly (Step | Move)[]): Promise<void> {
-    for (const step of steps) {
-      if (this.#leads) await this.#perform(step, place);
-    }
+  async #work({ place, steps }: Job): Promise<void> {
+    await this.#turns.run(place, async () => {
+      for (const step of steps) if (this.#leads) await this.#perform(step);
+    });
   }
 
-  /** Steps by the namespace that they are about; those of one are done in order. */
-  #places(steps: readonly (Step | Move)[]): Map<string, (Step | Move)[]> {
+  #isSynced(): boolean {
+    return this.#options.view.watches.every(({ synced }) => synced);
+  }
+
+  /** What is to be done by what it is about, what is not contained yet first. */
+  #jobs(): Job[] {
     const { view } = this.#options;
-    const incidents = new Map(
-      [...view.incidents()].map(({ metadata, spec }) => [metadata.name, spec.namespace]),
-    );
-    const places = new Map<string, (Step | Move)[]>();
-    for (const step of steps) {
-      const place = placeOf(step, incidents, view.quarantines);
-      places.set(place, [...(places.get(place) ?? []), step]);
+    const places = new Map<string, Job>();
+    for (const step of this.#plan()) {
+      const place = placeOf(step, view);
+      const job = places.get(place) ?? { place, steps: [] };
+      job.steps.push(step);
+      places.set(place, job);
     }
-    return places;
+    return [...places.values()].sort((a, b) => Number(contains(b)) - Number(contains(a)));
   }
 
   #plan(): (Step | Move)[] {
@@ -137,11 +176,11 @@ export class ResponseLoop {
     });
   }
 
-  async #perform(step: Step | Move, place: string): Promise<void> {
+  async #perform(step: Step | Move): Promise<void> {
     const { log, metrics } = this.#options;
     const about = describe(step);
     try {
-      const state = await this.#turns.run(place, () => this.#traced(step, about));
+      const state = await this.#traced(step, about);
       log.info({ ...about, ...(state && { state }) }, 'response');
       if (state === 'Running') setTimeout(() => this.wake(), PROGRESS_MS).unref();
       if (state === 'Failed') metrics.responseFailures.inc();
@@ -168,16 +207,25 @@ export class ResponseLoop {
   }
 }
 
-function placeOf(
-  step: Step | Move,
-  incidents: ReadonlyMap<string | undefined, string>,
-  quarantines: Pick<QuarantineIndex, 'get'>,
-): string {
+/** By which nothing new runs from then on. */
+function contains({ steps }: Job): boolean {
+  return steps.some((step) => step.do === 'quarantine' || step.do === 'label' || step.do === 'activate');
+}
+
+/**
+ * What a step is about: two of one namespace, or of one incident, are not done at the same time. Steps of several
+ * incidents of a namespace are, but for revoke: their pods may share an account.
+ */
+function placeOf(step: Step | Move, view: Pick<ClusterView, 'quarantines' | 'incidentNamed'>): string {
   if ('namespace' in step) return step.namespace;
-  if ('incident' in step) return incidents.get(step.incident) ?? '';
+  if (step.do === 'reattach') return step.pod.metadata.namespace ?? '';
+  if (step.do === 'revoke') return `revoke in ${view.incidentNamed(step.incident)?.spec.namespace}`;
+  if ('incident' in step) return `incident ${step.incident}`;
   if (!('quarantine' in step)) return '';
   const { quarantine } = step;
-  return (typeof quarantine === 'string' ? quarantines.get(quarantine) : quarantine)?.spec.namespace ?? '';
+  return (
+    (typeof quarantine === 'string' ? view.quarantines.get(quarantine) : quarantine)?.spec.namespace ?? ''
+  );
 }
 
 function describe(step: Step | Move): About {

@@ -9,6 +9,7 @@ import { KIND } from '../../kube/kind.ts';
 import type { IncidentStore } from '../incident/store.ts';
 import type { PolicyProblem } from '../policy-problems.ts';
 import { isInForce } from '../quarantine-index.ts';
+import { type Effect, sayEffect, withEffects } from './condition.ts';
 import { detach, isAbout, reattach } from './detach.ts';
 import { isIsolated, isolate, NETWORK_DENIED, rejoin } from './isolate.ts';
 import { closed, contained, dismissed, eradicated, restored } from './phases.ts';
@@ -52,7 +53,7 @@ export async function perform(step: Step, tools: StepTools): Promise<void> {
     case 'isolate': {
       const live = await cluster.get(KIND.Quarantine, { name: step.quarantine.metadata.name ?? '' });
       if (!live || (isTrue(live, NETWORK_DENIED) && (await isIsolated(live, cluster)))) return;
-      await isolate(live, cluster, tools.clock());
+      await say(live, await isolate(live, cluster), tools);
       return noteRestored(
         live,
         NETWORK_DENIED,
@@ -63,7 +64,7 @@ export async function perform(step: Step, tools: StepTools): Promise<void> {
     case 'detach': {
       // Conditions are written as one list: from an old copy it would lack what was done since.
       const live = await cluster.get(KIND.Quarantine, { name: step.quarantine.metadata.name ?? '' });
-      return live && detach(live, cluster, tools.clock());
+      return live && say(live, await detach(live, cluster), tools);
     }
     case 'reattach': {
       const { items } = await cluster.list(KIND.Quarantine);
@@ -145,10 +146,10 @@ async function contain(wanted: Quarantine, tools: StepTools): Promise<void> {
   });
   tools.noteQuarantine(quarantine);
   if (!quarantine.spec.workload) await label(quarantine.spec.namespace, quarantine, cluster);
-  await activate(quarantine, tools);
   await incidents.amend(quarantine.spec.incident ?? key.name, (status) =>
     contained(status, quarantine, clock()),
   );
+  await activate(quarantine, tools);
 }
 
 /** Labels the namespace and says why, or takes both away. */
@@ -171,31 +172,61 @@ function noteOf({ metadata, spec }: Quarantine): string {
   return `${since}: ${reason}${incident}`;
 }
 
-async function activate({ metadata, spec, status }: Quarantine, tools: StepTools): Promise<void> {
+async function say(quarantine: Quarantine, effect: Effect, tools: StepTools): Promise<void> {
+  tools.noteQuarantine(await sayEffect(quarantine, effect, tools.cluster, tools.clock()));
+}
+
+/**
+ * All effects that are left and one word about them: every agent of the cluster hears of each change of a Quarantine.
+ * An effect that fails stays unsaid, and is planned again by itself.
+ */
+async function activate(quarantine: Quarantine, tools: StepTools): Promise<void> {
+  const { metadata, spec, status } = quarantine;
   if (status?.phase === 'Active') return;
-  const now = tools.clock().toISOString();
-  const generation = metadata.generation === undefined ? {} : { observedGeneration: metadata.generation };
-  const labelled = PROTECTED_NAMESPACES.includes(spec.namespace)
-    ? {
-        status: 'False' as const,
-        reason: 'Protected',
-        message: `The cluster lives on ${spec.namespace}: only workloads in it are contained.`,
-      }
-    : spec.workload
-      ? { status: 'False' as const, reason: 'WorkloadOnly', message: 'Only one workload is contained.' }
-      : { status: 'True' as const, reason: 'Labeled', message: `Namespace ${spec.namespace} is labelled.` };
-  const bans = `${spec.bans.length} trait${spec.bans.length === 1 ? ' is' : 's are'} denied in every namespace.`;
-  const conditions = [
-    { type: NAMESPACE_LABELED, ...labelled, ...generation },
-    { type: 'BansInForce', status: 'True' as const, reason: 'Denied', message: bans, ...generation },
-  ].reduce((all, next) => setCondition(all, next, now), status?.conditions ?? []);
-  const active = await tools.cluster.patch(
+  const { cluster, clock, noteQuarantine } = tools;
+  const further = isAboutNamespace(quarantine) ? [isolate, detach] : spec.workload ? [detach] : [];
+  const tried = await Promise.allSettled(further.map((effect) => effect(quarantine, cluster)));
+  const effects = [
+    labelled(quarantine),
+    banned(quarantine),
+    ...tried.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])),
+  ];
+  const conditions = withEffects(quarantine, effects, clock());
+  const active = await cluster.patch(
     KIND.Quarantine,
     { name: metadata.name ?? '' },
-    { status: { phase: 'Active', since: status?.since ?? now, conditions } },
+    { status: { phase: 'Active', since: status?.since ?? clock().toISOString(), conditions } },
     { subresource: 'status' },
   );
-  tools.noteQuarantine(active);
+  noteQuarantine(active);
+  const failed = tried.find((each) => each.status === 'rejected');
+  if (failed) throw failed.reason;
+}
+
+/** Whether the namespace as a whole is contained. */
+function isAboutNamespace({ spec }: Quarantine): boolean {
+  return !spec.workload && !PROTECTED_NAMESPACES.includes(spec.namespace);
+}
+
+function labelled(quarantine: Quarantine): Effect {
+  const type = NAMESPACE_LABELED;
+  const { namespace, workload } = quarantine.spec;
+  if (isAboutNamespace(quarantine)) {
+    return { type, status: 'True', reason: 'Labeled', message: `Namespace ${namespace} is labelled.` };
+  }
+  return workload
+    ? { type, status: 'False', reason: 'WorkloadOnly', message: 'Only one workload is contained.' }
+    : {
+        type,
+        status: 'False',
+        reason: 'Protected',
+        message: `The cluster lives on ${namespace}: only workloads in it are contained.`,
+      };
+}
+
+function banned({ spec }: Quarantine): Effect {
+  const message = `${spec.bans.length} trait${spec.bans.length === 1 ? ' is' : 's are'} denied in every namespace.`;
+  return { type: 'BansInForce', status: 'True', reason: 'Denied', message };
 }
 
 async function accept(

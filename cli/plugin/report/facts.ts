@@ -1,4 +1,5 @@
 import type { Ancestor, Detection } from '../../../api/detection.ts';
+import type { Incident } from '../../../api/incident.ts';
 import type { Report } from '../../../api/report.ts';
 
 export function titleOf({ incident: { spec } }: Report): string {
@@ -68,3 +69,16 @@ export function processTrees(detections: readonly Detection[]): { pod: string; r
 function isSame(a: Ancestor, b: Ancestor): boolean {
   return a.pid === b.pid && a.exe === b.exe;
 }
+
+/** What an incident had no room for, in one sentence; undefined where nothing was left out. */
+export function leftOut({ omitted }: NonNullable<Incident['status']>): string | undefined {
+  const { detections, pods, timeline, nodes = 0, fingerprint = 0 } = omitted;
+  const counts = { detections, pods, nodes, 'lines of the timeline': timeline, traits: fingerprint };
+  const parts = Object.entries(counts).flatMap(([what, count]) =>
+    count === 0 ? [] : [`${count < EXACT ? count : `about ${count.toLocaleString('en')}`} ${what}`],
+  );
+  return parts.length === 0 ? undefined : `Left out for size: ${parts.join(', ')}.`;
+}
+
+/** From about here on counts are estimates: see webhook/incident/bounded.ts. */
+const EXACT = 900;

@@ -4,7 +4,7 @@ import type { Incident } from '../../../api/incident.ts';
 import type { Report } from '../../../api/report.ts';
 import { authorship } from './authorship.ts';
 import { escapeMarkup as e } from './escape.ts';
-import { cpuCourses, processTrees, titleOf } from './facts.ts';
+import { cpuCourses, leftOut, processTrees, titleOf } from './facts.ts';
 import { STYLE } from './style.ts';
 import { cpuFigure } from './svg/cpu-plot.ts';
 import { processTreeFigure } from './svg/process-tree.ts';
@@ -114,9 +114,9 @@ function timelineTable({ timeline }: Status): string {
   return `<table><thead><tr><th scope="col">Time</th><th scope="col">Seen by</th><th scope="col">What</th></tr></thead><tbody>${rows.join('\n')}</tbody></table>`;
 }
 
-function omissions({ omitted: { detections, pods, timeline } }: Status): string {
-  if (detections + pods + timeline === 0) return '';
-  return `<p class="quiet">Left out for size: ${detections} detections, ${pods} pods, ${timeline} lines of the timeline.</p>`;
+function omissions(status: Status): string {
+  const sentence = leftOut(status);
+  return sentence === undefined ? '' : `<p class="quiet">${e(sentence)}</p>`;
 }
 
 function section(title: string, content: string): string {

@@ -1,6 +1,6 @@
 import type { Report } from '../../../api/report.ts';
 import { authorship } from './authorship.ts';
-import { cpuCourses, lineage, titleOf } from './facts.ts';
+import { cpuCourses, leftOut, lineage, titleOf } from './facts.ts';
 
 /** For people, and for the abuse form of a cloud provider. */
 export function markdown(report: Report): string {
@@ -73,15 +73,9 @@ export function markdown(report: Report): string {
     '|---|---|---|',
     ...status.timeline.map(({ time, source, message }) => `| ${time} | ${source} | ${text(message)} |`),
     '',
-    ...omissions(status.omitted),
+    leftOut(status) ?? '',
   ];
   return `${lines.join('\n').trimEnd()}\n`;
-}
-
-function omissions(omitted: { detections: number; pods: number; timeline: number }): string[] {
-  const { detections, pods, timeline } = omitted;
-  if (detections + pods + timeline === 0) return [];
-  return [`Left out for size: ${detections} detections, ${pods} pods, ${timeline} lines of the timeline.`];
 }
 
 function bullets(lines: readonly string[]): string[] {

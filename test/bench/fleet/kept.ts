@@ -1,8 +1,23 @@
 import { createHash } from 'node:crypto';
 import type { Incident } from '../../../api/incident.ts';
+import { LABEL, SYSTEM_NAMESPACE } from '../../../api/names.ts';
 import { everyObject } from '../../../kube/every-object.ts';
 import type { HttpCluster } from '../../../kube/http/cluster.ts';
 import { KIND } from '../../../kube/kind.ts';
+import { eventually } from '../../cluster/eventually.ts';
+
+/** Resolves with milliseconds once no acknowledged detection waits for its incident any more. */
+export async function journalEmptied(admin: HttpCluster): Promise<number> {
+  const began = performance.now();
+  await eventually('empty journal', async () => {
+    const { items } = await admin.list(KIND.ConfigMap, {
+      namespace: SYSTEM_NAMESPACE,
+      labelSelector: LABEL.journal,
+    });
+    return items.length === 0;
+  });
+  return Math.round(performance.now() - began);
+}
 
 /** Of acknowledged detections: how many an incident holds, how many it counts as left out for size, how many are lost. */
 export async function whereTheyAre(

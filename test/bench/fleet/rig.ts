@@ -113,6 +113,7 @@ async function startWebhook(
     process.execPath,
     [
       '--max-semi-space-size=16',
+      '--max-old-space-size=256',
       join(BUNDLE, 'kubesentry.mjs'),
       'webhook',
       `--kubeconfig=${kubeconfig}`,

@@ -1,5 +1,4 @@
 import type { Incident } from '../../../api/incident.ts';
-import type { PlaybookStep } from '../../../api/playbook.ts';
 import type { Cluster } from '../../../kube/cluster.ts';
 import { KIND } from '../../../kube/kind.ts';
 import type { IncidentStatus, IncidentStore } from '../../incident/store.ts';
@@ -25,19 +24,21 @@ export interface PlaybookTools {
  */
 export async function act(move: Move, tools: PlaybookTools): Promise<Outcome['state'] | undefined> {
   const { cluster, incidents, clock } = tools;
+  if (move.do === 'note') {
+    await incidents.amend(move.incident, (status, incident) => {
+      const known = { ...incident, status };
+      return move.notes.reduce(
+        (next, note) => recorded(next, note.step, outcomeOf(note, known, tools), clock()),
+        status,
+      );
+    });
+    return undefined;
+  }
   const incident = await cluster.get(KIND.Incident, { name: move.incident });
   if (!incident?.status) return undefined;
-  const known = { ...incident, status: incident.status };
-  const outcomes: (readonly [PlaybookStep, Outcome])[] =
-    move.do === 'note'
-      ? move.notes.map((note) => [note.step, outcomeOf(note, known, tools)] as const)
-      : [[move.do, await attempt(move.do, incident, tools)] as const];
-  await incidents.amend(move.incident, (status) => {
-    let next = status;
-    for (const [step, outcome] of outcomes) next = recorded(next, step, outcome, clock());
-    return next;
-  });
-  return move.do === 'note' ? undefined : outcomes[0]?.[1].state;
+  const outcome = await attempt(move.do, incident, tools);
+  await incidents.amend(move.incident, (status) => recorded(status, move.do, outcome, clock()));
+  return outcome.state;
 }
 
 async function attempt(
