@@ -2,7 +2,7 @@
  * The response on a real control plane with a fleet of light agents: how long from an acknowledged detection until its
  * namespace refuses pods, how long each step of the playbook takes, and what happens when 500 nodes report 20,000
  * detections in ten seconds. Each at three sizes. `--json`; `--scale 0.1` for a tenth of
- * everything; `--only 3` for the third size alone.
+ * everything; `--only 3` for the third size alone; `--open 100,1000` for a leader that finds so many incidents open.
  */
 import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -12,6 +12,7 @@ import { type LightAgent, openAgents } from './fleet/agents.ts';
 import { burst } from './fleet/burst.ts';
 import { type ContainmentSample, contain } from './fleet/containment.ts';
 import { journalEmptied, whereTheyAre } from './fleet/kept.ts';
+import { openIncidents } from './fleet/open-incidents.ts';
 import { allowNoGrace, type PlaybookSample, playBook } from './fleet/playbook.ts';
 import { type FleetPod, makeNodes, populate } from './fleet/population.ts';
 import { quantiles } from './fleet/quantiles.ts';
@@ -28,7 +29,8 @@ const METHOD =
   'As the real agent, a light one has one report under way, and what comes meanwhile goes together with the next. ' +
   'Every acknowledged id is looked for in the incidents afterwards. Memory is resident size; cpu is that of the whole ' +
   'process during the burst. Agents hold three watches over one HTTP/2 connection to the API server and one connection ' +
-  'to the webhook; their tokens are signed by the key of the cluster.';
+  'to the webhook, which it never lets go; their tokens are signed by the key of the cluster. Open: a replica that is ' +
+  'ready just now finds incidents of single workloads, contained by one that died, ten in a namespace.';
 
 const { values } = parseArgs({
   options: {
@@ -36,6 +38,7 @@ const { values } = parseArgs({
     scale: { type: 'string', default: '1' },
     samples: { type: 'string', default: '210' },
     only: { type: 'string' },
+    open: { type: 'string', default: '100,300,1000' },
   },
 });
 const scale = Number(values.scale);
@@ -79,7 +82,12 @@ try {
   for (const [index, size] of SIZES.entries()) {
     stages.push(await stage(index, size, pods, all));
   }
+  const open: object[] = [];
+  for (const incidents of values.open.split(',').filter(Boolean)) {
+    open.push(await measuredIncidents(scaled(Number(incidents))));
+  }
   print({
+    open,
     machine: `${availableParallelism()} cores with a load of ${loadavg()[0]?.toFixed(1)}`,
     containment: containmentOf(all),
     empty,
@@ -148,6 +156,26 @@ async function stage(index: number, size: Size, pods: FleetPod[], all: Containme
     playbook,
     burst: storm,
   };
+}
+
+/** A new leader finds them all; what it does is timed from its readiness. */
+async function measuredIncidents(incidents: number): Promise<object> {
+  const agent = agents.get('node-0');
+  if (!agent) throw new Error('no agent on node-0');
+  const writes = await apiWrites();
+  const { convergedMs, attacks } = await openIncidents(rig, agent, `open-${incidents}`, incidents);
+  const written = (await apiWrites()) - writes;
+  const result = {
+    incidents,
+    convergedMs,
+    incidentsPerSecond: Math.round((incidents / convergedMs) * 10_000) / 10,
+    // Those that made the incidents included, three for each.
+    apiWrites: written,
+    attacksMeanwhile: containmentOf(attacks),
+    peakMiB: Object.fromEntries(Object.entries(usages(rig)).map(([name, { peakMiB }]) => [name, peakMiB])),
+  };
+  log(`open: ${JSON.stringify(result)}`);
+  return result;
 }
 
 async function measuredBurst(size: Size, pods: readonly FleetPod[]): Promise<object> {

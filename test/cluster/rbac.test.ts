@@ -47,6 +47,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'events.k8s.io/events patch': 'an Event of a controller whose pods are refused again and again',
   '/secrets update': 'certificates and signing keys are renewed after weeks',
   '/configmaps update': 'a new signing key is published after months',
+  '/configmaps delete': 'what a storm left in the journal has got into its incidents',
 };
 
 /** Every right that the manifest gives the webhook or the agent, such as `apps/daemonsets delete`. */

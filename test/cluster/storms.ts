@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Detection } from '../../api/detection.ts';
-import type { Incident } from '../../api/incident.ts';
-import { API_VERSION, BREAK_GLASS_GROUP, QUARANTINE_NETWORK_POLICY } from '../../api/names.ts';
+import { BREAK_GLASS_GROUP, QUARANTINE_NETWORK_POLICY } from '../../api/names.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { connectCluster } from '../../kube/http/connect.ts';
 import { KIND } from '../../kube/kind.ts';
 import { idOf } from '../webhook/detections.ts';
 import { CRASH_POINTS } from './crash-points.ts';
 import { eventually } from './eventually.ts';
+import { openIncident } from './open-incident.ts';
 import { daemonSet, mining, type ResponseScene } from './response-scene.ts';
 
 /**
@@ -142,7 +142,7 @@ export async function manyOpen(
 ): Promise<{ 'fresh attack denied': number; 'all worked on': number }> {
   const pod = await scene.populate(`${prefix}-target`);
   const names = Array.from({ length: incidents }, (_, index) => `${prefix}-${index}`);
-  await inParallel(names, (name) => openIncident(scene, name));
+  await inParallel(names, (name) => openIncident(scene.ours, 'default', name));
   const began = performance.now();
   const denied = await timeToDenial(scene, pod);
   for (let left = incidents; left > 0; ) {
@@ -173,47 +173,6 @@ export async function timeToDenial(scene: ResponseScene, pod: KubeObject): Promi
     );
   });
   return performance.now() - acknowledged;
-}
-
-/** As another replica would have left it: one workload that is contained, whose owner is gone already. */
-async function openIncident(scene: ResponseScene, name: string): Promise<void> {
-  const workload = { kind: 'DaemonSet', name };
-  const time = new Date().toISOString();
-  const detection = { ...mining({ apiVersion: 'v1', kind: 'Pod', metadata: { name } }), id: idOf(name) };
-  const created = await scene.ours.create(KIND.Incident, {
-    apiVersion: API_VERSION,
-    kind: 'Incident',
-    metadata: { name },
-    spec: { namespace: 'default', workload },
-  });
-  const status: NonNullable<Incident['status']> = {
-    phase: 'Contained',
-    confidence: 1,
-    reasons: ['pool-protocol'],
-    firstSeen: time,
-    lastSeen: time,
-    detections: [detection],
-    pods: [`default/${name}`],
-    nodes: ['n1'],
-    fingerprint: [],
-    quarantine: name,
-    timeline: [],
-    omitted: { detections: 0, pods: 0, timeline: 0 },
-  };
-  await scene.ours.create(KIND.Quarantine, {
-    apiVersion: API_VERSION,
-    kind: 'Quarantine',
-    metadata: { name },
-    spec: {
-      namespace: 'default',
-      workload,
-      incident: name,
-      reason: 'A drill.',
-      requestedBy: 'kubesentry',
-      bans: [],
-    },
-  });
-  await scene.ours.update(KIND.Incident, { ...created, status }, { subresource: 'status' });
 }
 
 async function inParallel<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {

@@ -1,9 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { CA_CONFIG_MAP, SYSTEM_NAMESPACE } from '../../../api/names.ts';
-import { BUNDLE, bundle } from '../../../build/bundle.ts';
+import { bundle } from '../../../build/bundle.ts';
 import type { HttpCluster } from '../../../kube/http/cluster.ts';
 import { connectCluster } from '../../../kube/http/connect.ts';
 import { KIND } from '../../../kube/kind.ts';
@@ -16,7 +13,7 @@ import { daemons } from '../../cluster/daemon.ts';
 import { eventually } from '../../cluster/eventually.ts';
 import { must } from '../../cluster/install.ts';
 import { type TokenMint, tokenMint } from './tokens.ts';
-import { textOf } from './usage.ts';
+import { WebhookProcess } from './webhook-process.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
 
@@ -24,15 +21,19 @@ const ROOT = join(import.meta.dirname, '..', '..', '..');
 export interface Rig {
   cluster: RunningCluster;
   admin: HttpCluster;
+  /** With the rights of the webhook. */
+  ours: HttpCluster;
   mint: TokenMint;
   webhook: { url: string; ca: string; probes: string };
-  pids: Record<'webhook' | 'apiserver' | 'etcd', number>;
+  readonly pids: Record<'webhook' | 'apiserver' | 'etcd', number>;
+  /** kill -9; what `begin` does comes before another one is started in its place. Resolves when that one is ready. */
+  replaceWebhook(begin: () => Promise<void>): Promise<void>;
   close(): Promise<void>;
 }
 
 export async function openRig(log: (line: string) => void): Promise<Rig> {
   const cluster = await startCluster({ name: 'bench-response', log });
-  let child: ChildProcess | undefined;
+  let webhook: WebhookProcess | undefined;
   try {
     const admin = await connectCluster({ kubeconfig: cluster.kubeconfig });
     await install(cluster, admin);
@@ -40,41 +41,61 @@ export async function openRig(log: (line: string) => void): Promise<Rig> {
     const { etcd: port, etcdPeer: probePort } = await freePorts();
     const url = `https://127.0.0.1:${port}`;
     const probes = `http://127.0.0.1:${probePort}`;
-    child = await startWebhook(cluster, admin, [
+    const kubeconfig = await webhookKubeconfig(cluster, admin);
+    webhook = new WebhookProcess(probes, join(cluster.folder, 'webhook.log'), [
+      `--kubeconfig=${kubeconfig}`,
       '--host=127.0.0.1',
       `--port=${port}`,
       `--probe-port=${probePort}`,
       `--url=${url}`,
     ]);
-    await eventually('ready webhook', () =>
-      textOf(`${probes}/readyz`).then(
-        (text) => text === 'ok\n',
-        () => false,
-      ),
-    );
+    await webhook.start();
+    const ours = await connectCluster({ kubeconfig });
     const ca = await eventually('CA of the webhook', async () => {
       const map = await admin.get(KIND.ConfigMap, { namespace: SYSTEM_NAMESPACE, name: CA_CONFIG_MAP });
       return (map?.data as Record<string, string> | undefined)?.['ca.crt'];
     });
     const pidOf = (name: string) => daemons(cluster.folder).find((each) => each.name === name)?.pid ?? 0;
-    const webhook = child;
+    const process = webhook;
     return {
       cluster,
       admin,
+      ours,
       mint: await tokenMint(cluster, admin),
       webhook: { url, ca, probes },
-      pids: { webhook: webhook.pid ?? 0, apiserver: pidOf('kube-apiserver'), etcd: pidOf('etcd') },
+      get pids() {
+        return { webhook: process.pid, apiserver: pidOf('kube-apiserver'), etcd: pidOf('etcd') };
+      },
+      async replaceWebhook(begin) {
+        await process.end('SIGKILL');
+        await begin();
+        await process.start();
+      },
       async close() {
-        await admin.close();
-        await ended(webhook);
+        await Promise.all([admin.close(), ours.close()]);
+        await process.end();
         await cluster.stop();
       },
     };
   } catch (error) {
-    if (child) await ended(child);
+    await webhook?.end();
     await cluster.stop();
     throw error;
   }
+}
+
+/** With the rights of the manifest and no others. */
+async function webhookKubeconfig(cluster: RunningCluster, admin: HttpCluster): Promise<string> {
+  const account = { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-webhook' };
+  const audience = 'https://kubernetes.default.svc';
+  const file = join(cluster.folder, 'webhook.kubeconfig');
+  writeKubeconfig({
+    file,
+    server: cluster.url,
+    caFile: join(cluster.folder, 'apiserver', 'apiserver.crt'),
+    token: await admin.createToken(account, { audience, expirationSeconds: 7200 }),
+  });
+  return file;
 }
 
 async function install(cluster: RunningCluster, admin: HttpCluster): Promise<void> {
@@ -91,43 +112,4 @@ async function install(cluster: RunningCluster, admin: HttpCluster): Promise<voi
     kind: 'ValidatingWebhookConfiguration',
     metadata: { name: CONFIGURATION_NAME },
   });
-}
-
-/** As the image starts it, with the rights of its manifest and no others. */
-async function startWebhook(
-  cluster: RunningCluster,
-  admin: HttpCluster,
-  options: string[],
-): Promise<ChildProcess> {
-  const account = { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-webhook' };
-  const audience = 'https://kubernetes.default.svc';
-  const kubeconfig = join(cluster.folder, 'webhook.kubeconfig');
-  writeKubeconfig({
-    file: kubeconfig,
-    server: cluster.url,
-    caFile: join(cluster.folder, 'apiserver', 'apiserver.crt'),
-    token: await admin.createToken(account, { audience, expirationSeconds: 7200 }),
-  });
-  const output = openSync(join(cluster.folder, 'webhook.log'), 'a');
-  const child = spawn(
-    process.execPath,
-    [
-      '--max-semi-space-size=16',
-      '--max-old-space-size=256',
-      join(BUNDLE, 'kubesentry.mjs'),
-      'webhook',
-      `--kubeconfig=${kubeconfig}`,
-      '--drain-seconds=0',
-      ...options,
-    ],
-    { stdio: ['ignore', output, output] },
-  );
-  closeSync(output);
-  return child;
-}
-
-async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGTERM');
-  await once(child, 'exit');
 }
