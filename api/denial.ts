@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { Finding, Verdict } from './finding.ts';
-import type { ObjectMeta } from './object.ts';
+import { Conditions, type ObjectMeta } from './object.ts';
 
 export const DenialSpec = Type.Object(
   {
@@ -58,6 +58,9 @@ export const DenialStatus = Type.Object(
     count: Type.Integer({ minimum: 1, description: 'How often the same request was refused.' }),
     firstSeen: Type.String({ format: 'date-time', description: 'When it was refused first.' }),
     lastSeen: Type.String({ format: 'date-time', description: 'When it was refused last.' }),
+    conditions: Type.Optional(
+      Conditions('Enforced: whether the request was refused, or a policy only had it warned about or noted.'),
+    ),
   },
   { description: 'How often and when.' },
 );

@@ -217,6 +217,43 @@ describe.skipIf(clusterTests.skip)('a way around admission is closed', () => {
     await kubectl(['delete', 'sentrypolicies', '--all', '-n', 'shop']);
   });
 
+  test('a mode that only warns or only notes: what goes through is told and kept', async () => {
+    await apply(
+      policy(SYSTEM_NAMESPACE, 'soft', { admission: { namespaces: [{ names: ['shop'], mode: 'warn' }] } }),
+      policy(SYSTEM_NAMESPACE, 'quiet', {
+        admission: { namespaces: [{ names: ['billing'], mode: 'audit' }] },
+      }),
+    );
+    const kept = async (namespace: string, name: string) => {
+      const list = JSON.parse(await scene.read('denials', '-n', namespace, '-o', 'json')) as {
+        items: { spec: { verdict: string; resource: { name: string } }; status?: object }[];
+      };
+      const denial = list.items.find(({ spec }) => spec.resource.name === name);
+      return { verdict: denial?.spec.verdict, ...denial?.status };
+    };
+    await expect
+      .poll(async () => (await apply(pod('told', sh(MINE)))).stderr, { timeout: 10_000 })
+      .toMatch(/Warning: .*looks like a cryptominer/s);
+    expect(await scene.read('pod', 'told', '-n', 'shop', '-o', 'name')).toContain('told');
+    await expect
+      .poll(() => kept('shop', 'told'), { timeout: 10_000 })
+      .toMatchObject({
+        verdict: 'warn',
+        conditions: [{ type: 'Enforced', status: 'False', reason: 'ModeWarn' }],
+      });
+
+    const noted = { ...pod('noted', sh(MINE)), metadata: { namespace: 'billing', name: 'noted' } };
+    const { status, stderr } = await apply(noted);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    await expect
+      .poll(() => kept('billing', 'noted'), { timeout: 10_000 })
+      .toMatchObject({ verdict: 'allow', conditions: [{ type: 'Enforced', reason: 'ModeAudit' }] });
+    await kubectl(['delete', 'pod', 'told', '-n', 'shop', '--grace-period=0', '--force']);
+    await kubectl(['delete', 'pod', 'noted', '-n', 'billing', '--grace-period=0', '--force']);
+    await kubectl(['delete', 'sentrypolicies', '--all', '-n', SYSTEM_NAMESPACE]);
+    await expect.poll(() => refusalOf(pod('again', sh(MINE))), { timeout: 10_000 }).toMatch(REFUSED);
+  });
+
   test('another version of the API, and kinds of others that hold a pod', async () => {
     const version = (name: string, storage: boolean) => ({
       name,

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Denial } from '../../api/denial.ts';
 import { KubesentryError } from '../../api/errors.ts';
-import type { OwnerReference } from '../../api/object.ts';
+import { type Condition, type OwnerReference, setCondition } from '../../api/object.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
 import { Limiter } from '../limiter.ts';
@@ -125,10 +125,12 @@ export class DenialRecorder {
       metrics.denials.inc({ outcome: 'created' });
       metrics.denials.inc({ outcome: 'counted' }, times - 1);
     } else metrics.denials.inc({ outcome: 'counted' }, times);
+    const conditions = setCondition(stored.status?.conditions ?? [], enforced(denial), lastSeen);
     const status = {
       count: (stored.status?.count ?? 0) + times,
       firstSeen: stored.status?.firstSeen ?? pending.firstSeen,
       lastSeen,
+      conditions,
     };
     const { resourceVersion } = stored.metadata;
     // With the version: two replicas that count at the same time must not lose a count.
@@ -166,4 +168,22 @@ export class DenialRecorder {
   #lose(reason: 'queue-full' | 'namespace-full' | 'unreachable' | 'refused', times: number): void {
     this.#options.metrics.denials.inc({ outcome: `lost-${reason}` }, times);
   }
+}
+
+const OUTCOMES: Record<Denial['spec']['verdict'], Pick<Condition, 'status' | 'reason' | 'message'>> = {
+  deny: { status: 'True', reason: 'Refused', message: 'The request was refused.' },
+  warn: {
+    status: 'False',
+    reason: 'ModeWarn',
+    message: 'It was let through with a warning: a SentryPolicy says so.',
+  },
+  allow: {
+    status: 'False',
+    reason: 'ModeAudit',
+    message: 'It was let through and noted: a SentryPolicy says so.',
+  },
+};
+
+function enforced({ spec }: Denial): Omit<Condition, 'lastTransitionTime'> {
+  return { type: 'Enforced', ...OUTCOMES[spec.verdict] };
 }
