@@ -16,14 +16,14 @@ export interface Image {
   readonly flags: number;
   readonly inode: number;
   readonly device: number;
-  /** Whether it stands for one content of its file, which was not changed for a while when it was executed. */
-  readonly isSettled?: boolean;
+  /** Which content its file had; undefined while nobody can tell, as that was changed a moment before. */
+  readonly content?: string | undefined;
 }
 
 /** Clocks of file systems tick this seldom at most, and ours is not theirs: milliseconds. */
 const SETTLED_MS = 2000;
 
-const LIMIT = 8192;
+const LIMIT = 2048;
 const DELETED = ' (deleted)';
 
 /** Arguments longer than this together are cut: 1 MiB is more than any miner pads with, and bounds the work. */
@@ -57,8 +57,9 @@ export class Images {
     const exe = this.#linkOf(event);
     // A process that is gone has no link any more; the next one with the same file may tell.
     if (exe === undefined && before) return before.image;
-    const isSettled = fingerprintKey !== 0 && time - event.changed > SETTLED_MS;
-    const file = { inode: Number(inode), device, isSettled };
+    const { changed } = event;
+    const content = time - changed > SETTLED_MS ? `${device}:${inode}:${changed}` : undefined;
+    const file = { inode: Number(inode), device, content };
     const image = { exe: exe ?? filename, filename, argv, comm, flags, ...file };
     this.#known.set(key, { image, isResolved: exe !== undefined });
     return image;

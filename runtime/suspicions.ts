@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Finding } from '../api/finding.ts';
 import type { Binaries } from './binary.ts';
 import { HOST } from './containers.ts';
@@ -17,6 +18,7 @@ export interface SuspicionsOptions {
 /** A signal waits so long for the hash of its binary, milliseconds; when it takes longer, the hash follows later. */
 const HASH_MS = 100;
 const NEIGHBOURS = 4;
+const CONTENTS = 4096;
 
 /** What detectors found, on its way: the binary is hashed, the process is killed where that is wanted, and it is reported. */
 export class Suspicions {
@@ -24,8 +26,8 @@ export class Suspicions {
   #hashes: ReadonlySet<string>;
   /** What was hashed for the sake of the list alone. */
   #compared = new WeakSet<Image>();
-  /** Of images that stand for one content. */
-  readonly #hashOf = new WeakMap<Image, string>();
+  /** Of contents that were read before. */
+  readonly #hashOf = new LRUCache<string, string>({ max: CONTENTS });
   readonly #underWay = new Set<Promise<void>>();
 
   constructor(options: SuspicionsOptions) {
@@ -41,11 +43,10 @@ export class Suspicions {
 
   /** Without findings it is about the hash alone, which is compared once for every program of a container. */
   add(signal: Omit<Signal, 'sha256'>): void {
-    const { image, container } = signal.process;
-    const isToCompare = container !== HOST && this.#hashes.size > 0 && !this.#compared.has(image);
-    if (signal.findings.length === 0 && !isToCompare) return;
+    const { image } = signal.process;
+    const known = image.content === undefined ? undefined : this.#hashOf.get(image.content);
+    if (signal.findings.length === 0 && !this.#isToCompare(signal.process, known)) return;
     this.#compared.add(image);
-    const known = this.#hashOf.get(image);
     if (known !== undefined) {
       this.#actKnowing(known, signal);
       return;
@@ -60,9 +61,14 @@ export class Suspicions {
     await Promise.all(this.#underWay);
   }
 
+  #isToCompare({ container, image }: Process, known: string | undefined): boolean {
+    if (container === HOST || this.#hashes.size === 0) return false;
+    return known === undefined ? !this.#compared.has(image) : this.#hashes.has(known);
+  }
+
   #actKnowing(sha256: string | null, signal: Omit<Signal, 'sha256'>): void {
-    const { image } = signal.process;
-    if (sha256 !== null && image.isSettled) this.#hashOf.set(image, sha256);
+    const { content } = signal.process.image;
+    if (sha256 !== null && content !== undefined) this.#hashOf.set(content, sha256);
     this.#act({ ...signal, findings: [...signal.findings, ...this.#compare(sha256)], sha256 });
   }
 

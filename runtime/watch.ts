@@ -132,11 +132,12 @@ export class Watch {
 
   /** Tells the kernel what need not be told at once, or again, while the same is executed in this container. */
   #settle(event: EventView, { image }: Process, findings: readonly Finding[]): void {
-    if (!image.isSettled || event.execFlags & EXEC_FLAG.known) return;
+    const { fingerprint, execFlags } = event;
+    if (image.content === undefined || fingerprint === 0n || execFlags & EXEC_FLAG.known) return;
     // What is stopped here must be known at once each time.
     if (findings.length > 0 && judgementOf([...findings]).score >= WARN_FROM) return;
     const isHarmless = findings.length === 0 && this.#downloads.isIdle(image);
-    this.#options.knownExecs.add(event.fingerprint, isHarmless);
+    this.#options.knownExecs.add(fingerprint, isHarmless);
   }
 
   /** What would have run does not; who wanted it goes on, and stands above it. */

@@ -7,6 +7,9 @@ import type { Image } from '../image.ts';
 import type { Process } from '../processes.ts';
 import { finding } from '../signal.ts';
 
+/** One for all, since most have none. */
+const NONE: readonly Finding[] = [];
+
 /** Judges what is executed: its names, arguments and hash, and where the file comes from. */
 export class ExecDetector {
   #indicators: Indicators;
@@ -29,6 +32,7 @@ export class ExecDetector {
     let findings = this.#judged.get(image);
     if (findings === undefined) {
       findings = this.#judgeNames(image);
+      if (findings.length === 0) findings = NONE;
       this.#judged.set(image, findings);
     }
     const origin = originOf(process);

@@ -24,8 +24,9 @@ const SAMPLE_MS = 1000;
 const BLOCKS = 24;
 
 const METHOD =
-  `The bundled agent with the flags of its image in a process of its own; ${RATE} execs and ${RATE} connects a second ` +
-  'and two planted miners a second, in pods that come and go, each miner with an argument of its own. The webhook is ' +
+  `The bundled agent with the flags of its image in a process of its own; ${RATE} execs, each with an argument of its ` +
+  `own, and ${RATE} connects to ever other addresses a second, and two planted miners a ` +
+  'second, in pods that come and go, each miner with an argument of its own. The webhook is ' +
   'the real one over objects in memory; a relay in front of it notes acknowledgements. Memory: resident size every ' +
   `second after a fifth of the time, means of ${BLOCKS} blocks, Theil-Sen slope with the 95 % interval of Kendall's ` +
   'score. Faults, in this order: webhook restarted, connections cut and refused, answers lost after the webhook took ' +
@@ -68,12 +69,15 @@ async function soak(agent: AgentProcess, plants: Plants) {
     rate: RATE,
     count: (RATE * milliseconds) / 1000,
     cgroup: grounds.child('exec'),
+    // Below a device nothing can be made.
+    prefix: '/dev/null/',
   });
   const connect = storms.run({
     kind: 'connect',
     rate: RATE,
     count: (RATE * milliseconds) / 1000,
     cgroup: grounds.child('connect'),
+    addresses: 65_000,
   });
   const over = new AbortController();
   const planted = plants.plantUntil(over.signal);
@@ -115,10 +119,10 @@ async function soak(agent: AgentProcess, plants: Plants) {
     load: sent,
     cpuShareOfOneCore: round(((last.cpuSeconds - first.cpuSeconds) * 1000) / milliseconds),
     events: {
+      handled: counts.get('events_total'),
       executed: counts.get('executions_total'),
-      dropped: [...counts]
-        .filter(([name]) => name.startsWith('events_dropped_total'))
-        .reduce((sum, [, count]) => sum + count, 0),
+      folded: sumOf(counts, 'events_folded_total'),
+      dropped: sumOf(counts, 'events_dropped_total'),
     },
     detections: {
       ...outcome,
@@ -158,6 +162,10 @@ async function trouble(agent: AgentProcess, plants: Plants): Promise<void> {
   await pause(spell / 2);
   await control.startWebhook();
   log('webhook restarted again');
+}
+
+function sumOf(counts: ReadonlyMap<string, number>, metric: string): number {
+  return [...counts].filter(([name]) => name.startsWith(metric)).reduce((sum, [, count]) => sum + count, 0);
 }
 
 function round(value: number): number {

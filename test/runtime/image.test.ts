@@ -38,6 +38,7 @@ const executed = (tgid: number, comm: string, filename: string, inode: number) =
     argv: [comm],
     execFlags: 0,
     fingerprintKey: 0,
+    changed: 0,
   }) as unknown as EventView;
 
 test('a process that went on to another program before it was looked at does not lend its name to the first', () => {

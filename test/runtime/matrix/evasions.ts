@@ -60,7 +60,11 @@ export const STARTS: readonly Row[] = [
     'cp $PROGRAM web; $PROGRAM start deleted web web wait',
     { rule: 'deleted-executable' },
   ],
-  ['deleted as soon as it runs', 'cp $PROGRAM xmrig; ./xmrig & rm xmrig; wait', named],
+  [
+    'deleted as soon as it runs',
+    'cp $PROGRAM xmrig; ./xmrig & for i in $(seq 500); do readlink /proc/$!/exe | grep -q xmrig && break; done; rm xmrig; wait',
+    named,
+  ],
   ['that claims to be a kernel thread', 'cp $PROGRAM xmrig; exec -a "[kworker/0:1]" ./xmrig', named],
   [
     'renamed, that claims to be a kernel thread',
