@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { Severity } from './finding.ts';
+import { type Habit, NodeState } from './node-state.ts';
 
 /** What the kernel or the agent did about it before anybody asked. */
 export const Action = Type.Union(
@@ -105,6 +106,7 @@ export const DetectionReport = Type.Object({
   kind: Type.Literal('DetectionReport'),
   node: Type.String({ maxLength: 253, description: "The agent's node; must equal the node in its token." }),
   detections: Type.Array(Detection, { maxItems: 500 }),
+  state: Type.Optional(NodeState),
 });
 export type DetectionReport = Static<typeof DetectionReport>;
 
@@ -114,4 +116,6 @@ export interface DetectionReportAnswer {
   acknowledged: string[];
   /** Ids that will never be accepted, each with the reason; the agent drops and counts them. */
   rejected: { id: string; code: string; message: string }[];
+  /** What other nodes have learned about the workloads whose habits the report has. */
+  habits?: Habit[];
 }
