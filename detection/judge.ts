@@ -10,6 +10,7 @@ import { judgeArguments } from './miner-arguments.ts';
 import { fillIn, parametersOf } from './parameters.ts';
 import { judgePosture } from './posture.ts';
 import { isInert } from './program.ts';
+import type { RuleId } from './rules.ts';
 import { judgeScriptText } from './script-text.ts';
 import { isRecord } from './shape.ts';
 import { VALUE_LIMIT } from './shell/data.ts';
@@ -30,12 +31,29 @@ export interface JudgeOptions {
  */
 export function judgeObject(object: unknown, { indicators }: JudgeOptions): Judgement {
   const docket = new Docket(indicators);
+  return judgeWith(object, deploying(docket));
+}
+
+/** What a script deploys is judged once: not what that would deploy in turn. */
+function deploying(docket: Docket): Machine {
   const machine = new Machine(docket);
+  machine.deploy = (manifest, at) => {
+    const inner = new Machine(new Docket(docket.indicators));
+    for (const { rule, path, message, evidence, score } of judgeWith(manifest, inner).findings) {
+      docket.report(rule as RuleId, at, `In what it deploys, at ${path}: ${message}`, evidence, score);
+    }
+  };
+  return machine;
+}
+
+function judgeWith(object: unknown, machine: Machine): Judgement {
+  const { docket } = machine;
   if (isRecord(object)) judgeData(object, machine);
   const view = workloadView(object);
   if (!view) return judgementOf(docket.findings);
   const parameters = isRecord(object) ? parametersOf(object) : new Map<string, string>();
   for (const container of view.containers) judgeContainer(filledIn(container, parameters), machine);
+  for (const { path, image } of view.images) judgeImage(image, path, docket);
   for (const script of view.scripts) judgeUserData(script.text, script.path, machine);
   for (const path of view.malformed) {
     docket.report('malformed-workload', path, `${path} has a type that the API server does not take.`);
@@ -67,7 +85,7 @@ export function judgeExecRequest(
   { indicators }: JudgeOptions,
 ): Judgement {
   const docket = new Docket(indicators);
-  judgeCommand(wordsOf(request.command, 'command'), new Machine(docket));
+  judgeCommand(wordsOf(request.command, 'command'), deploying(docket));
   return judgementOf(docket.findings);
 }
 

@@ -1,3 +1,4 @@
+import { manifestsIn } from './manifest-text.ts';
 import { isRecord, type JsonRecord, textOf } from './shape.ts';
 
 /** A pod spec, or one container, somewhere in an object. */
@@ -40,6 +41,12 @@ const SCRIPT_FIELDS: ReadonlySet<string> = new Set([
   'startupScript',
 ]);
 
+/** Fields that hold the values of a chart as text: Argo CD, the Helm controller of k3s. */
+const VALUES_FIELDS: ReadonlySet<string> = new Set(['values', 'valuesContent']);
+
+/** So many texts of an object are read as values of a chart. */
+const VALUES_LIMIT = 4;
+
 const DEPTH_LIMIT = 24;
 const NODE_LIMIT = 20_000;
 
@@ -47,13 +54,17 @@ const NODE_LIMIT = 20_000;
 export function findPodParts(object: JsonRecord): {
   parts: PodPart[];
   scripts: { path: string; text: string }[];
+  /** Images in the parts that values of charts have them in, and the names of charts. */
+  images: { path: string; image: string }[];
   malformed: string[];
   truncated: boolean;
 } {
   const parts: PodPart[] = [];
+  const images: { path: string; image: string }[] = [];
   const scripts: { path: string; text: string }[] = [];
   const malformed: string[] = [];
   let nodes = 0;
+  let values = 0;
   let truncated = false;
 
   const visit = (
@@ -82,12 +93,18 @@ export function findPodParts(object: JsonRecord): {
     }
     if ('containers' in node || 'initContainers' in node || 'ephemeralContainers' in node)
       parts.push({ kind: 'pod', path, node, pod: around });
+    const image = chartImage(node);
+    if (image !== undefined) images.push({ path, image });
     // The template around a pod spec has its metadata.
     const next = isRecord(node.spec) && isRecord(node.metadata) ? node : around;
     for (const key of Object.keys(node)) {
       const child = node[key];
       const isList = CONTAINER_LISTS.has(key);
       const isScript = SCRIPT_FIELDS.has(key);
+      if (key === 'chart' && typeof child === 'string') images.push({ path: `${path}.chart`, image: child });
+      if (VALUES_FIELDS.has(key) && typeof child === 'string' && values++ < VALUES_LIMIT) {
+        for (const value of manifestsIn(child)) visit(value, `${path}.${key}`, depth + 1, around, false);
+      }
       // Most fields are plain values: they cost nothing more than this line.
       if (!isObject(child) && !isScript && !isList) continue;
       if (SKIPPED.has(key)) continue;
@@ -100,7 +117,16 @@ export function findPodParts(object: JsonRecord): {
   };
 
   visit(object, '', 0, object, false);
-  return { parts, scripts, malformed, truncated };
+  return { parts, scripts, images, malformed, truncated };
+}
+
+/** `repository: xmrig/xmrig` beside a tag, a digest or a pull policy. */
+function chartImage(node: JsonRecord): string | undefined {
+  const { repository, tag } = node;
+  if (typeof repository !== 'string') return undefined;
+  if (!('tag' in node || 'digest' in node || 'pullPolicy' in node || 'imagePullPolicy' in node))
+    return undefined;
+  return textOf(tag) === '' ? repository : `${repository}:${textOf(tag)}`;
 }
 
 function isObject(value: unknown): value is object {

@@ -39,6 +39,8 @@ export interface WorkloadView {
   containers: ContainerView[];
   /** Scripts outside of containers: cloud-init user data, boot commands. */
   scripts: { path: string; text: string }[];
+  /** Images, and charts, that no container names. */
+  images: { path: string; image: string }[];
   posture: PostureView[];
   /** Paths of fields that have another type than the API server takes. */
   malformed: string[];
@@ -53,8 +55,9 @@ export interface WorkloadView {
  */
 export function workloadView(object: unknown): WorkloadView | undefined {
   if (!isRecord(object)) return undefined;
-  const { parts, scripts, malformed, truncated } = findPodParts(object);
-  if (parts.length === 0 && scripts.length === 0 && malformed.length === 0 && !truncated) return undefined;
+  const { parts, scripts, images, malformed, truncated } = findPodParts(object);
+  const found = parts.length + scripts.length + images.length + malformed.length;
+  if (found === 0 && !truncated) return undefined;
   const metadata = isRecord(object.metadata) ? object.metadata : {};
   const owner = ownerOf(metadata);
   const view: WorkloadView = {
@@ -64,6 +67,7 @@ export function workloadView(object: unknown): WorkloadView | undefined {
     ...(owner ? { owner } : {}),
     containers: [],
     scripts,
+    images,
     posture: [],
     malformed,
     truncated,

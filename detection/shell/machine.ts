@@ -44,6 +44,8 @@ export class Machine implements Substitution {
   /** The field that the script stands in. */
   path = '';
   manner: Manner = { background: false, silent: false };
+  /** Judges an object that the script hands to the API server; not set where scripts are in such objects already. */
+  deploy: ((manifest: unknown, path: string) => void) | undefined;
   readonly aliases = new Map<string, string>();
   /** The last downloaded archive that was unpacked. */
   unpacked: Data | undefined;

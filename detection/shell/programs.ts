@@ -6,6 +6,7 @@ import { concatenate, type Data, NOTHING, UNKNOWN_DATA } from './data.ts';
 import { decodeBase32, decodeBase64, decodeHex, inflate } from './decode.ts';
 import { unescapeAnsi } from './escapes.ts';
 import { runCode, runDot, runEval, runFind, runNested, runShell, runTrap } from './interpreters.ts';
+import { runKubectl } from './kubectl.ts';
 import type { Machine } from './machine.ts';
 import { isWrapper } from './wrappers.ts';
 
@@ -206,12 +207,13 @@ export const PROGRAMS: Record<string, Program> = {
   ...named(runCode, 'python python2 python3 perl ruby node nodejs php lua deno bun'),
   ...named(
     runNested,
-    'su runuser script capsh sg tmux docker podman nerdctl crictl ctr kubectl oc start-stop-daemon crontab at batch',
+    'su runuser script capsh sg tmux docker podman nerdctl crictl ctr start-stop-daemon crontab at batch',
   ),
   ...named(
     judgeDownload,
     'curl wget wget2 fetch aria2c axel lwp-request lwp-download lynx ftpget tftp nc ncat netcat socat get http https',
   ),
+  ...named(runKubectl, 'kubectl oc'),
   eval: runEval,
   source: runDot,
   '.': runDot,
