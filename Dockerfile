@@ -1,13 +1,14 @@
-# Two images without a shell, a package manager or anything else to borrow.
+# Two images without a shell, a package manager or anything else to borrow. `npm run image` prepares the folder that is
+# their context, dist/image/ARCH, and builds them.
 #
-# The root is a handful of Debian packages (`npm run image` makes dist/image/root.tar with mmdebstrap), so that no
-# image registry is needed. Where one is reachable: --build-arg BASE=<a distroless base with glibc and libstdc++>.
+# The root is a handful of Debian packages (root.tar, made by mmdebstrap), so that no image registry is needed. Where one
+# is reachable: --build-arg BASE=<a distroless base with glibc and libstdc++>.
 ARG BASE=scratch
 
 FROM ${BASE} AS base
-ADD dist/image/root.tar /
-COPY dist/image/node /usr/local/bin/node
-COPY dist/bundle /kubesentry
+ADD root.tar /
+COPY node /usr/local/bin/node
+COPY bundle /kubesentry
 LABEL org.opencontainers.image.title="kubesentry" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.description="Detects and stops cryptomining in Kubernetes"

@@ -4,7 +4,7 @@
  */
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { BUNDLED_ROWS } from '../detection/load.ts';
 import { readRows } from '../detection/read-rows.ts';
@@ -49,8 +49,11 @@ export const SELF_CONTAINED = {
   logLevel: 'warning',
 } satisfies BuildOptions;
 
-/** Answers the paths, in the repository, of what went into the code. */
-export async function bundle(into = BUNDLE): Promise<string[]> {
+/** The addon of this machine, made by build/prepare.mjs. */
+const ADDON = join(root, 'bpf', 'node-libbpf', 'build', `node-libbpf-${process.arch}.node`);
+
+/** Answers the paths, in the repository, of what went into the code. Only `addon` depends on the processor. */
+export async function bundle(into = BUNDLE, addon = ADDON): Promise<string[]> {
   rmSync(into, { recursive: true, force: true });
   mkdirSync(into, { recursive: true });
   const { metafile } = await build({
@@ -68,8 +71,7 @@ export async function bundle(into = BUNDLE): Promise<string[]> {
   cpSync(join(root, 'dist', 'bpf'), join(into, 'bpf'), { recursive: true, filter: isProgram });
   cpSync(join(root, 'manifests', 'audit', 'policy.yaml'), join(into, 'audit-policy.yaml'));
   cpSync(join(root, 'manifests', 'install.yaml'), join(into, 'install.yaml'));
-  const addon = `node-libbpf-${process.arch}.node`;
-  cpSync(join(root, 'bpf', 'node-libbpf', 'build', addon), join(into, 'build', addon));
+  cpSync(addon, join(into, 'build', basename(addon)));
   const grammars = ['web-tree-sitter/web-tree-sitter.wasm', 'tree-sitter-bash/tree-sitter-bash.wasm'];
   for (const file of grammars) cpSync(require.resolve(file), join(into, file.slice(file.indexOf('/') + 1)));
   return [...Object.keys(metafile.inputs), ...grammars.map((file) => `node_modules/${file}`)].sort();

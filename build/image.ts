@@ -15,64 +15,66 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { VERSION } from '../api/names.ts';
-import { BUNDLE, bundle } from './bundle.ts';
+import { ARCHITECTURES, binariesFor, HERE } from './binaries.ts';
+import { bundle } from './bundle.ts';
 import { ensurePackages } from './debian-packages.mjs';
-import { billOfMaterials, debianComponents, nodeComponent, npmComponents } from './sbom.ts';
+import { Buildah, type Builder, Docker, EPOCH } from './image-builder.ts';
+import type { Architecture } from './private-apt.ts';
+import {
+  billOfMaterials,
+  debianComponents,
+  linkedComponents,
+  nodeComponents,
+  npmComponents,
+} from './sbom.ts';
 
 const root = join(import.meta.dirname, '..');
 const folder = join(root, 'dist', 'image');
-const ROOT_ARCHIVE = join(folder, 'root.tar');
-const ROOT_LIST = join(folder, 'root.list');
-
-/** Where buildah keeps layers while it works; each build adds some hundred megabytes that nobody reads again. */
-const STORAGE = ['storage', 'run'].map((name) => join(folder, name));
 
 /** What the Node binary links to, and the certificates that a webhook behind a sink's TLS needs. */
 const ROOT_PACKAGES = ['libc6', 'libstdc++6', 'libgcc-s1', 'ca-certificates'];
 
-const TARGETS = ['webhook', 'agent'] as const;
+export const TARGETS = ['webhook', 'agent'] as const;
+export type Target = (typeof TARGETS)[number];
 
-/** The time that everything in the images has, so that the same sources are the same images, bit for bit. */
-const EPOCH = process.env.SOURCE_DATE_EPOCH ?? '0';
+const HELP = `Usage: npm run image -- [--arch ARCH]...
 
-export const imageName = (target: string) => `kubesentry-${target}:${VERSION}`;
-export const imageFile = (target: string) => join(folder, `${target}.tar`);
+Builds the images of the webhook and the agent, as docker-archive files in dist/image/: webhook-ARCH.tar and
+agent-ARCH.tar. What they are made of is listed beside them, in sbom-ARCH.cdx.json (CycloneDX).
 
-const run = (command: string, args: string[]) =>
-  execFileSync(command, args, { cwd: root, stdio: ['ignore', 2, 2] });
+  --arch ARCH   ${ARCHITECTURES.join(' or ')}; this machine's (${HERE}) unless given. May be given again: then
+                webhook.oci.tar and agent.oci.tar hold one image for all of them, as registries take it.
+`;
 
-function works(command: string, args: string[]): boolean {
-  return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
-}
+export const imageName = (target: Target) => `kubesentry-${target}:${VERSION}`;
+export const imageFile = (target: Target, architecture: Architecture = HERE) =>
+  join(folder, `${target}-${architecture}.tar`);
+/** One name for the images of several architectures. */
+export const indexFile = (target: Target) => join(folder, `${target}.oci.tar`);
+export const billFile = (architecture: Architecture = HERE) => join(folder, `sbom-${architecture}.cdx.json`);
 
 /** The root file system, and beside it the names of the packages that it is made of. */
-function makeRoot(): void {
-  if (existsSync(ROOT_ARCHIVE) && existsSync(ROOT_LIST)) return;
-  rmSync(ROOT_ARCHIVE, { force: true });
-  execFileSync(
-    'mmdebstrap',
-    [
-      '--quiet',
-      '--variant=extract',
-      `--include=${ROOT_PACKAGES.join(',')}`,
-      `--extract-hook=ls "$1/var/cache/apt/archives" > '${ROOT_LIST}'`,
-      'bookworm',
-      ROOT_ARCHIVE,
-    ],
-    { cwd: root, stdio: ['ignore', 2, 2], env: { ...process.env, SOURCE_DATE_EPOCH: EPOCH } },
-  );
-}
-
-/** A bill of materials (CycloneDX) beside the archives and in the images. */
-function writeBill(bundled: readonly string[]): void {
-  const bill = billOfMaterials(VERSION, [
-    nodeComponent(process.version.slice(1)),
-    ...npmComponents(bundled, root),
-    ...debianComponents(readFileSync(ROOT_LIST, 'utf8').split('\n')),
-  ]);
-  writeFileSync(join(folder, 'sbom.cdx.json'), bill);
-  writeFileSync(join(BUNDLE, 'sbom.cdx.json'), bill);
+function makeRoot(context: string, architecture: Architecture): string[] {
+  const [archive, list] = [join(context, 'root.tar'), join(context, 'root.list')];
+  if (!existsSync(archive) || !existsSync(list)) {
+    rmSync(archive, { force: true });
+    execFileSync(
+      'mmdebstrap',
+      [
+        '--quiet',
+        '--variant=extract',
+        `--architectures=${architecture}`,
+        `--include=${ROOT_PACKAGES.join(',')}`,
+        `--extract-hook=ls "$1/var/cache/apt/archives" > '${list}'`,
+        'bookworm',
+        archive,
+      ],
+      { cwd: root, stdio: ['ignore', 2, 2], env: { ...process.env, SOURCE_DATE_EPOCH: EPOCH } },
+    );
+  }
+  return readFileSync(list, 'utf8').split('\n');
 }
 
 /** What is copied into an image takes its time along. */
@@ -81,88 +83,74 @@ function setTimes(path: string): void {
   lutimesSync(path, Number(EPOCH), Number(EPOCH));
 }
 
-function revision(): string {
-  const { status, stdout } = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' });
-  return status === 0 ? stdout.trim() : 'unknown';
-}
-
-const labels = () => [
-  `--label=org.opencontainers.image.version=${VERSION}`,
-  `--label=org.opencontainers.image.revision=${revision()}`,
-];
-
-function buildWithDocker(target: string): void {
-  const time = `SOURCE_DATE_EPOCH=${EPOCH}`;
-  run('docker', [
-    'build',
-    '--build-arg',
-    time,
-    ...labels(),
-    '--target',
-    target,
-    '--tag',
-    imageName(target),
-    '.',
+/** A folder with all that the Dockerfile adds; answers its path. */
+async function makeContext(architecture: Architecture, log: (line: string) => void): Promise<string> {
+  const context = join(folder, architecture);
+  mkdirSync(context, { recursive: true });
+  const { node, addon, linked } = await binariesFor(architecture, log);
+  const bundled = await bundle(join(context, 'bundle'), addon);
+  copyFileSync(node, join(context, 'node'));
+  const bill = billOfMaterials(VERSION, [
+    ...nodeComponents(process.versions),
+    ...npmComponents(bundled, root),
+    ...linkedComponents(linked),
+    ...debianComponents(makeRoot(context, architecture)),
   ]);
-  run('docker', ['save', '--output', imageFile(target), imageName(target)]);
+  for (const file of [billFile(architecture), join(context, 'bundle', 'sbom.cdx.json')])
+    writeFileSync(file, bill);
+  for (const name of ['bundle', 'node']) setTimes(join(context, name));
+  return context;
 }
 
-function buildWithBuildah(target: string): void {
-  const storage = [
-    '--storage-driver',
-    'vfs',
-    '--root',
-    STORAGE[0] as string,
-    '--runroot',
-    STORAGE[1] as string,
-  ];
-  run('buildah', [
-    ...storage,
-    'bud',
-    '--quiet',
-    '--isolation',
-    'chroot',
-    '--timestamp',
-    EPOCH,
-    ...labels(),
-    '--target',
-    target,
-    '--tag',
-    imageName(target),
-    '.',
-  ]);
-  run('buildah', [
-    ...storage,
-    'push',
-    '--quiet',
-    imageName(target),
-    `docker-archive:${imageFile(target)}:${imageName(target)}`,
-  ]);
+/** Docker where it answers; only buildah puts several architectures under one name without a registry. */
+async function builderFor(architectures: number, log: (line: string) => void): Promise<Builder> {
+  const isDocker = architectures === 1 && spawnSync('docker', ['info'], { stdio: 'ignore' }).status === 0;
+  await ensurePackages(isDocker ? ['mmdebstrap'] : ['mmdebstrap', 'buildah'], { log });
+  return isDocker ? new Docker() : new Buildah(folder);
 }
 
-function emptyStorage(): void {
-  for (const path of STORAGE) rmSync(path, { recursive: true, force: true });
-}
-
-export async function buildImages(log: (line: string) => void): Promise<void> {
+export async function buildImages(
+  log: (line: string) => void,
+  architectures: readonly Architecture[] = [HERE],
+): Promise<void> {
   mkdirSync(folder, { recursive: true });
-  emptyStorage(); // of a build that was ended before it could
-  const bundled = await bundle();
-  copyFileSync(process.execPath, join(folder, 'node'));
-  const docker = works('docker', ['info']);
-  await ensurePackages(docker ? ['mmdebstrap'] : ['mmdebstrap', 'buildah'], { log });
-  makeRoot();
-  writeBill(bundled);
-  for (const path of [BUNDLE, join(folder, 'node')]) setTimes(path);
-  for (const target of TARGETS) {
-    rmSync(imageFile(target), { force: true }); // neither tool writes over an archive
-    if (docker) buildWithDocker(target);
-    else buildWithBuildah(target);
-    log(
-      `${imageName(target)}  ${(statSync(imageFile(target)).size / 2 ** 20).toFixed(0)} MiB  ${imageFile(target)}`,
-    );
+  const builder = await builderFor(architectures.length, log);
+  const made = (name: string, file: string) =>
+    log(`${name}  ${(statSync(file).size / 2 ** 20).toFixed(0)} MiB  ${file}`);
+  try {
+    for (const architecture of architectures) {
+      const context = await makeContext(architecture, log);
+      for (const target of TARGETS) {
+        const file = imageFile(target, architecture);
+        rmSync(file, { force: true }); // neither tool writes over an archive
+        builder.build({ context, target, architecture, name: imageName(target), file });
+        made(`${imageName(target)} ${architecture}`, file);
+      }
+    }
+    if (architectures.length > 1) {
+      for (const target of TARGETS) {
+        rmSync(indexFile(target), { force: true });
+        builder.index(imageName(target), indexFile(target));
+        made(`${imageName(target)} ${architectures.join(' and ')}`, indexFile(target));
+      }
+    }
+  } finally {
+    builder.close();
   }
-  emptyStorage();
 }
 
-if (import.meta.main) await buildImages((line) => process.stderr.write(`${line}\n`));
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: { arch: { type: 'string', multiple: true }, help: { type: 'boolean', short: 'h' } },
+  });
+  const isKnown = (name: string): name is Architecture => (ARCHITECTURES as string[]).includes(name);
+  const asked = [...new Set(values.arch ?? [HERE])];
+  if (values.help) process.stdout.write(HELP);
+  else if (asked.every(isKnown)) await buildImages((line) => process.stderr.write(`${line}\n`), asked);
+  else {
+    process.stderr.write(
+      `There is no architecture "${asked.find((name) => !isKnown(name))}" here.\n\n${HELP}`,
+    );
+    process.exitCode = 2;
+  }
+}

@@ -1,24 +1,35 @@
 /**
- * `node build/reproduce.ts`: builds the images twice, here and from a copy of the sources in another folder with its
+ * `node build/reproduce.ts`: builds the images for every architecture twice, here and from a copy of the sources in another folder with its
  * own compiled parts, and compares their digests. Exit status 1 when they differ.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { ARCHITECTURES } from './binaries.ts';
+import { imageFile, indexFile, TARGETS } from './image.ts';
 
 const root = join(import.meta.dirname, '..');
 const elsewhere = mkdtempSync(join(tmpdir(), 'kubesentry-again-'));
 
-/** Digest of each image, which covers its layers and its configuration. */
+/** Digest of each image, which covers its layers and its configuration, and of the index over them. */
 function build(folder: string): string[] {
-  for (const script of ['build/prepare.mjs', 'build/image.ts'])
-    execFileSync(process.execPath, [join(folder, script)], { cwd: folder, stdio: ['ignore', 2, 2] });
-  return ['webhook', 'agent'].map((target) => {
-    const archive = join(folder, 'dist', 'image', `${target}.tar`);
-    const manifest = execFileSync('tar', ['-xOf', archive, 'manifest.json'], { encoding: 'utf8' });
-    const [{ Config }] = JSON.parse(manifest) as [{ Config: string }];
-    return `${target} ${Config.replace(/\.json$/, '')}`;
+  const run = (script: string, ...args: string[]) =>
+    execFileSync(process.execPath, [join(folder, script), ...args], {
+      cwd: folder,
+      stdio: ['ignore', 2, 2],
+    });
+  run('build/prepare.mjs');
+  run('build/image.ts', ...ARCHITECTURES.flatMap((architecture) => ['--arch', architecture]));
+  const read = (archive: string, path: string) =>
+    JSON.parse(execFileSync('tar', ['-xOf', archive.replace(root, folder), path], { encoding: 'utf8' }));
+  return TARGETS.flatMap((target) => {
+    const images = ARCHITECTURES.map((architecture) => {
+      const [{ Config }] = read(imageFile(target, architecture), 'manifest.json') as [{ Config: string }];
+      return `${target} ${architecture} ${Config.replace(/\.json$/, '')}`;
+    });
+    const { manifests } = read(indexFile(target), 'index.json') as { manifests: [{ digest: string }] };
+    return [...images, `${target} index ${manifests[0].digest}`];
   });
 }
 

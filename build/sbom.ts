@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { LinkedPackage } from './binaries.ts';
 
 /** One thing that an image is made of, as CycloneDX has it (https://cyclonedx.org/docs/1.6/json/). */
 export interface Component {
@@ -51,6 +52,27 @@ export function npmComponents(inputs: readonly string[], root: string): Componen
   });
 }
 
+/**
+ * What is linked into our addon. Debian says which version it is; what licence a library may be used under is said here,
+ * from the copyright file of each package.
+ */
+const LINKED_LICENSES: Readonly<Record<string, string>> = {
+  libbpf: 'LGPL-2.1-only OR BSD-2-Clause',
+  elfutils: 'LGPL-3.0-or-later OR GPL-2.0-or-later',
+  zlib: 'Zlib',
+  libzstd: 'BSD-3-Clause OR GPL-2.0-only',
+};
+
+/** The static libraries of the addon, by the Debian packages that they are of. */
+export function linkedComponents(packages: readonly LinkedPackage[]): Component[] {
+  const sorted = [...packages].sort((a, b) => (a.package < b.package ? -1 : 1));
+  return sorted.map(({ package: name, source, version, architecture }) => {
+    const license = LINKED_LICENSES[source];
+    const purl = `pkg:deb/debian/${name}@${encodeURIComponent(version)}?arch=${architecture}&distro=debian-12&upstream=${source}`;
+    return component('library', name, version, purl, license ? { licenses: [{ expression: license }] } : {});
+  });
+}
+
 /** Debian packages by the names of their files, such as libc6_2.36-9+deb12u14_amd64.deb; apt writes `:` as %3a. */
 export function debianComponents(files: readonly string[]): Component[] {
   return files
@@ -66,9 +88,39 @@ export function debianComponents(files: readonly string[]): Component[] {
     .sort((a, b) => (a.purl < b.purl ? -1 : 1));
 }
 
-/** Node itself, whose binary the image has. */
-export const nodeComponent = (version: string): Component =>
-  component('application', 'node', version, `pkg:generic/node@${version}`);
+/** Licences of what Node's binary is made of, from its LICENSE file; those not named here are Node's own parts. */
+const NODE_LICENSES: Readonly<Record<string, string>> = {
+  ada: 'Apache-2.0 OR MIT',
+  ares: 'MIT',
+  brotli: 'MIT',
+  icu: 'Unicode-3.0',
+  llhttp: 'MIT',
+  nghttp2: 'MIT',
+  openssl: 'Apache-2.0',
+  simdjson: 'Apache-2.0 OR MIT',
+  simdutf: 'Apache-2.0 OR MIT',
+  sqlite: 'blessing',
+  uv: 'MIT',
+  uvwasi: 'MIT',
+  v8: 'BSD-3-Clause',
+  zlib: 'Zlib',
+  zstd: 'BSD-3-Clause OR GPL-2.0-only',
+};
+
+/** Node itself and the libraries in its binary, which differ with its version and not with the processor. */
+export function nodeComponents(versions: Readonly<Record<string, string | undefined>>): Component[] {
+  const parts = Object.entries(NODE_LICENSES).flatMap(([name, license]) => {
+    const version = versions[name];
+    if (!version) return [];
+    const purl = `pkg:generic/${name}@${version}`;
+    return [component('library', name, version, purl, { licenses: [{ expression: license }] })];
+  });
+  const { node = '' } = versions;
+  return [
+    component('application', 'node', node, `pkg:generic/node@${node}`, { licenses: [{ expression: 'MIT' }] }),
+    ...parts,
+  ];
+}
 
 /** A bill of materials that is the same bytes for the same parts: no time, and a serial number made of its content. */
 export function billOfMaterials(version: string, components: readonly Component[]): string {

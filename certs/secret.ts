@@ -2,7 +2,7 @@ import { KubesentryError } from '../api/errors.ts';
 import type { KubeObject } from '../api/object.ts';
 import type { Cluster, ObjectKey } from '../kube/cluster.ts';
 import { KIND } from '../kube/kind.ts';
-import { splitBundle } from './pair.ts';
+import { checkServingPair, splitBundle } from './pair.ts';
 import { type Certificates, nextCertificates } from './renewal.ts';
 
 /** Keys of the Secret's data; the first two are those of kubernetes.io/tls. The newest authority is first in ca.crt. */
@@ -37,6 +37,23 @@ export async function ensureCertificates(
       if (!isConflict || attempt === ATTEMPTS) throw error;
     }
   }
+}
+
+/**
+ * The certificates in the Secret `key` as they are. Raises CERTIFICATE_INVALID with the reason when there are none, or
+ * nobody could serve with them.
+ */
+export async function readCertificates(
+  cluster: Cluster,
+  key: ObjectKey,
+  hosts: readonly string[],
+  now = Date.now(),
+): Promise<Certificates> {
+  const secret = await cluster.get(KIND.Secret, key);
+  if (!secret) throw new KubesentryError('CERTIFICATE_INVALID', `There is no Secret ${key.name}.`);
+  const certificates = read(secret);
+  checkServingPair(certificates.caBundle, certificates.serving, hosts, now);
+  return certificates;
 }
 
 /** Of a Secret that lacks a part, the rest: clients go on trusting what they know of it. */

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { KubesentryError } from '../api/errors.ts';
 import { issueServingPair, makeAuthority } from '../certs/authority.ts';
 import { checkServingPair } from '../certs/pair.ts';
-import { ensureCertificates } from '../certs/secret.ts';
+import type { Certificates } from '../certs/renewal.ts';
+import { ensureCertificates, readCertificates } from '../certs/secret.ts';
 import type { Cluster, ObjectKey } from '../kube/cluster.ts';
 import { type CertificateSource, FixedCertificate, type ServingCertificate } from './certificates.ts';
 import type { Log } from './log.ts';
@@ -28,32 +29,49 @@ export interface ReloadedCertificate extends CertificateSource {
   close(): void;
 }
 
-/** From a Secret that the replicas share; made there first, and renewed before it ends. */
-export function certificateFromSecret(
+/**
+ * From a Secret that the replicas share. The leader renews it before it ends, and repairs it; the others read what is
+ * there. Only a replica that could not serve at all when it starts makes one itself.
+ */
+export async function certificateFromSecret(
   cluster: Cluster,
   key: ObjectKey,
   hosts: readonly string[],
   log: Log,
 ): Promise<ReloadedCertificate> {
-  return reloaded(async () => {
-    const { caBundle, serving } = await ensureCertificates(cluster, key, hosts, {
-      onRepair: (reason) => log.info({ secret: key.name, reason }, 'renews the serving certificate'),
-    });
-    return { cert: serving.certificate, key: serving.key, caBundle };
-  }, log);
+  const shown = ({ caBundle, serving }: Certificates): ServingCertificate => ({
+    cert: serving.certificate,
+    key: serving.key,
+    caBundle,
+  });
+  const onRepair = (reason: string) => log.info({ secret: key.name, reason }, 'renews the certificates');
+  const keep = async () => shown(await ensureCertificates(cluster, key, hosts, { onRepair }));
+  const read = async () => shown(await readCertificates(cluster, key, hosts));
+  let leads = false;
+  const first = await read().catch((error: unknown) => {
+    if (error instanceof KubesentryError && error.code === 'CERTIFICATE_INVALID') return keep();
+    throw error;
+  });
+  const source = reloaded(first, () => (leads ? keep() : read()), log);
+  return Object.assign(source, {
+    lead(now: boolean) {
+      leads = now;
+      if (leads) void source.reload();
+    },
+  });
 }
 
 /**
  * From a folder with tls.crt, tls.key and ca.crt, as cert-manager's Secret is mounted. Others renew it: what is corrupt,
  * expired, foreign or lacks one of `hosts` is refused with the reason, and what was read before goes on.
  */
-export function certificateFromFolder(
+export async function certificateFromFolder(
   folder: string,
   hosts: readonly string[],
   log: Log,
 ): Promise<ReloadedCertificate> {
   const read = (name: string) => readFileSync(join(folder, name), 'utf8');
-  return reloaded(async () => {
+  const load = async () => {
     try {
       const certificate = { cert: read('tls.crt'), key: read('tls.key'), caBundle: read('ca.crt') };
       const { cert, key, caBundle } = certificate;
@@ -65,12 +83,17 @@ export function certificateFromFolder(
         cause,
       });
     }
-  }, log);
+  };
+  return reloaded(await load(), load, log);
 }
 
-/** Raises what the first reading raises; later failures keep what was read before, and are logged. */
-async function reloaded(read: () => Promise<ServingCertificate>, log: Log): Promise<ReloadedCertificate> {
-  const source = new FixedCertificate(await read());
+/** Failures of later readings keep what was read before, and are logged. */
+function reloaded(
+  first: ServingCertificate,
+  read: () => Promise<ServingCertificate>,
+  log: Log,
+): ReloadedCertificate {
+  const source = new FixedCertificate(first);
   const reload = async () => {
     try {
       const next = await read();
@@ -87,6 +110,7 @@ async function reloaded(read: () => Promise<ServingCertificate>, log: Log): Prom
       return source.current;
     },
     onChange: (changed) => source.onChange(changed),
+    lead() {},
     reload,
     close: () => clearInterval(timer),
   };

@@ -11,6 +11,8 @@ export interface CertificateSource {
   readonly current: ServingCertificate;
   /** Calls back after every change. Answers how to stop that. */
   onChange(changed: (certificate: ServingCertificate) => void): () => void;
+  /** Says whether this replica leads: where replicas share certificates, the leader renews them. */
+  lead(leads: boolean): void;
 }
 
 /** A certificate that does not change by itself: from files, or made for a test. */
@@ -35,4 +37,6 @@ export class FixedCertificate implements CertificateSource {
     this.#listeners.add(changed);
     return () => this.#listeners.delete(changed);
   }
+
+  lead(): void {}
 }

@@ -3,19 +3,13 @@ import { SYSTEM_NAMESPACE } from '../api/names.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { LeaseElection } from '../kube/lease.ts';
 import { expireDenials } from './admission/denial-expiry.ts';
-import type { BackgroundScan } from './background/scan.ts';
-import type { Journal } from './intake/journal.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
-import type { Sealer } from './report/sealer.ts';
-import type { ResponseLoop } from './response/loop.ts';
 
 export interface LeadershipOptions {
   cluster: Cluster;
-  response: Pick<ResponseLoop, 'lead'>;
-  background: Pick<BackgroundScan, 'lead'>;
-  sealer: Pick<Sealer, 'lead'>;
-  journal: Pick<Journal, 'lead'>;
+  /** What works in the leader only. */
+  parts: readonly { lead(leads: boolean): void }[];
   metrics: Pick<Metrics, 'leader'>;
   log: Log;
   clock: () => Date;
@@ -28,8 +22,8 @@ export interface LeadershipOptions {
 const SWEEP_MS = 60 * 60_000;
 
 /**
- * What one replica of all does: the response, judging what exists, signing reports, looking after the journal of replicas
- * that are gone, and deleting what is too old.
+ * What one replica of all does: the response, judging what exists, signing reports, renewing certificates and telling
+ * others of them, looking after the journal of replicas that are gone, and deleting what is too old.
  */
 export class Leadership {
   readonly #options: LeadershipOptions;
@@ -59,10 +53,7 @@ export class Leadership {
 
   #lead(leads: boolean): void {
     this.#options.metrics.leader.set(leads ? 1 : 0);
-    this.#options.response.lead(leads);
-    this.#options.background.lead(leads);
-    this.#options.sealer.lead(leads);
-    this.#options.journal.lead(leads);
+    for (const part of this.#options.parts) part.lead(leads);
     clearInterval(this.#sweeps);
     if (!leads) return;
     void this.#sweep();

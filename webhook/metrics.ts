@@ -55,6 +55,11 @@ export class Metrics {
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: this.#registers,
   });
+  readonly caPublished = new Gauge({
+    name: 'kubesentry_ca_published',
+    help: '1 when this replica could tell agents and API server whom to trust, 0 while it could not.',
+    registers: this.#registers,
+  });
   readonly alerts = new Counter({
     name: 'kubesentry_alerts_total',
     help: 'Alerts about incidents by sink (event, falco, alertmanager) and outcome: sent, retried, or dead.',

@@ -21,7 +21,7 @@ import { Leadership } from './leadership.ts';
 import type { Log } from './log.ts';
 import { Metrics } from './metrics.ts';
 import { openProbeServer } from './probes.ts';
-import { publish } from './publish.ts';
+import { Publisher } from './publisher.ts';
 import { Sealer } from './report/sealer.ts';
 import { ResponseLoop } from './response/loop.ts';
 import { type Handler, makeServer, TIMEOUTS, type Timeouts } from './server.ts';
@@ -71,7 +71,7 @@ export interface RunningWebhook {
   readonly probeUrl: string;
   /** PEM; what clients trust. */
   readonly caBundle: string;
-  /** Resolves once /readyz answers 200. */
+  /** Resolves once /readyz answers 200 and whoever asks was told whom to trust. */
   readonly ready: Promise<void>;
   /** Resolves when every Denial so far is in the API server, or lost. */
   denialsKept(): Promise<void>;
@@ -190,22 +190,14 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     contentType: metrics.registry.contentType,
   });
   const address = options.register === 'here' ? { url } : options.register;
-  const unlisten = certificates.onChange((certificate) => {
-    server.replaceCertificate(certificate);
-    publish(cluster, certificate.caBundle, address).catch((error: unknown) => {
-      log.error({ err: error }, 'the new CA could not be published');
-    });
-  });
-  const ready = view.synced.then(() => publish(cluster, certificates.current.caBundle, address));
-  ready.catch((error: unknown) => log.error({ err: error }, 'the webhook could not be registered'));
+  const unlisten = certificates.onChange((certificate) => server.replaceCertificate(certificate));
+  const publisher = new Publisher({ cluster, certificates, address, metrics, log });
+  const ready = view.synced.then(() => publisher.start());
   const background = new BackgroundScan({ cluster, view, incidents, metrics, log, clock });
   const sealer = new Sealer({ cluster, view, metrics, log, clock });
   const leadership = new Leadership({
     cluster,
-    response,
-    background,
-    sealer,
-    journal,
+    parts: [response, background, sealer, journal, certificates, publisher],
     metrics,
     log,
     clock,
@@ -227,6 +219,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       unlisten();
       await server.close();
       await leadership.stop();
+      await publisher.close();
       await background.close();
       await sealer.close();
       journal.close();

@@ -11,3 +11,6 @@ export interface BuildAddonOptions {
 
 /** Answers the addon's path. */
 export function buildAddon(options?: BuildAddonOptions): Promise<string>;
+
+/** Static libraries that go into it, by their names for the linker. */
+export function staticLibraries(): string[];

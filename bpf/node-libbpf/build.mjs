@@ -24,12 +24,15 @@ const FLAGS = [
   '-Werror',
 ];
 
-/** Static libraries that libbpf asks for: libelf of newer distributions needs zstd too. */
-function libraries() {
+/**
+ * Static libraries that libbpf asks for, by their names for the linker: libelf of newer distributions needs zstd too.
+ * @returns {string[]}
+ */
+export function staticLibraries() {
   const asked = spawnSync('pkg-config', ['--static', '--libs', 'libbpf', 'libelf'], { encoding: 'utf8' });
   const names = asked.status === 0 ? (asked.stdout.match(/-l\S+/g) ?? []) : ['-lbpf', '-lelf', '-lz'];
   const unique = [...new Set(names)].filter((name) => name !== '-lpthread' && name !== '-lc');
-  return ['-Wl,-Bstatic', ...unique, '-Wl,-Bdynamic', '-lpthread'];
+  return unique.map((name) => name.slice('-l'.length));
 }
 
 function version(command, args) {
@@ -62,7 +65,8 @@ export async function buildAddon({
   const sources = readdirSync(join(HERE, 'src'))
     .sort()
     .map((name) => join(HERE, 'src', name));
-  const link = libraries();
+  const archives = staticLibraries().map((name) => `-l${name}`);
+  const link = ['-Wl,-Bstatic', ...archives, '-Wl,-Bdynamic', '-lpthread'];
   const headers = createRequire(import.meta.url)('node-api-headers').include_dir;
   // What the debugger is told must not depend on where this lies: the same sources are the same bytes.
   const places = [`-ffile-prefix-map=${HERE}=/node-libbpf`, `-ffile-prefix-map=${headers}=/node-api-headers`];

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SYSTEM_NAMESPACE } from '../../api/names.ts';
-import { buildImages, imageFile } from '../../build/image.ts';
+import { buildImages, imageFile, TARGETS } from '../../build/image.ts';
 import type { RunningCluster } from './cluster.ts';
 
 const MANIFEST = join(import.meta.dirname, '..', '..', 'manifests', 'install.yaml');
@@ -25,7 +25,7 @@ export async function installKubesentry(
 ): Promise<Installation> {
   log('Building the images ...');
   await buildImages(log);
-  for (const target of ['webhook', 'agent'] as const) cluster.loadImage(imageFile(target));
+  for (const target of TARGETS) cluster.loadImage(imageFile(target));
   const spool = join(cluster.folder, 'agent');
   rmSync(spool, { recursive: true, force: true });
   mkdirSync(spool);

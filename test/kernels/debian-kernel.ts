@@ -1,7 +1,6 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { CACHE, privateApt, unpackPackages } from '../../build/private-apt.ts';
 
 /** A kernel of Debian's, unpacked in the cache; nothing of it is installed. */
 export interface Kernel {
@@ -15,63 +14,16 @@ export interface Kernel {
 export const SUITES = { bullseye: '5.10', bookworm: '6.1', trixie: '6.12' } as const;
 export type Suite = keyof typeof SUITES;
 
-export const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
-
-/** The Debian mirror that this machine already uses, as apt knows it. */
-function mirror(): string {
-  const targets = execFileSync(
-    'apt-get',
-    ['indextargets', '--format', '$(REPO_URI) $(CODENAME) $(ORIGIN) $(LABEL)', 'Created-By: Packages'],
-    { encoding: 'utf8' },
-  );
-  const line = targets.split('\n').find((target) => target.endsWith(' Debian Debian'));
-  if (!line) throw new Error('apt on this machine names no Debian mirror; run `apt-get update` first.');
-  return line.split(' ')[0] as string;
-}
-
-/** apt with lists and archives of its own, so that another suite never mixes with the machine's. */
-export function privateApt(
-  folder: string,
-  suite: Suite,
-  architecture: 'amd64' | 'arm64' = 'amd64',
-): (command: string, ...args: string[]) => string {
-  for (const path of ['state/lists/partial', 'cache/archives/partial']) {
-    mkdirSync(join(folder, path), { recursive: true });
-  }
-  const sources = join(folder, 'sources.list');
-  const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
-  writeFileSync(sources, `deb [arch=${architecture} signed-by=${keyring}] ${mirror()} ${suite} main\n`);
-  const options = [
-    `Dir::State=${join(folder, 'state')}`,
-    `Dir::Cache=${join(folder, 'cache')}`,
-    `Dir::Etc::SourceList=${sources}`,
-    'Dir::Etc::SourceParts=-',
-    'APT::Sandbox::User=root',
-    'Acquire::Languages=none',
-    `APT::Architecture=${architecture}`,
-    `APT::Architectures::=${architecture}`,
-    'Acquire::Check-Valid-Until=false',
-  ].flatMap((option) => ['-o', option]);
-  return (command, ...args) =>
-    execFileSync(command, [...options, ...args], {
-      cwd: folder,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-}
-
 /** The unpacked kernel of `suite`, fetched at first use. Takes a few seconds and 30 MB of download then. */
 export function fetchKernel(suite: Suite, log: (line: string) => void): Kernel {
-  const folder = join(cache, 'kubesentry', 'kernels', suite);
+  const folder = join(CACHE, 'kernels', suite);
   const boot = join(folder, 'root', 'boot');
   if (!existsSync(boot)) {
     log(`Fetching Debian's ${SUITES[suite]} kernel (${suite}) ...`);
     rmSync(folder, { recursive: true, force: true });
     const apt = privateApt(folder, suite);
     apt('apt-get', '--quiet', 'update');
-    apt('apt-get', 'download', kernelPackage(apt, 'linux-image-cloud-amd64'));
-    const archive = readdirSync(folder).find((file) => file.endsWith('.deb'));
-    execFileSync('dpkg-deb', ['-x', join(folder, archive as string), join(folder, 'root')]);
+    unpackPackages(folder, apt, [kernelPackage(apt, 'linux-image-cloud-amd64')]);
   }
   return kernelIn(boot);
 }
