@@ -13,8 +13,8 @@ function rule(operations: string[], group: string, resources: string[]): Resourc
 
 const WRITES = ['CREATE', 'UPDATE'];
 
-/** Groups whose objects hold pods or scripts in shapes of their own; they are judged by structure. */
-const EMBEDDING = [
+/** Groups whose objects hold pods, scripts or values of charts in shapes of their own; they are judged by structure. */
+export const EMBEDDING: readonly string[] = [
   'actions.github.com',
   'apps.kruise.io',
   'apps.openshift.io',
@@ -22,11 +22,16 @@ const EMBEDDING = [
   'batch.volcano.sh',
   'build.openshift.io',
   'flink.apache.org',
+  'helm.cattle.io',
+  'helm.toolkit.fluxcd.io',
   'jobset.x-k8s.io',
   'keda.sh',
   'kubeflow.org',
+  'kubernetes.crossplane.io',
   'kubevirt.io',
   'leaderworkerset.x-k8s.io',
+  'openfaas.com',
+  'postgresql.cnpg.io',
   'ray.io',
   'serving.knative.dev',
   'sparkoperator.k8s.io',

@@ -5,6 +5,7 @@ import { connectCluster } from '../../kube/http/connect.ts';
 import { KIND } from '../../kube/kind.ts';
 import { RETENTION } from '../../webhook/audit/columns.ts';
 import { SqliteFacts } from '../../webhook/audit/sqlite.ts';
+import { EMBEDDING } from '../../webhook/resources.ts';
 import { freePort } from './free-port.ts';
 import { type KubeletDoor, openKubeletDoor } from './kubelet-door.ts';
 import { clusterTests } from './requirement.ts';
@@ -278,6 +279,42 @@ describe.skipIf(clusterTests.skip)('a way around admission is closed', () => {
       const rollout = { ...apps('Rollout', 'x', sh(MINE)), apiVersion };
       await expect.poll(() => refusalOf(rollout), { timeout: 10_000, interval: 200 }).toMatch(REFUSED);
     }
+  });
+
+  test('every group of others that embeds a pod', async () => {
+    const crd = (group: string) => ({
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: {
+        name: `things.${group}`,
+        annotations: { 'api-approved.kubernetes.io': 'unapproved, for a test' },
+      },
+      spec: {
+        group,
+        scope: 'Namespaced',
+        names: { kind: 'Thing', plural: 'things', singular: 'thing' },
+        versions: [
+          {
+            name: 'v1',
+            served: true,
+            storage: true,
+            schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+          },
+        ],
+      },
+    });
+    expect(await apply(...EMBEDDING.map(crd))).toMatchObject({ status: 0 });
+    const names = EMBEDDING.map((group) => `crd/things.${group}`);
+    await kubectl(['wait', '--for=condition=Established', '--timeout=30s', ...names]);
+    for (const group of EMBEDDING) {
+      const thing = { ...apps('Thing', 'x', sh(MINE)), apiVersion: `${group}/v1` };
+      const path = `/apis/${group}/v1/namespaces/shop/things`;
+      const create = () => kubectl(['create', '--raw', path, '-f', '-'], JSON.stringify(thing));
+      await expect
+        .poll(async () => (await create()).stderr, { timeout: 10_000, message: group })
+        .toMatch(REFUSED);
+    }
+    await kubectl(['delete', ...names]);
   });
 
   test('a review as large as objects can be', async () => {
