@@ -1,7 +1,12 @@
 import { Agent } from 'node:https';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Denial } from '../../api/denial.ts';
 import { KIND } from '../../kube/kind.ts';
+import { MemoryCluster } from '../../kube/memory/cluster.ts';
 import { expireDenials } from '../../webhook/admission/denial-expiry.ts';
+import { DenialRecorder } from '../../webhook/admission/denials.ts';
+import { stdoutLog } from '../../webhook/log.ts';
+import { Metrics } from '../../webhook/metrics.ts';
 import { denialsIn, MINER, openScene, podOf, post, refusal, review, type Scene } from './harness.ts';
 
 const keepAlive = new Agent({ keepAlive: true });
@@ -90,6 +95,31 @@ describe('a flood of different requests', () => {
     await post(scene.webhook, '/validate', review(podOf('x', 'billing', MINER)));
     await scene.webhook.denialsKept();
     expect(await denialsIn(scene.cluster, 'billing')).toHaveLength(1);
+  });
+});
+
+describe('a storm', () => {
+  it('is described no further than what waits to be written; the rest is counted', async () => {
+    const metrics = new Metrics();
+    const recorder = new DenialRecorder({
+      cluster: new MemoryCluster({}),
+      clock: () => now,
+      metrics,
+      log: stdoutLog('silent'),
+    });
+    let described = 0;
+    const describeOne = (name: string) => () => {
+      described++;
+      return { denial: { metadata: { name, namespace: 'nowhere' } } as Denial, message: '' };
+    };
+    for (let at = 0; at < 3_000; at++) {
+      recorder.record({ name: `d-${at}`, namespace: 'nowhere' }, describeOne(`d-${at}`));
+      recorder.record({ name: 'd-0', namespace: 'nowhere' }, describeOne('d-0'));
+    }
+    expect(described).toBeLessThan(1_100);
+    await recorder.close();
+    const counts = (await metrics.denials.get()).values.map(({ value }) => value);
+    expect(counts.reduce((sum, value) => sum + value, 0)).toBe(6_000);
   });
 });
 

@@ -10,13 +10,28 @@ import type { AdmissionRequest } from './review.ts';
 const FINDINGS = 16;
 const TEXT = 1024;
 
+export interface DenialKey {
+  name: string;
+  namespace: string;
+}
+
 /**
- * The record of a refused request. Its name is derived from what stays the same when a controller tries again (the
- * owner, the template, the rules), so that a thousand attempts of a DaemonSet are one Denial with a count, and so that
- * the message can name it before it is written.
+ * What the record of a refused request is called. The name is derived from what stays the same when a controller tries
+ * again (the owner, the template, the rules), so that a thousand attempts of a DaemonSet are one Denial with a count,
+ * and so that the message can name it before it is written.
  */
-export function denialOf(request: AdmissionRequest, ruling: Ruling): Denial {
-  const { operation, namespace, kind, name, subResource, userInfo, object } = request;
+export function denialKey(request: AdmissionRequest, ruling: Ruling): DenialKey {
+  const { namespace, kind } = request;
+  return {
+    name: denialName(request, ruling),
+    // A namespace that is being made has no room yet for what is said about it.
+    namespace: kind.kind === 'Namespace' || namespace === '' ? SYSTEM_NAMESPACE : namespace,
+  };
+}
+
+/** The record itself. */
+export function denialOf(request: AdmissionRequest, ruling: Ruling, key: DenialKey): Denial {
+  const { operation, kind, name, subResource, userInfo, object } = request;
   const generateName = textOf(object?.metadata?.generateName);
   const findings = ruling.findings.slice(0, FINDINGS);
   const excerpt = excerptOf(object, findings);
@@ -24,9 +39,7 @@ export function denialOf(request: AdmissionRequest, ruling: Ruling): Denial {
     apiVersion: API_VERSION,
     kind: 'Denial',
     metadata: {
-      name: denialName(request, ruling),
-      // A namespace that is being made has no room yet for what is said about it.
-      namespace: kind.kind === 'Namespace' || namespace === '' ? SYSTEM_NAMESPACE : namespace,
+      ...key,
       ...(ruling.incident ? { labels: { [LABEL.incident]: ruling.incident } } : {}),
     },
     spec: {

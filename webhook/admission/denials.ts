@@ -7,6 +7,7 @@ import { KIND } from '../../kube/kind.ts';
 import { Limiter } from '../limiter.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import type { DenialKey } from './denial.ts';
 import { denialEvent } from './denial-event.ts';
 
 export interface DenialRecorderOptions {
@@ -40,7 +41,8 @@ const PER_NAMESPACE = 500;
 const CONCURRENCY = 8;
 const ATTEMPTS = 5;
 
-/** At most so often a Denial that repeats is written, milliseconds. */
+/** So many at a time, and so long until the next, milliseconds: a storm of refusals is none on the API server. */
+const ROUND = 25;
 const INTERVAL_MS = 250;
 
 /**
@@ -59,9 +61,16 @@ export class DenialRecorder {
     this.#options = options;
   }
 
-  record(refusal: Refusal): void {
+  /** `describe` is only asked for what waits to be written: of a storm most repeats, or is lost. */
+  record(key: DenialKey, describe: () => Refusal): void {
     const now = this.#options.clock().toISOString();
-    this.#add({ ...refusal, times: 1, firstSeen: now, lastSeen: now, attempts: 0 });
+    const before = this.#pending.get(idOf(key));
+    if (before) {
+      before.times++;
+      before.lastSeen = now;
+    } else if (this.#pending.size >= PENDING) this.#lose('queue-full', 1);
+    else
+      this.#pending.set(idOf(key), { ...describe(), times: 1, firstSeen: now, lastSeen: now, attempts: 0 });
     this.#draining ??= this.#drain();
   }
 
@@ -76,13 +85,13 @@ export class DenialRecorder {
     await this.settled();
   }
 
-  #add(pending: Pending): void {
-    const { namespace, name } = pending.denial.metadata;
-    const key = `${namespace}/${name}`;
-    const before = this.#pending.get(key);
-    if (before) {
-      before.times += pending.times;
-      before.lastSeen = pending.lastSeen;
+  #addAgain(pending: Pending): void {
+    const { namespace = '', name = '' } = pending.denial.metadata;
+    const key = idOf({ namespace, name });
+    const since = this.#pending.get(key);
+    if (since) {
+      since.times += pending.times;
+      since.firstSeen = pending.firstSeen;
     } else if (this.#pending.size >= PENDING) this.#lose('queue-full', pending.times);
     else this.#pending.set(key, pending);
   }
@@ -90,9 +99,9 @@ export class DenialRecorder {
   async #drain(): Promise<void> {
     const limiter = new Limiter(CONCURRENCY);
     while (this.#pending.size > 0) {
-      const batch = [...this.#pending.values()];
-      this.#pending.clear();
-      await Promise.all(batch.map((pending) => limiter.run(() => this.#keep(pending))));
+      const round = [...this.#pending].slice(0, ROUND);
+      for (const [key] of round) this.#pending.delete(key);
+      await Promise.all(round.map(([, pending]) => limiter.run(() => this.#keep(pending))));
       if (this.#pending.size > 0 && !this.#closed) {
         await new Promise((resolve) => setTimeout(resolve, INTERVAL_MS));
       }
@@ -107,7 +116,7 @@ export class DenialRecorder {
       const code = error instanceof KubesentryError ? error.code : 'INTERNAL';
       const again = code === 'KUBE_CONFLICT' || code === 'KUBE_UNREACHABLE';
       pending.attempts++;
-      if (again && pending.attempts < ATTEMPTS) return this.#add(pending);
+      if (again && pending.attempts < ATTEMPTS) return this.#addAgain(pending);
       this.#options.log.warn({ denial: pending.denial.metadata.name, err: error }, 'a denial was not kept');
       this.#lose(code === 'KUBE_UNREACHABLE' ? 'unreachable' : 'refused', pending.times);
     }
@@ -168,6 +177,10 @@ export class DenialRecorder {
   #lose(reason: 'queue-full' | 'namespace-full' | 'unreachable' | 'refused', times: number): void {
     this.#options.metrics.denials.inc({ outcome: `lost-${reason}` }, times);
   }
+}
+
+function idOf({ namespace, name }: DenialKey): string {
+  return `${namespace}/${name}`;
 }
 
 const OUTCOMES: Record<Denial['spec']['verdict'], Pick<Condition, 'status' | 'reason' | 'message'>> = {

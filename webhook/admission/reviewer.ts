@@ -7,8 +7,8 @@ import type { Metrics } from '../metrics.ts';
 import type { ClusterView } from '../view.ts';
 import { answerOf, answerUnjudged, type ReviewAnswer } from './answer.ts';
 import { type Decision, decide } from './decide.ts';
-import { denialOf } from './denial.ts';
-import type { DenialRecorder } from './denials.ts';
+import { type DenialKey, denialKey, denialOf } from './denial.ts';
+import type { DenialRecorder, Refusal } from './denials.ts';
 import type { Ruling } from './gate.ts';
 import { refusalMessage } from './message.ts';
 import { type Overrule, overruleOf } from './overrule.ts';
@@ -66,15 +66,9 @@ export class Reviewer {
   #settle(request: AdmissionRequest, decision: Decision): ReviewAnswer {
     const { ruling } = decision;
     const kept = ruling && !ruling.passing && !request.dryRun && !isRecord(request);
-    const denial = kept ? denialOf(request, ruling) : undefined;
-    const id = denial?.metadata.name;
-    if (denial && ruling) {
-      // The pods of one owner differ in name; the record and the Event are about all of them.
-      const any = { ...request, name: request.object?.metadata?.generateName ? '' : request.name };
-      const message = refusalMessage(any, ruling, id);
-      const owner = ruling.verdict === 'deny' ? controllerOf(request) : undefined;
-      this.#options.recorder.record({ denial, owner, message });
-    }
+    const key = kept ? denialKey(request, ruling) : undefined;
+    const id = key?.name;
+    if (key && ruling) this.#options.recorder.record(key, () => refusalOf(request, ruling, key));
     if (ruling) this.#write(request, ruling, id);
     if (decision.verdict !== 'deny') {
       this.#notePod(request);
@@ -146,6 +140,16 @@ export class Reviewer {
   #isVital({ namespace }: AdmissionRequest): boolean {
     return PROTECTED_NAMESPACES.includes(namespace);
   }
+}
+
+function refusalOf(request: AdmissionRequest, ruling: Ruling, key: DenialKey): Refusal {
+  // The pods of one owner differ in name; the record and the Event are about all of them.
+  const any = { ...request, name: request.object?.metadata?.generateName ? '' : request.name };
+  return {
+    denial: denialOf(request, ruling, key),
+    owner: ruling.verdict === 'deny' ? controllerOf(request) : undefined,
+    message: refusalMessage(any, ruling, key.name),
+  };
 }
 
 function unread({ bytes, end }: Body): { uid: string | undefined; error: KubesentryError } {
