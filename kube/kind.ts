@@ -52,6 +52,7 @@ export const KIND = {
   Lease: kind('coordination.k8s.io/v1', 'Lease', 'leases'),
   Event: kind('events.k8s.io/v1', 'Event', 'events'),
   Report: kind('openreports.io/v1alpha1', 'Report', 'reports'),
+  SelfSubjectReview: kind('authentication.k8s.io/v1', 'SelfSubjectReview', 'selfsubjectreviews', false),
   ValidatingWebhookConfiguration: kind(
     'admissionregistration.k8s.io/v1',
     'ValidatingWebhookConfiguration',

@@ -6,9 +6,13 @@ export interface StoreListener<T> {
   onDelete?(object: T): void;
 }
 
+const REMEMBERED = 1_000;
+
 /** What a reflector knows of one kind, by namespace and name. Single-threaded; objects are not copied: do not change them. */
 export class Store<T extends Stored> {
   readonly #objects = new Map<string, T>();
+  /** Uids of those that were deleted last: an answer to a write may come later than that news. */
+  readonly #gone = new Set<string>();
   readonly #listeners = new Set<StoreListener<T>>();
   readonly #onListenerError: (error: unknown) => void;
 
@@ -29,17 +33,22 @@ export class Store<T extends Stored> {
     return this.#objects.values();
   }
 
+  /** An older version than the one that is there changes nothing: a watch may be behind what was noted. */
   set(object: T): void {
-    const key = storeKey(object.metadata);
-    const before = this.#objects.get(key);
-    this.#objects.set(key, object);
-    this.#tell((listener) => listener.onSet?.(object, before));
+    const before = this.get(object.metadata as ObjectKey);
+    if (!before || !isOlder(object, before)) this.#put(object);
+  }
+
+  /** What this process itself has just written: known at once, unless it was deleted since. */
+  note(object: T): void {
+    if (!this.#gone.has(object.metadata.uid ?? '')) this.set(object);
   }
 
   delete(key: ObjectKey): void {
     const object = this.#objects.get(storeKey(key));
     if (!object) return;
     this.#objects.delete(storeKey(key));
+    this.#remember(object.metadata.uid ?? '');
     this.#tell((listener) => listener.onDelete?.(object));
   }
 
@@ -51,7 +60,7 @@ export class Store<T extends Stored> {
     for (const object of objects) {
       const before = this.get(object.metadata as ObjectKey);
       if (before === undefined || before.metadata.resourceVersion !== object.metadata.resourceVersion)
-        this.set(object);
+        this.#put(object);
     }
   }
 
@@ -61,6 +70,19 @@ export class Store<T extends Stored> {
     for (const object of this.#objects.values())
       this.#call(listener, (each) => each.onSet?.(object, undefined));
     return () => this.#listeners.delete(listener);
+  }
+
+  #put(object: T): void {
+    const key = storeKey(object.metadata);
+    const before = this.#objects.get(key);
+    this.#objects.set(key, object);
+    this.#tell((listener) => listener.onSet?.(object, before));
+  }
+
+  #remember(uid: string): void {
+    this.#gone.add(uid);
+    const [oldest] = this.#gone;
+    if (this.#gone.size > REMEMBERED && oldest !== undefined) this.#gone.delete(oldest);
   }
 
   #tell(call: (listener: StoreListener<T>) => void): void {
@@ -74,6 +96,16 @@ export class Store<T extends Stored> {
       this.#onListenerError(error);
     }
   }
+}
+
+/**
+ * Of the same object: resource versions are numbers that grow (KEP-5504 promises what was always so); what is none is
+ * taken for newer. After a restored backup of etcd they start over, and the list that follows puts that right.
+ */
+function isOlder(a: Stored, b: Stored): boolean {
+  const [left = '', right = ''] = [a.metadata.resourceVersion, b.metadata.resourceVersion];
+  if (a.metadata.uid !== b.metadata.uid || !/^\d+$/.test(left) || !/^\d+$/.test(right)) return false;
+  return left.length < right.length || (left.length === right.length && left < right);
 }
 
 const storeKey = ({

@@ -3,12 +3,21 @@ export class Limiter {
   readonly #most: number;
   readonly #waiting: (() => void)[] = [];
   readonly #queue: number;
+  readonly #rest: (tookMs: number) => number;
   #running = 0;
 
-  /** `most` at a time, `queue` waiting. */
-  constructor(most: number, queue: number = Number.POSITIVE_INFINITY) {
+  /**
+   * `most` at a time, `queue` waiting. After something that took so long, its place stays empty for `rest` milliseconds;
+   * whoever waits for the result does not wait for that.
+   */
+  constructor(
+    most: number,
+    queue: number = Number.POSITIVE_INFINITY,
+    rest: (tookMs: number) => number = () => 0,
+  ) {
     this.#most = most;
     this.#queue = queue;
+    this.#rest = rest;
   }
 
   /** Whether one more would have to be turned away. */
@@ -29,12 +38,29 @@ export class Limiter {
         else this.#waiting.push(resolve);
       });
     }
+    const began = performance.now();
     try {
       return await act();
     } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#running--;
+      const rest = this.#rest(performance.now() - began);
+      if (rest > 0) setTimeout(() => this.#release(), rest).unref();
+      else this.#release();
     }
   }
+
+  #release(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#running--;
+  }
+}
+
+const LONGEST_REST_MS = 3_000;
+
+/**
+ * Leaves an API server twice the time that it took where that was longer than `busyMs`: what is held back here would queue
+ * up there, before what others wait for.
+ */
+export function restAfter(busyMs: number): (tookMs: number) => number {
+  return (tookMs) => (tookMs < busyMs ? 0 : Math.min(2 * tookMs, LONGEST_REST_MS));
 }

@@ -31,6 +31,8 @@ export interface KnownPod {
   /** Who created it, when this replica saw that. */
   creator: string | undefined;
   containers: readonly KnownContainer[];
+  /** All of its containers have ended for good. */
+  hasEnded: boolean;
   /** True between the watch showing it and its deletion: what was admitted here may be refused by others. */
   exists: boolean;
 }
@@ -45,6 +47,8 @@ export class PodIndex {
   readonly #pods: LRUCache<string, KnownPod>;
   readonly #admitted: LRUCache<string, KnownPod>;
   readonly #uids = new Map<string, string>();
+  /** By namespace, those that exist. */
+  readonly #namespaces = new Map<string, Set<KnownPod>>();
   /** By trait, how many containers of which workloads carry it: nobody has time to ask ten thousand pods. */
   readonly #users = new Map<string, Map<string, number>>();
 
@@ -114,6 +118,11 @@ export class PodIndex {
     return users.size > 1 || !users.has(userKey(namespace, workload));
   }
 
+  /** Those that exist, in no order. */
+  inNamespace(namespace: string): Iterable<KnownPod> {
+    return this.#namespaces.get(namespace) ?? [];
+  }
+
   /** In no order. Meant for rare questions, such as whether anybody else uses an image. */
   *values(): Iterable<KnownPod> {
     yield* this.#pods.values();
@@ -130,8 +139,18 @@ export class PodIndex {
     if (this.#uids.get(`${namespace}/${name}`) === uid) this.#uids.delete(`${namespace}/${name}`);
   }
 
-  #count({ exists, namespace, workload, containers }: KnownPod, change: 1 | -1): void {
+  #place(pod: KnownPod, change: 1 | -1): void {
+    const pods = this.#namespaces.get(pod.namespace) ?? new Set();
+    if (change > 0) pods.add(pod);
+    else pods.delete(pod);
+    if (pods.size > 0) this.#namespaces.set(pod.namespace, pods);
+    else this.#namespaces.delete(pod.namespace);
+  }
+
+  #count(pod: KnownPod, change: 1 | -1): void {
+    const { exists, namespace, workload, containers } = pod;
     if (!exists) return;
+    this.#place(pod, change);
     const key = userKey(namespace, workload);
     for (const trait of containers.flatMap(traitsOf)) {
       const users = this.#users.get(trait) ?? new Map<string, number>();
@@ -171,6 +190,9 @@ function describe(pod: KubeObject, creator: string | undefined): Omit<KnownPod, 
     addresses: addressesOf(pod),
     creator,
     containers: containersOf(pod),
+    hasEnded: ['Succeeded', 'Failed'].includes(
+      String((pod.status as { phase?: unknown } | undefined)?.phase),
+    ),
   };
 }
 

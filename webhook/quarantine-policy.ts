@@ -1,5 +1,6 @@
-import { LABEL, QUARANTINE_NETWORK_POLICY, QUARANTINE_NOTE } from '../api/names.ts';
+import { LABEL, PROTECTED_NAMESPACES, QUARANTINE_NETWORK_POLICY, QUARANTINE_NOTE } from '../api/names.ts';
 import type { KubeObject } from '../api/object.ts';
+import { KEEPERS } from './admission/requester.ts';
 import { IS_CLEANER, MAY_NOT_OVERRULE } from './configuration.ts';
 import { CONTAINED } from './resources.ts';
 
@@ -25,6 +26,13 @@ const IS_HARMLESS = [
   `(request.operation == 'UPDATE' && ${SUBRESOURCE} == '' && request.resource.resource in ${SCALABLE}` +
     ` && object.spec.template == oldObject.spec.template && ${fewer(1)})`,
 ].join(' || ');
+
+const listOf = (names: readonly string[]) => `[${names.map((name) => `'${name}'`).join(', ')}]`;
+
+/** As requester.ts decides: what must go on where the cluster lives, also when people contain it. */
+const KEEPS_THE_CLUSTER =
+  `namespaceObject.metadata.name in ${listOf(PROTECTED_NAMESPACES)} && ` +
+  `('system:nodes' in request.userInfo.groups || request.userInfo.username in ${listOf(KEEPERS)})`;
 
 const NAME_OF_IT = `namespaceObject.metadata.labels['${LABEL.quarantine}']`;
 
@@ -54,7 +62,13 @@ export function quarantinePolicy(): [policy: KubeObject, binding: KubeObject] {
           resourceRules: CONTAINED,
         },
         matchConditions: [MAY_NOT_OVERRULE],
-        validations: [{ expression: IS_HARMLESS, messageExpression: MESSAGE, reason: 'Forbidden' }],
+        validations: [
+          {
+            expression: `(${KEEPS_THE_CLUSTER}) || ${IS_HARMLESS}`,
+            messageExpression: MESSAGE,
+            reason: 'Forbidden',
+          },
+        ],
       },
     },
     {

@@ -1,4 +1,5 @@
 import { KubesentryError } from '../api/errors.ts';
+import type { Quarantine } from '../api/quarantine.ts';
 import type { Indicators } from '../detection/indicators.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { DenialRecorder } from './admission/denials.ts';
@@ -14,6 +15,7 @@ import { noteDenial } from './incident/note-denial.ts';
 import { noteOverrule } from './incident/note-overrule.ts';
 import { IncidentStore } from './incident/store.ts';
 import { Intake } from './intake/detections.ts';
+import { EgressReports } from './intake/egress-reports.ts';
 import { Journal } from './intake/journal.ts';
 import { TokenVerifier } from './intake/tokens.ts';
 import { Volumes } from './intake/volumes.ts';
@@ -154,7 +156,9 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
   });
   const tokens = new TokenVerifier({ issuer: () => cluster.tokenIssuer(), clock, agent: options.agent });
   const journal = new Journal({ incidents, volumes: new Volumes(cluster), view, metrics, log });
-  const intake = new Intake({ tokens, view, journal, metrics, log });
+  const noteQuarantine = (quarantine: Quarantine) => view.noteQuarantine(quarantine);
+  const egress = new EgressReports({ cluster, quarantines: view.quarantines, noteQuarantine, log });
+  const intake = new Intake({ tokens, view, journal, egress, metrics, log });
 
   const routes: Readonly<Record<string, Handler>> = {
     '/validate': ({ body, arrived }) => {

@@ -135,12 +135,12 @@ export class ClusterView {
 
   /** In force here at once; the watch brings it to the other replicas. */
   noteQuarantine(quarantine: Quarantine): void {
-    this.#reflectors.quarantines.store.set(quarantine);
+    this.#reflectors.quarantines.store.note(quarantine);
   }
 
   /** Known here at once, so that the next change of it rests on this one. */
   noteIncident(incident: Incident): void {
-    this.#reflectors.incidents.store.set(withoutManagedFields(incident));
+    this.#reflectors.incidents.store.note(withoutManagedFields(incident));
   }
 
   /** Calls `changed` after every change of what the response depends on. Answers how to stop that. */
@@ -215,6 +215,7 @@ function essentials(pod: KubeObject): KubeObject {
       ephemeralContainers: spec.ephemeralContainers,
     },
     status: {
+      phase: status.phase,
       podIP: status.podIP,
       podIPs: status.podIPs,
       hostIP: status.hostIP,

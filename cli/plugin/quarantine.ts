@@ -1,5 +1,6 @@
 import { KubesentryError } from '../../api/errors.ts';
 import { API_VERSION, BREAK_GLASS_GROUP, PROTECTED_NAMESPACES } from '../../api/names.ts';
+import type { KubeObject } from '../../api/object.ts';
 import type { Quarantine } from '../../api/quarantine.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
@@ -20,6 +21,11 @@ Examples:
 
       --reason TEXT      why; users read it in every refusal
       --expires TIME     when it ends by itself, such as 30m, 4h or 2d; never without it
+      --even-if-protected
+                         contain ${PROTECTED_NAMESPACES.join(', ')}
+                         as a whole. Whoever deploys there, gets into a pod or asks for a token is refused; nodes, the
+                         scheduler and the controllers of Kubernetes are not, nor is any network cut, so that the
+                         cluster goes on: what ran there is brought back, new things do not come
 ${LIST_HELP}
 `;
 
@@ -27,7 +33,16 @@ ${LIST_HELP}
 const PATIENCE_MS = 15_000;
 
 export const quarantineCommand = pluginCommand(
-  { text: USAGE, arguments: [0, 2], options: { reason: {}, expires: {}, ...LIST_OPTIONS } },
+  {
+    text: USAGE,
+    arguments: [0, 2],
+    options: {
+      reason: {},
+      expires: {},
+      'even-if-protected': { isSwitch: true },
+      ...LIST_OPTIONS,
+    },
+  },
   quarantine,
 );
 
@@ -61,10 +76,12 @@ export async function quarantine(session: Session): Promise<void> {
   const reason = option('reason')?.trim();
   if (!reason) throw new KubesentryError('USAGE', 'Say why, for those who will be refused: --reason TEXT.');
   const workload = target === undefined ? undefined : workloadOf(target);
-  if (!workload && PROTECTED_NAMESPACES.includes(namespace)) {
+  const insists = session.flag('even-if-protected');
+  if (!workload && PROTECTED_NAMESPACES.includes(namespace) && !insists) {
     throw new KubesentryError(
       'USAGE',
-      `The cluster lives on ${namespace}, so it is not contained as a whole: name a workload of it as KIND/NAME.`,
+      `The cluster lives on ${namespace}, so it is not contained as a whole: name a workload of it as KIND/NAME, ` +
+        'or insist with --even-if-protected (--help says what is refused then).',
     );
   }
   const expires = option('expires');
@@ -75,6 +92,7 @@ export async function quarantine(session: Session): Promise<void> {
     spec: {
       namespace,
       ...(workload && { workload }),
+      ...(!workload && insists && { evenIfProtected: true }),
       reason: reason.slice(0, 1024),
       requestedBy: 'kubectl kubesentry quarantine',
       bans: [],
@@ -85,6 +103,7 @@ export async function quarantine(session: Session): Promise<void> {
   if (!(await cluster.get(KIND.Namespace, { name: namespace }))) {
     throw new KubesentryError('KUBE_NOT_FOUND', `There is no namespace "${namespace}".`);
   }
+  wanted.spec.requestedBy = (await whoAsks(cluster)) ?? wanted.spec.requestedBy;
   const name = wanted.metadata.name ?? '';
   await cluster.create(KIND.Quarantine, wanted).catch((error: unknown) => {
     if (!(error instanceof KubesentryError && error.code === 'KUBE_CONFLICT')) throw error;
@@ -95,6 +114,18 @@ export async function quarantine(session: Session): Promise<void> {
     `${workload ? `${workload.kind} ${namespace}/${workload.name}` : `namespace ${namespace}`} is contained. ` +
       `To end it: kubectl kubesentry release ${name}\n`,
   );
+}
+
+/** As the API server knows whoever runs this; undefined where it does not tell (before Kubernetes 1.28). */
+async function whoAsks(cluster: Cluster): Promise<string | undefined> {
+  const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview', metadata: {} };
+  try {
+    const { status } = await cluster.create<KubeObject>(KIND.SelfSubjectReview, review);
+    return (status as { userInfo?: { username?: string } } | undefined)?.userInfo?.username?.slice(0, 1024);
+  } catch (error) {
+    if (error instanceof KubesentryError && error.code !== 'KUBE_UNREACHABLE') return undefined;
+    throw error;
+  }
 }
 
 async function activation(cluster: Cluster, name: string): Promise<void> {

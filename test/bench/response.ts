@@ -7,6 +7,7 @@
 import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { PLAYBOOK } from '../../api/playbook.ts';
+import { everyObject } from '../../kube/every-object.ts';
 import { KIND } from '../../kube/kind.ts';
 import { type LightAgent, openAgents } from './fleet/agents.ts';
 import { burst } from './fleet/burst.ts';
@@ -143,10 +144,11 @@ async function stage(index: number, size: Size, pods: FleetPod[], all: Containme
 
   const storm = await measuredBurst(size, fresh);
   log(`burst: ${JSON.stringify(storm)}`);
-  const { items } = await rig.admin.list(KIND.Incident);
+  let incidentsInAll = 0;
+  for await (const _ of everyObject(rig.admin, KIND.Incident)) incidentsInAll++;
   return {
     size,
-    incidentsInAll: items.length,
+    incidentsInAll,
     memoryMiB: { withPods, withAgents, afterwards: memory(rig) },
     openedInMs,
     watchesHeld: [...agents.values()].reduce((sum, { held }) => sum + held, 0),

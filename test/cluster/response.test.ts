@@ -3,6 +3,7 @@ import { SYSTEM_NAMESPACE } from '../../api/names.ts';
 import { KIND } from '../../kube/kind.ts';
 import { containment } from './containment.ts';
 import { faultsOfTheResponse } from './faults-of-the-response.ts';
+import { protectedNamespaces } from './protected-namespaces.ts';
 import { clusterTests } from './requirement.ts';
 import { ResponseScene } from './response-scene.ts';
 import { termination } from './termination.ts';
@@ -16,6 +17,7 @@ describe.skipIf(clusterTests.skip)('the response on a real control plane', { tim
   afterAll(() => scene?.close());
 
   describe('a quarantine', () => containment(() => scene));
+  describe('what the cluster lives on', () => protectedNamespaces(() => scene));
 
   describe('by itself', () => {
     beforeAll(async () => {

@@ -51,6 +51,7 @@ describe('the containment', () => {
     const conditions = quarantine.status?.conditions?.map(({ type, status }) => `${type}=${status}`);
     expect(conditions).toEqual([
       'BansInForce=True',
+      'EgressCut=Unknown',
       'NamespaceLabeled=True',
       'NetworkDenied=True',
       'ServicesDetached=True',

@@ -4,15 +4,16 @@ import type { Quarantine } from '../../api/quarantine.ts';
 import { isCleaner } from './requester.ts';
 import type { AdmissionRequest } from './review.ts';
 
-/** What somebody decided about an incident; the incident has to tell who it was. */
+/** What somebody decided; the log, and the incident if there is one, have to tell who it was. */
 export interface Overrule {
-  incident: string;
+  /** Undefined for a Quarantine that people made without one. */
+  incident: string | undefined;
   user: string;
   /** What they did, once for each thing. */
   acts: string[];
 }
 
-/** Pure; undefined for what is no decision of people, or belongs to no incident. */
+/** Pure; undefined for what is no decision of people. */
 export function overruleOf(request: AdmissionRequest): Overrule | undefined {
   const { kind, userInfo, dryRun, subResource } = request;
   if (kind.group !== GROUP || dryRun || subResource !== '') return undefined;
@@ -33,11 +34,20 @@ function quarantineActs({
   oldObject,
 }: AdmissionRequest): Omit<Overrule, 'user'> | undefined {
   const { metadata, spec } = ((operation === 'DELETE' ? oldObject : object) ?? {}) as Partial<Quarantine>;
-  if (typeof spec?.incident !== 'string' || spec.incident === '') return undefined;
+  const incident = typeof spec?.incident === 'string' && spec.incident !== '' ? spec.incident : undefined;
   const act = { DELETE: 'ended', CREATE: 'began', UPDATE: 'changed' }[operation as string];
   return act === undefined
     ? undefined
-    : { incident: spec.incident, acts: [`${act} quarantine ${metadata?.name}`] };
+    : { incident, acts: [`${act} quarantine ${metadata?.name}${whyOf(spec)}`] };
+}
+
+/** Who contains what the cluster lives on says why. */
+function whyOf(spec: Partial<Quarantine['spec']> | undefined): string {
+  if (spec?.evenIfProtected !== true) return '';
+  return ` of the whole namespace ${spec.namespace}, which the cluster lives on: ${spec.reason}`.slice(
+    0,
+    512,
+  );
 }
 
 function incidentActs({

@@ -1,7 +1,7 @@
 import { LABEL, PROTECTED_NAMESPACES } from '../../api/names.ts';
-import type { Quarantine } from '../../api/quarantine.ts';
+import { containsNamespace, type Quarantine } from '../../api/quarantine.ts';
 import type { Facts, Gate } from './gate.ts';
-import { mayOverrule } from './requester.ts';
+import { keepsTheCluster, mayOverrule } from './requester.ts';
 import type { AdmissionRequest } from './review.ts';
 import { runsCode } from './runs-code.ts';
 import { workloadsOf } from './workloads-of.ts';
@@ -44,8 +44,8 @@ interface Containment {
 function containmentOf(request: AdmissionRequest, facts: Facts): Containment | undefined {
   const { namespace } = request;
   const quarantines = facts.quarantinesOf(namespace);
-  const whole = quarantines.find(({ spec }) => !spec.workload);
-  if (whole && !PROTECTED_NAMESPACES.includes(namespace)) return describe(whole, `Namespace ${namespace}`);
+  const whole = quarantines.find(containsNamespace);
+  if (whole && !keepsTheCluster(request)) return describe(whole, `Namespace ${namespace}`);
   const partial = quarantines.filter(({ spec }) => spec.workload);
   if (partial.length > 0) {
     const workloads = new Set(workloadsOf(request, facts));

@@ -3,7 +3,7 @@ import type { Log } from '../log.ts';
 import type { IncidentStore } from './store.ts';
 import { addTimeline } from './timeline.ts';
 
-/** Tells the incident who decided what about it. Never rejects. */
+/** Tells the log, and the incident if it is about one, who decided what. Never rejects. */
 export async function noteOverrule(
   incidents: Pick<IncidentStore, 'amend'>,
   { incident, user, acts }: Overrule,
@@ -11,6 +11,7 @@ export async function noteOverrule(
   log: Log,
 ): Promise<void> {
   log.info({ incident, user, acts }, 'people decided');
+  if (incident === undefined) return;
   const lines = acts.map((act) => ({
     time: now.toISOString(),
     source: 'operator' as const,

@@ -6,7 +6,7 @@ import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
 import type { Policy } from '../admission/policy.ts';
 import type { Placed } from '../intake/detections.ts';
-import { Limiter } from '../limiter.ts';
+import { Limiter, restAfter } from '../limiter.ts';
 import type { Log } from '../log.ts';
 import { Turns } from '../turns.ts';
 import { belongsTo } from './belongs.ts';
@@ -35,6 +35,9 @@ const TOGETHER = 64;
 /** Incidents that are written at a time; more would only queue up in the API server instead of in one batch each. */
 const WRITERS = 4;
 
+/** A write that takes longer shows that the API server is busy, milliseconds. */
+const BUSY_MS = 250;
+
 /** Detections of one subject that are written together. */
 interface Batch {
   members: Placed[];
@@ -58,7 +61,7 @@ export class IncidentStore {
   readonly #turns = new Turns();
   /** By subject, what its next write takes along: a write costs the same for one detection as for a hundred. */
   readonly #batches = new Map<string, Batch>();
-  readonly #writers = new Limiter(WRITERS);
+  readonly #writers = new Limiter(WRITERS, Number.POSITIVE_INFINITY, restAfter(BUSY_MS));
 
   constructor(options: IncidentStoreOptions) {
     this.#options = options;

@@ -5,6 +5,7 @@ import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { KnownPod } from '../pod-index.ts';
 import type { ClusterView } from '../view.ts';
+import type { EgressReports } from './egress-reports.ts';
 import type { Journal } from './journal.ts';
 import { readDetection, readReport } from './report.ts';
 import type { Reporter, TokenVerifier } from './tokens.ts';
@@ -13,6 +14,8 @@ export interface IntakeOptions {
   tokens: Pick<TokenVerifier, 'verify'>;
   view: Pick<ClusterView, 'pods'>;
   journal: Pick<Journal, 'keep'>;
+  /** What agents say about contained pods. */
+  egress: Pick<EgressReports, 'note'>;
   metrics: Metrics;
   log: Log;
 }
@@ -71,6 +74,7 @@ export class Intake {
     const { metrics, log } = this.#options;
     const report = readReport(body);
     this.#mustBeOn(report.node, reporter);
+    if (report.state) this.#options.egress.note(report.node, report.state);
     const rejected: DetectionReportAnswer['rejected'] = [];
     const placed = new Map<string, Placed>();
     for (const value of report.detections) {

@@ -1,5 +1,5 @@
 import type { Incident } from '../../api/incident.ts';
-import { Limiter } from '../limiter.ts';
+import { Limiter, restAfter } from '../limiter.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Tracer } from '../trace.ts';
@@ -34,6 +34,12 @@ const PERIOD_MS = 5_000;
 /** What is worked on at a time, and what is contained at once beside it. */
 const AT_ONCE = 4;
 
+/** A containment that takes longer shows that the API server is busy, milliseconds. */
+const BUSY_MS = 500;
+
+/** Steps of which every agent hears, since they change a Quarantine. */
+const HEARD_BY_AGENTS: ReadonlySet<string> = new Set(['activate', 'ban', 'detach', 'isolate', 'tellEgress']);
+
 /** When a step that takes its time is looked at again, milliseconds. */
 const PROGRESS_MS = 500;
 
@@ -57,8 +63,11 @@ export class ResponseLoop {
   readonly #timer: NodeJS.Timeout;
   /** What is done at once and what the loop does must not get into each other's way. */
   readonly #turns = new Turns();
-  readonly #urgent = new Limiter(AT_ONCE);
+  readonly #urgent = new Limiter(AT_ONCE, Number.POSITIVE_INFINITY, restAfter(BUSY_MS));
+  readonly #toAgents = new Limiter(AT_ONCE, Number.POSITIVE_INFINITY, restAfter(BUSY_MS));
   readonly #underWay = new Map<string, Promise<void>>();
+  /** Incidents that were told a moment ago, by place, and when. */
+  readonly #told = new Map<string, number>();
   /** Places under way that there is more to do about. */
   readonly #again = new Set<string>();
   #queue: Job[] = [];
@@ -80,7 +89,11 @@ export class ResponseLoop {
     const quarantine = quarantineFor(incident, { policy, pods, now: clock() });
     if (!quarantine) return;
     await this.#turns.run(quarantine.spec.namespace, () =>
-      this.#urgent.run(() => this.#perform({ do: 'quarantine', quarantine })),
+      this.#urgent.run(async () => {
+        // More may have been reported while this one waited for its turn.
+        const now = view.incidentNamed(incident.metadata.name ?? '')?.status?.phase;
+        if (now === 'Confirmed') await this.#perform({ do: 'quarantine', quarantine, isCurrent: true });
+      }),
     );
   }
 
@@ -115,10 +128,12 @@ export class ResponseLoop {
   #lookAtAll(): void {
     this.#look = undefined;
     if (!this.#isSynced()) return;
+    const recently = performance.now() - PERIOD_MS;
+    for (const [place, at] of this.#told) if (at < recently) this.#told.delete(place);
     const jobs = this.#jobs();
     for (const { place } of jobs) if (this.#underWay.has(place)) this.#again.add(place);
     // What is contained at once tells by its writes that there is more to do.
-    this.#queue = jobs.filter(({ place }) => !this.#turns.isTaken(place));
+    this.#queue = jobs.filter((job) => !this.#turns.isTaken(job.place) && !this.#wasToldJustNow(job));
     this.#lookedAt = performance.now();
     this.#fill();
   }
@@ -140,6 +155,12 @@ export class ResponseLoop {
     await this.#turns.run(place, async () => {
       for (const step of steps) if (this.#leads) await this.#perform(step);
     });
+    if (steps.some((step) => step.do === 'note')) this.#told.set(place, performance.now());
+  }
+
+  /** In a storm evidence comes every moment; telling it anew each time would cost as many writes as the evidence. */
+  #wasToldJustNow({ place, steps }: Job): boolean {
+    return this.#told.has(place) && steps.every((step) => step.do === 'note' && step.isAgain);
   }
 
   #isSynced(): boolean {
@@ -180,7 +201,8 @@ export class ResponseLoop {
     const { log, metrics } = this.#options;
     const about = describe(step);
     try {
-      const state = await this.#traced(step, about);
+      const go = () => this.#traced(step, about);
+      const state = await (HEARD_BY_AGENTS.has(step.do) ? this.#toAgents.run(go) : go());
       log.info({ ...about, ...(state && { state }) }, 'response');
       if (state === 'Running') setTimeout(() => this.wake(), PROGRESS_MS).unref();
       if (state === 'Failed') metrics.responseFailures.inc();
@@ -209,7 +231,7 @@ export class ResponseLoop {
 
 /** By which nothing new runs from then on. */
 function contains({ steps }: Job): boolean {
-  return steps.some((step) => step.do === 'quarantine' || step.do === 'label' || step.do === 'activate');
+  return steps.some((step) => step.do === 'quarantine' || step.do === 'label');
 }
 
 /**

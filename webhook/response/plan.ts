@@ -1,25 +1,29 @@
 import type { Ban } from '../../api/fingerprint.ts';
 import type { Incident } from '../../api/incident.ts';
-import { LABEL, PROTECTED_NAMESPACES } from '../../api/names.ts';
+import { LABEL } from '../../api/names.ts';
 import type { Condition, KubeObject } from '../../api/object.ts';
-import type { Quarantine } from '../../api/quarantine.ts';
+import { containsNamespace, isProtected, type Quarantine } from '../../api/quarantine.ts';
 import type { Policy } from '../admission/policy.ts';
 import type { PodIndex } from '../pod-index.ts';
 import { isInForce, type QuarantineIndex } from '../quarantine-index.ts';
 import type { CheckedPolicy } from '../view.ts';
+import type { Effect } from './condition.ts';
 import { missingBans, quarantineFor } from './contain.ts';
 import { isAbout, SERVICES_DETACHED } from './detach.ts';
+import { EGRESS_CUT, egressEffect } from './egress.ts';
 import { NETWORK_DENIED } from './isolate.ts';
 import { type Move, planPlaybook } from './playbook/plan-playbook.ts';
 
 /** One thing to do; doing it twice changes nothing. */
 export type Step =
-  | { do: 'quarantine'; quarantine: Quarantine }
+  /** `isCurrent` where nothing but the API server can know better: it was in this moment that the incident got sure. */
+  | { do: 'quarantine'; quarantine: Quarantine; isCurrent?: boolean }
   | { do: 'ban'; quarantine: Quarantine; bans: Ban[] }
   | { do: 'label'; namespace: string; from: string | undefined; to: Quarantine | undefined }
   | { do: 'activate'; quarantine: Quarantine }
   | { do: 'isolate'; quarantine: Quarantine }
   | { do: 'detach'; quarantine: Quarantine }
+  | { do: 'tellEgress'; quarantine: Quarantine; effect: Effect }
   | { do: 'reattach'; pod: KubeObject }
   | { do: 'contain'; incident: string; quarantine: Quarantine }
   | { do: 'eradicate'; incident: string }
@@ -32,7 +36,7 @@ export interface PlanFacts {
   incidents: Iterable<Incident>;
   quarantines: QuarantineIndex;
   namespaces: Iterable<KubeObject>;
-  pods: Pick<PodIndex, 'byUid' | 'named' | 'isShared'>;
+  pods: Pick<PodIndex, 'byUid' | 'named' | 'isShared' | 'inNamespace'>;
   policy: Policy;
   policies: Iterable<CheckedPolicy>;
   /** Pods that were taken out of Services. */
@@ -76,12 +80,21 @@ function planQuarantine(quarantine: Quarantine, facts: PlanFacts): Step[] {
   if (metadata.deletionTimestamp) return [];
   if (!isInForce(quarantine, facts.now)) return [{ do: 'expire', quarantine: metadata.name ?? '' }];
   if (quarantine.status?.phase !== 'Active') return [{ do: 'activate', quarantine }];
-  const { namespace, workload } = quarantine.spec;
-  if (!workload && PROTECTED_NAMESPACES.includes(namespace)) return [];
+  // There the network of everybody stays as it is, whoever contains it.
+  if (!quarantine.spec.workload && isProtected(quarantine)) return [];
   return [
     ...(isIsolated(quarantine, facts) ? [] : [{ do: 'isolate' as const, quarantine }]),
     ...(conditionOf(quarantine, SERVICES_DETACHED) ? [] : [{ do: 'detach' as const, quarantine }]),
+    ...planEgress(quarantine, facts),
   ];
+}
+
+/** Every agent hears of a change of the condition, so a message alone is not worth one. */
+function planEgress(quarantine: Quarantine, { pods }: PlanFacts): Step[] {
+  const effect = egressEffect(quarantine, pods);
+  const told = conditionOf(quarantine, EGRESS_CUT);
+  const isTold = told?.status === effect.status && told.reason === effect.reason;
+  return isTold ? [] : [{ do: 'tellEgress', quarantine, effect }];
 }
 
 /** Of a workload the agents cut the network; a NetworkPolicy goes by labels, which its owner chooses. */
@@ -103,9 +116,7 @@ function planReattach(pod: KubeObject, { quarantines, now }: PlanFacts): Step[] 
 function planLabel({ metadata }: KubeObject, { quarantines, now }: PlanFacts): Step[] {
   const namespace = metadata.name ?? '';
   const from = metadata.labels?.[LABEL.quarantine];
-  const wanted = PROTECTED_NAMESPACES.includes(namespace)
-    ? []
-    : quarantines.inNamespace(namespace, now).filter(({ spec }) => !spec.workload);
+  const wanted = quarantines.inNamespace(namespace, now).filter(containsNamespace);
   // Of several, the one that it carries already is as good as another.
   const to = wanted.find(({ metadata: { name } }) => name === from) ?? wanted[0];
   return from === to?.metadata.name ? [] : [{ do: 'label', namespace, from, to }];

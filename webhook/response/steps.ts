@@ -1,16 +1,18 @@
 import { KubesentryError } from '../../api/errors.ts';
 import type { Ban } from '../../api/fingerprint.ts';
-import { LABEL, PROTECTED_NAMESPACES, QUARANTINE_NOTE } from '../../api/names.ts';
+import { LABEL, QUARANTINE_NOTE } from '../../api/names.ts';
 import { setCondition } from '../../api/object.ts';
-import type { Quarantine } from '../../api/quarantine.ts';
+import { containsNamespace, isProtected, type Quarantine } from '../../api/quarantine.ts';
 import type { SentryPolicy } from '../../api/sentry-policy.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
 import type { IncidentStore } from '../incident/store.ts';
 import type { PolicyProblem } from '../policy-problems.ts';
 import { isInForce } from '../quarantine-index.ts';
+import type { ClusterView } from '../view.ts';
 import { type Effect, sayEffect, withEffects } from './condition.ts';
 import { detach, isAbout, reattach } from './detach.ts';
+import { egressEffect } from './egress.ts';
 import { isIsolated, isolate, NETWORK_DENIED, rejoin } from './isolate.ts';
 import { closed, contained, dismissed, eradicated, restored } from './phases.ts';
 import type { Step } from './plan.ts';
@@ -20,6 +22,7 @@ const NAMESPACE_LABELED = 'NamespaceLabeled';
 
 export interface StepTools {
   cluster: Cluster;
+  view: Pick<ClusterView, 'pods' | 'quarantines'>;
   incidents: Pick<IncidentStore, 'amend'>;
   /** Puts a Quarantine in force in this replica at once. */
   noteQuarantine: (quarantine: Quarantine) => void;
@@ -34,6 +37,7 @@ export async function perform(step: Step, tools: StepTools): Promise<void> {
   const { cluster, incidents } = tools;
   switch (step.do) {
     case 'quarantine': {
+      if (step.isCurrent) return contain(step.quarantine, tools);
       const incident = await cluster.get(KIND.Incident, { name: step.quarantine.spec.incident ?? '' });
       return incident?.status?.phase === 'Confirmed' ? contain(step.quarantine, tools) : undefined;
     }
@@ -43,13 +47,16 @@ export async function perform(step: Step, tools: StepTools): Promise<void> {
       if (step.from !== undefined && (await isWanted(step.from, step.namespace, tools))) return;
       if ((await labelOf(step.namespace, cluster)) === step.to?.metadata.name) return;
       if (step.to === undefined) await rejoin(step.namespace, cluster);
-      await label(step.namespace, step.to, cluster);
+      await label(step.namespace, step.to, tools);
       return (
         step.to && noteRestored(step.to, NAMESPACE_LABELED, `The label of namespace ${step.namespace}`, tools)
       );
     }
     case 'activate':
-      return activate(step.quarantine, tools);
+      return activate(
+        tools.view.quarantines.get(step.quarantine.metadata.name ?? '') ?? step.quarantine,
+        tools,
+      );
     case 'isolate': {
       const live = await cluster.get(KIND.Quarantine, { name: step.quarantine.metadata.name ?? '' });
       if (!live || (isTrue(live, NETWORK_DENIED) && (await isIsolated(live, cluster)))) return;
@@ -65,6 +72,10 @@ export async function perform(step: Step, tools: StepTools): Promise<void> {
       // Conditions are written as one list: from an old copy it would lack what was done since.
       const live = await cluster.get(KIND.Quarantine, { name: step.quarantine.metadata.name ?? '' });
       return live && say(live, await detach(live, cluster), tools);
+    }
+    case 'tellEgress': {
+      const live = await cluster.get(KIND.Quarantine, { name: step.quarantine.metadata.name ?? '' });
+      return live && say(live, step.effect, tools);
     }
     case 'reattach': {
       const { items } = await cluster.list(KIND.Quarantine);
@@ -120,7 +131,9 @@ async function labelOf(name: string, cluster: Cluster): Promise<string | undefin
 async function isWanted(name: string, namespace: string | undefined, { cluster, clock }: StepTools) {
   const quarantine = await cluster.get(KIND.Quarantine, { name });
   if (!quarantine || !isInForce(quarantine, clock())) return false;
-  return namespace === undefined || (quarantine.spec.namespace === namespace && !quarantine.spec.workload);
+  return (
+    namespace === undefined || (quarantine.spec.namespace === namespace && containsNamespace(quarantine))
+  );
 }
 
 /** With the version: somebody may be lifting a ban at this moment. */
@@ -132,31 +145,45 @@ async function ban({ metadata, spec }: Quarantine, more: readonly Ban[], tools: 
   tools.noteQuarantine(await tools.cluster.patch(KIND.Quarantine, { name: metadata.name ?? '' }, patch));
 }
 
-/** In force in this replica with the first write; the others hear of it by their watches. */
+/**
+ * In force in this replica with the first write; the others hear of it by their watches, and the API server's own policy
+ * by the label. Both go out together: every agent hears of a Quarantine, and the label must not wait for that. The leader
+ * goes on with `activate`, after everything that is not contained yet.
+ */
 async function contain(wanted: Quarantine, tools: StepTools): Promise<void> {
-  const { cluster, incidents, clock } = tools;
-  const key = { name: wanted.metadata.name ?? '' };
+  const { incidents, clock } = tools;
+  const { namespace, incident } = wanted.spec;
+  const [quarantine] = await Promise.all([
+    created(wanted, tools),
+    containsNamespace(wanted) ? label(namespace, wanted, tools) : undefined,
+  ]);
+  const name = incident ?? quarantine.metadata.name ?? '';
+  await incidents.amend(name, (status) => contained(status, quarantine, clock()));
+}
+
+/** The one that another replica made, where it was faster. */
+async function created(wanted: Quarantine, { cluster, noteQuarantine }: StepTools): Promise<Quarantine> {
   const quarantine = await cluster.create(KIND.Quarantine, wanted).catch(async (error: unknown) => {
     const existing =
       error instanceof KubesentryError && error.code === 'KUBE_CONFLICT'
-        ? await cluster.get(KIND.Quarantine, key)
+        ? await cluster.get(KIND.Quarantine, { name: wanted.metadata.name ?? '' })
         : undefined;
     if (!existing) throw error;
     return existing;
   });
-  tools.noteQuarantine(quarantine);
-  if (!quarantine.spec.workload) await label(quarantine.spec.namespace, quarantine, cluster);
-  await incidents.amend(quarantine.spec.incident ?? key.name, (status) =>
-    contained(status, quarantine, clock()),
-  );
-  await activate(quarantine, tools);
+  noteQuarantine(quarantine);
+  return quarantine;
 }
 
 /** Labels the namespace and says why, or takes both away. */
-async function label(namespace: string, quarantine: Quarantine | undefined, cluster: Cluster): Promise<void> {
+async function label(
+  namespace: string,
+  quarantine: Quarantine | undefined,
+  { cluster, clock }: StepTools,
+): Promise<void> {
   const metadata = {
     labels: { [LABEL.quarantine]: quarantine?.metadata.name ?? null },
-    annotations: { [QUARANTINE_NOTE]: quarantine ? noteOf(quarantine) : null },
+    annotations: { [QUARANTINE_NOTE]: quarantine ? noteOf(quarantine, clock()) : null },
   };
   await cluster.patch(KIND.Namespace, { name: namespace }, { metadata }).catch((error: unknown) => {
     // It is gone, and with it what was to be contained.
@@ -165,8 +192,8 @@ async function label(namespace: string, quarantine: Quarantine | undefined, clus
 }
 
 /** Goes on from the name of the quarantine. One line: CEL takes no message with line breaks. */
-function noteOf({ metadata, spec }: Quarantine): string {
-  const since = metadata.creationTimestamp ? ` since ${metadata.creationTimestamp}` : '';
+function noteOf({ metadata, spec }: Quarantine, now: Date): string {
+  const since = ` since ${metadata.creationTimestamp ?? now.toISOString()}`;
   const incident = spec.incident ? ` Incident ${spec.incident}.` : '';
   const reason = spec.reason.replace(/\s+/g, ' ').replace(/\.?$/, '.');
   return `${since}: ${reason}${incident}`;
@@ -184,11 +211,12 @@ async function activate(quarantine: Quarantine, tools: StepTools): Promise<void>
   const { metadata, spec, status } = quarantine;
   if (status?.phase === 'Active') return;
   const { cluster, clock, noteQuarantine } = tools;
-  const further = isAboutNamespace(quarantine) ? [isolate, detach] : spec.workload ? [detach] : [];
+  const further = spec.workload ? [detach] : isProtected(quarantine) ? [] : [isolate, detach];
   const tried = await Promise.allSettled(further.map((effect) => effect(quarantine, cluster)));
   const effects = [
     labelled(quarantine),
     banned(quarantine),
+    egressEffect(quarantine, tools.view.pods),
     ...tried.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])),
   ];
   const conditions = withEffects(quarantine, effects, clock());
@@ -203,15 +231,10 @@ async function activate(quarantine: Quarantine, tools: StepTools): Promise<void>
   if (failed) throw failed.reason;
 }
 
-/** Whether the namespace as a whole is contained. */
-function isAboutNamespace({ spec }: Quarantine): boolean {
-  return !spec.workload && !PROTECTED_NAMESPACES.includes(spec.namespace);
-}
-
 function labelled(quarantine: Quarantine): Effect {
   const type = NAMESPACE_LABELED;
   const { namespace, workload } = quarantine.spec;
-  if (isAboutNamespace(quarantine)) {
+  if (containsNamespace(quarantine)) {
     return { type, status: 'True', reason: 'Labeled', message: `Namespace ${namespace} is labelled.` };
   }
   return workload
@@ -220,7 +243,7 @@ function labelled(quarantine: Quarantine): Effect {
         type,
         status: 'False',
         reason: 'Protected',
-        message: `The cluster lives on ${namespace}: only workloads in it are contained.`,
+        message: `The cluster lives on ${namespace}: only workloads in it are contained, unless evenIfProtected says so.`,
       };
 }
 

@@ -13,7 +13,8 @@ export type Note = { step: Look; basis: string } | { step: PlaybookStep; outcome
 
 /** One move of the playbook; making it twice changes nothing. All notes of an incident are one write. */
 export type Move =
-  | { do: 'note'; incident: string; notes: Note[] }
+  /** `isAgain` where it is only told anew, because there is more evidence. */
+  | { do: 'note'; incident: string; notes: Note[]; isAgain: boolean }
   | { do: 'terminate' | 'revoke'; incident: string };
 
 export function isMove(step: { do: string }): step is Move {
@@ -36,9 +37,22 @@ export function planPlaybook(incident: Incident, policy: Policy): Move[] {
   const notes = next.filter((each) => typeof each !== 'string');
   const deeds = next.filter((each) => typeof each === 'string');
   return [
-    ...(notes.length > 0 ? [{ do: 'note' as const, incident: name, notes }] : []),
+    ...(notes.length > 0
+      ? [
+          {
+            do: 'note' as const,
+            incident: name,
+            notes,
+            isAgain: notes.every((note) => isTold(note, incident)),
+          },
+        ]
+      : []),
     ...deeds.map((deed) => ({ do: deed, incident: name })),
   ];
+}
+
+function isTold({ step }: Note, { status }: Incident): boolean {
+  return status !== undefined && stepOf(status, step)?.state === 'Done';
 }
 
 function planStep(step: PlaybookStep, incident: Incident, policy: Policy): Note | Destructive | undefined {
