@@ -24,6 +24,10 @@ const WEBHOOK: Choice[] = [
             - --audit-db={{ .Values.audit.database }}
             - --audit-token-file=/var/run/secrets/kubesentry-audit/token
             {{- end }}
+            {{- if .Values.certManager.enabled }}
+            - --cert-dir=/var/run/secrets/kubesentry-tls
+            - --no-register
+            {{- end }}
             {{- range .Values.alerts.falco }}
             - --alert-url={{ . }}
             {{- end }}
@@ -42,17 +46,28 @@ const WEBHOOK: Choice[] = [
   {
     line: '            capabilities: { drop: [ALL] }',
     template: `            capabilities: { drop: [ALL] }
-          {{- if .Values.audit.enabled }}
+          {{- if or .Values.audit.enabled .Values.certManager.enabled }}
           volumeMounts:
+            {{- if .Values.audit.enabled }}
             # The history; each replica keeps what it was sent. With a postgres:// database all share one.
             - { name: audit, mountPath: /var/lib/kubesentry }
             # What the API server has to send.
             - { name: audit-token, mountPath: /var/run/secrets/kubesentry-audit, readOnly: true }
+            {{- end }}
+            {{- if .Values.certManager.enabled }}
+            - { name: tls, mountPath: /var/run/secrets/kubesentry-tls, readOnly: true }
+            {{- end }}
       volumes:
+        {{- if .Values.audit.enabled }}
         - name: audit
           emptyDir: { sizeLimit: 1536Mi }
         - name: audit-token
           secret: { secretName: {{ .Values.audit.tokenSecret }} }
+        {{- end }}
+        {{- if .Values.certManager.enabled }}
+        - name: tls
+          secret: { secretName: kubesentry-webhook-serving }
+        {{- end }}
           {{- end }}`,
   },
   { line: '  minAvailable: 1', template: '  minAvailable: {{ .Values.webhook.minAvailable }}' },
@@ -70,6 +85,21 @@ const AGENT: Choice[] = [
   {
     line: '      tolerations:\n        - operator: Exists',
     template: '      tolerations: {{- toYaml .Values.agent.tolerations | nindent 8 }}',
+  },
+];
+
+/** cert-manager's cainjector puts the CA in. */
+const ADMISSION: Choice[] = [
+  {
+    line: 'kind: ValidatingWebhookConfiguration\nmetadata:\n  name: kubesentry\n',
+    template: `kind: ValidatingWebhookConfiguration
+metadata:
+  name: kubesentry
+  {{- if .Values.certManager.enabled }}
+  annotations:
+    cert-manager.io/inject-ca-from: kubesentry-system/kubesentry-webhook
+  {{- end }}
+`,
   },
 ];
 
@@ -101,6 +131,10 @@ audit:
   database: /var/lib/kubesentry/audit.db
   # Secret with the key \`token\`; it has to exist.
   tokenSecret: kubesentry-audit
+
+# Certificates come from cert-manager, which has to be there with its cainjector; without it the webhook makes its own.
+certManager:
+  enabled: false
 
 # Addresses that hear of incidents.
 alerts:
@@ -134,6 +168,7 @@ const SCHEMA = {
       database: text('File, or postgres:// address.'),
       tokenSecret: text('Name of the Secret.'),
     }),
+    certManager: closed({ enabled: { type: 'boolean' } }),
     alerts: closed({ falco: urls, alertmanager: urls }),
     policy: { type: 'object' },
   }),
@@ -212,6 +247,8 @@ export interface Base {
   agent: string;
   networkPolicy: string;
   admission: string;
+  /** Of the overlay for cert-manager. */
+  certificates: string;
 }
 
 /** The files of the Helm chart by their path in it; made from the base, so that there is one truth. */
@@ -229,7 +266,8 @@ export function chartFiles(base: Base): Record<string, string> {
     'templates/webhook.yaml': chosen(base.webhook, WEBHOOK),
     'templates/agent.yaml': chosen(base.agent, AGENT),
     'templates/network-policy.yaml': literal(base.networkPolicy),
-    'templates/admission.yaml': literal(base.admission),
+    'templates/admission.yaml': chosen(base.admission, ADMISSION),
+    'templates/cert-manager.yaml': `{{- if .Values.certManager.enabled }}\n${literal(base.certificates)}{{- end }}\n`,
     'templates/policy.yaml': POLICY,
     'templates/NOTES.txt': NOTES,
   };

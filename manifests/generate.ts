@@ -66,6 +66,10 @@ export function generatedFiles(): Record<string, string> {
     agent: `${base('agent')}\n`,
     networkPolicy: `${base('network-policy')}\n`,
     admission: NOTE + admissionText,
+    certificates: readFileSync(
+      join(import.meta.dirname, 'overlays', 'cert-manager', 'certificates.yaml'),
+      'utf8',
+    ),
   });
   return {
     'manifests/base/crds.yaml': NOTE + crds,

@@ -5,7 +5,7 @@ import { commandOf, daemons, startDaemon, stopDaemon } from './daemon.ts';
 import { eventually } from './eventually.ts';
 import { FaultScene, type PodStatus } from './faults-scene.ts';
 import { programsOf, stillInKernel } from './kernel-programs.ts';
-import { mustBeAsked } from './must-be-asked.ts';
+import { losesNoReview } from './load.ts';
 import { clusterTests } from './requirement.ts';
 import { SHORT_LIVED, STAND_IN_IMAGE, shell, sleeper } from './stand-in.ts';
 
@@ -151,28 +151,7 @@ describe.skipIf(clusterTests.skipWithNode)('with real pods', { timeout: 2 * MINU
   });
 
   test('a rollout of the webhook under load loses no review', async () => {
-    await scene.kubectl('create', 'namespace', 'load');
-    const askNoMore = await mustBeAsked(scene, 'load');
-    const rollingOut = rollOut();
-    let isOver = false;
-    void rollingOut.finally(() => {
-      isOver = true;
-    });
-    let reviews = 0;
-    const failures: string[] = [];
-    const ask = async () => {
-      while (!isOver) {
-        const refusal = await scene.refusal(sleeper('load', 'web'));
-        if (refusal !== undefined) failures.push(refusal);
-        reviews++;
-      }
-    };
-    await Promise.all([ask(), ask(), ask(), ask()]);
-    await rollingOut;
-    console.log(`rollout under load: ${reviews} reviews, ${failures.length} failures`);
-    expect(failures).toEqual([]);
-    expect(reviews).toBeGreaterThan(100);
-    await askNoMore();
+    await losesNoReview(scene, 'load', rollOut);
   });
 
   test('a hundred pods come and go at once, and nothing of ours restarts', async () => {

@@ -5,7 +5,8 @@ import { buildImages, imageFile, TARGETS } from '../../build/image.ts';
 import type { RunningCluster } from './cluster.ts';
 
 const MANIFEST = join(import.meta.dirname, '..', '..', 'manifests', 'install.yaml');
-const SPOOL_IN_MANIFEST = '/var/lib/kubesentry';
+/** Of the hostPath volume; the container's mountPath is written with a capital. */
+const SPOOL_IN_MANIFEST = 'path: /var/lib/kubesentry';
 
 /** Kubesentry in a cluster, as its users install it. */
 export interface Installation {
@@ -29,18 +30,31 @@ export async function installKubesentry(
   const spool = join(cluster.folder, 'agent');
   rmSync(spool, { recursive: true, force: true });
   mkdirSync(spool);
-  const manifest = join(cluster.folder, 'install.yaml');
-  const hostPath = (folder: string) => `hostPath: { path: ${folder}, `;
-  const text = readFileSync(MANIFEST, 'utf8');
-  if (!text.includes(hostPath(SPOOL_IN_MANIFEST))) throw new Error(`${MANIFEST} mounts no spool.`);
-  writeFileSync(manifest, text.replace(hostPath(SPOOL_IN_MANIFEST), hostPath(spool)));
-
   log('Installing Kubesentry: kubectl apply -f manifests/install.yaml ...');
+  const manifest = await applyManifest(cluster, readFileSync(MANIFEST, 'utf8'));
+  return { manifest, spool: join(spool, 'spool') };
+}
+
+/** Applies a manifest of ours with the spool in the cluster's folder, and waits for both rollouts. Answers its file. */
+export async function applyManifest(cluster: RunningCluster, text: string): Promise<string> {
+  const manifest = prepareManifest(cluster, text);
   await must(cluster, ['apply', '--server-side', '-f', manifest]);
+  await rolledOut(cluster);
+  return manifest;
+}
+
+/** Answers the file of a manifest of ours with the spool in the cluster's folder. */
+export function prepareManifest(cluster: RunningCluster, text: string): string {
+  const manifest = join(cluster.folder, 'install.yaml');
+  if (!text.includes(SPOOL_IN_MANIFEST)) throw new Error('The manifest mounts no spool.');
+  writeFileSync(manifest, text.replace(SPOOL_IN_MANIFEST, `path: ${join(cluster.folder, 'agent')}`));
+  return manifest;
+}
+
+export async function rolledOut(cluster: RunningCluster): Promise<void> {
   for (const workload of ['deployment/kubesentry-webhook', 'daemonset/kubesentry-agent']) {
     await must(cluster, ['rollout', 'status', '-n', SYSTEM_NAMESPACE, workload, '--timeout=60s']);
   }
-  return { manifest, spool: join(spool, 'spool') };
 }
 
 /** kubectl as the administrator; answers what it printed, throws what it said when it failed. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import type { KubeObject } from '../../api/object.ts';
-import { findHelm } from '../cluster/binaries.ts';
+import { findBinaries, findHelm } from '../cluster/binaries.ts';
 import { type RunningCluster, startCluster } from '../cluster/cluster.ts';
 import { clusterTests } from '../cluster/requirement.ts';
 
@@ -35,6 +35,22 @@ describe.skipIf(helm === '')('the Helm chart', () => {
     const installed = parse(readFileSync(join(MANIFESTS, 'install.yaml'), 'utf8'));
     const expected = installed.filter(({ kind }) => kind !== 'Namespace');
     expect(byId(template())).toEqual(byId(expected));
+  });
+
+  test('renders with cert-manager what the overlay has', () => {
+    const [kubectl = '', ...words] = findBinaries()?.kubectl ?? [];
+    const overlay = join(MANIFESTS, 'overlays', 'cert-manager');
+    const built = parse(execFileSync(kubectl, [...words, 'kustomize', overlay], { encoding: 'utf8' }));
+    const expected = built.filter(({ kind }) => kind !== 'Namespace');
+    expect(byId(template('--set', 'certManager.enabled=true'))).toEqual(byId(expected));
+  });
+
+  test('mounts what audit and cert-manager need side by side', () => {
+    const objects = byId(template('--set', 'certManager.enabled=true,audit.enabled=true'));
+    const volumes = [{ name: 'audit' }, { name: 'audit-token' }, { name: 'tls' }];
+    expect(objects['Deployment kubesentry-system/kubesentry-webhook']).toMatchObject({
+      spec: { template: { spec: { volumes, containers: [{ volumeMounts: volumes }] } } },
+    });
   });
 
   test('has no complaint of helm lint', () => {

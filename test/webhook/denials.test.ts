@@ -7,7 +7,18 @@ import { expireDenials } from '../../webhook/admission/denial-expiry.ts';
 import { DenialRecorder } from '../../webhook/admission/denials.ts';
 import { stdoutLog } from '../../webhook/log.ts';
 import { Metrics } from '../../webhook/metrics.ts';
-import { denialsIn, MINER, openScene, podOf, post, refusal, review, type Scene } from './harness.ts';
+import {
+  denialsIn,
+  eventually,
+  MINER,
+  openScene,
+  podOf,
+  post,
+  refusal,
+  review,
+  type Scene,
+  workloadOf,
+} from './harness.ts';
 
 const keepAlive = new Agent({ keepAlive: true });
 let scene: Scene;
@@ -62,6 +73,25 @@ describe('a refused request', () => {
       eventTime: '2026-06-01T00:00:00.000000Z',
     });
     expect(event?.note).toContain(`kubectl kubesentry explain ${denial?.metadata.name}`);
+  });
+
+  it('keeps what matched, and nothing of other arguments, variables, and the text around', async () => {
+    const pool = 'stratum+tcp://pool.example.com:3333';
+    const script = `export PASSWORD=hunter2; ./xmrig -o ${pool} -u me -p hunter3 --api-access-token=hunter4`;
+    const env = [
+      { name: 'TOKEN', value: 'hunter5' },
+      { name: 'XMRIG_PASS', value: 'hunter6' },
+      { name: 'POOL_URL', value: pool },
+    ];
+    const miner = workloadOf('DaemonSet', 'web', 'shop', {
+      command: ['sh', '-c', script],
+      args: ['--pass=hunter7'],
+      env,
+    });
+    await refusal(scene.as('alice').create(KIND.DaemonSet, miner));
+    const record = await eventually(async () => (await denialsIn(scene.cluster, 'shop'))[0], 'denial');
+    expect(JSON.stringify(record)).toContain(pool);
+    expect(JSON.stringify(record)).not.toContain('hunter');
   });
 
   it('of something else is another record', async () => {
