@@ -12,7 +12,7 @@ import type { Machine } from './shell/machine.ts';
 const SPAWN =
   /\b(run|call|check_call|check_output|popen|system|getoutput|getstatusoutput|exec\w*|spawn\w*|shell_exec|passthru|posix_spawn|proc_open|backtick|fork|qx)\s*\(?\s*[[(]?\s*[rbfu]*$/i;
 const RUNS =
-  /\b(exec|eval|system|popen|spawn\w*|subprocess|child_process|execSync|execFile|shell_exec|passthru|chmod|fork|compile|instance_eval)\b/i;
+  /\b(exec(?:[lv]p?e?)?|eval|system|popen|spawn\w*|subprocess|child_process|execSync|execFile|shell_exec|passthru|chmod|fork|compile|instance_eval)\b/i;
 const FETCHES =
   /\b(urlopen|urlretrieve|requests|urllib\w*|fetch|https?\.get|LWP|file_get_contents|curl\w*|open-uri|Net::HTTP|axios|wget|HTTP::Tiny)\b/i;
 const DECODES =

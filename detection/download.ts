@@ -2,8 +2,10 @@ import type { Word } from './arguments.ts';
 import { isMiningPort } from './destination.ts';
 import type { Docket } from './docket.ts';
 import { isPublicAddress, isStratum, isWeb, parseEndpoint } from './endpoint.ts';
+import { judgeImage } from './image.ts';
 import { hasDomain } from './indicators.ts';
 import { minerWordScore, nameIn } from './names.ts';
+import { isRecord, type JsonRecord } from './shape.ts';
 import { type Data, NOTHING, UNKNOWN_DATA } from './shell/data.ts';
 import type { Machine } from './shell/machine.ts';
 import type { Call } from './shell/programs.ts';
@@ -24,6 +26,7 @@ export function judgeDownload({ words, stdin, machine }: Call): Data {
   for (const url of urls) judgeUrl(url, machine);
   const data: Data = { downloadedFrom: urls.map(({ text }) => text).slice(0, 8) };
   if (urls.length === 0) return UNKNOWN_DATA;
+  if (urls.some(({ text }) => /\/containers\/create\b/.test(text))) judgeEngineRequest(words, machine);
   const toStdout =
     target === '-' ||
     target === '/dev/stdout' ||
@@ -63,6 +66,25 @@ function readDownload(words: readonly Word[], program: string): { urls: Word[]; 
   if (program === 'lwp-download' && urls.length > 1) target ??= urls.pop()?.text;
   if (prefix !== undefined) target ??= `${prefix}${fileNameOf(urls[0]?.text ?? '')}`;
   return { urls, target: target === '' ? fileNameOf(urls[0]?.text ?? '') : target };
+}
+
+/** A container that is asked of Docker's own API, by its socket or its port. */
+function judgeEngineRequest(words: readonly Word[], machine: Machine): void {
+  const body = words.find(({ text }) => text.trimStart().startsWith('{'));
+  if (!body) return;
+  const { Image, Entrypoint, Cmd } = requestOf(body.text);
+  if (typeof Image === 'string') judgeImage(Image, body.path, machine.docket);
+  const command = [Entrypoint, Cmd].flatMap((part) => part ?? []).filter((word) => typeof word === 'string');
+  if (command.length > 0) machine.call(command.map((text) => ({ text, path: body.path })));
+}
+
+function requestOf(text: string): JsonRecord {
+  try {
+    const request: unknown = JSON.parse(text.replaceAll(UNKNOWN, ''));
+    return isRecord(request) ? request : {};
+  } catch {
+    return {};
+  }
 }
 
 /** `ftpget HOST LOCAL [REMOTE]` and `tftp -g -r REMOTE [-l LOCAL] HOST` of busybox. */

@@ -27,6 +27,13 @@ const COINS = new Set(
   ).split(' '),
 );
 
+/** Pools whose names mean nothing else. */
+const POOL_NAMES = new Set(
+  'moneroocean c3pool nanopool supportxmr hashvault minexmr unmineable herominers minergate moneropool dwarfpool nicehash'.split(
+    ' ',
+  ),
+);
+
 /** Words that make `miner` mean something else. */
 const OTHER_MINING = new Set(
   (
@@ -108,11 +115,13 @@ function matchesGlob(name: string, pattern: string): boolean {
   return /^\**$/.test(pattern.slice(from));
 }
 
-/** How much the word `miner` in a name, or in the path of a URL, says: 0 to 80. */
+/** How much the word `miner`, or the name of a pool, in a name or in the path of a URL says: 0 to 80. */
 export function minerWordScore(segment: string): number {
   const folded = fold(segment);
-  if (!/min(er|ing)/.test(folded)) return 0;
+  if (!/min(er|ing|ea|ex)|pool|ocean|vault|xmr|hash/.test(folded)) return 0;
   const parts = tokens(folded).slice(0, TOKEN_LIMIT);
+  if (parts.some((part) => POOL_NAMES.has(part)) && !parts.some((part) => ABOUT.has(part)))
+    return parts.some((part) => COINS.has(part) && !POOL_NAMES.has(part)) ? 80 : 35;
   const at = parts.findIndex((part) => /^(miner|miners|mining|cryptomining)$/.test(part) || isGlued(part));
   if (at < 0 || parts.some((part) => OTHER_MINING.has(part) || ABOUT.has(part))) return 0;
   return isGlued(parts[at] as string) || parts.some((part) => COINS.has(part)) ? 80 : 35;

@@ -51,6 +51,8 @@ export function longOption(
   const name = grammar.sorted[low];
   if (!name?.startsWith(written)) return undefined;
   const role = grammar.long.get(name) as OptionRole;
+  // A first word that is whole is another's option: Ray's `--block` is not `--block-diff`.
+  if (role === 'mark' && name[written.length] === '-' && !written.includes('-')) return undefined;
   for (let at = low + 1; grammar.sorted[at]?.startsWith(written); at++) {
     if (grammar.long.get(grammar.sorted[at] as string) !== role) return undefined;
   }

@@ -137,7 +137,11 @@ export function runCode({ words, stdin, machine }: Call): Data {
     const { made } = machine;
     if (made?.downloadedFrom && code.text.includes(UNKNOWN))
       judgeDownloadedRun(made, code.path, machine, true);
-    return judgeCode(code.text, code.path, machine);
+    // `perl -MLWP::Simple -e CODE`
+    const modules = words
+      .filter(({ text }) => /^-[Mm][A-Z]/.test(text))
+      .map(({ text }) => `use ${text.slice(2)};`);
+    return judgeCode([...modules, code.text].join(' '), code.path, machine);
   }
   const file = words.slice(1).findIndex(({ text }) => !text.startsWith('-') || text === '-') + 1;
   if (file > 0 && words[file]?.text !== '-') {

@@ -17,6 +17,9 @@ const COINS: Record<string, string> = {
   pc: 'packetcrypt',
 };
 
+/** Coins that nobody pays in, and CPUs mine. */
+export const MINED_COINS: ReadonlySet<string> = new Set(['dero', 'spectre']);
+
 /** The coin whose bech32 or bech32m address `text` is. */
 export function bech32Coin(text: string): string | undefined {
   const coin = COINS[text.slice(0, Math.max(text.indexOf('1'), 0)).toLowerCase()];

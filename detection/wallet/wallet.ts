@@ -1,5 +1,5 @@
 import { base58CheckCoin } from './base58check.ts';
-import { bech32Coin } from './bech32.ts';
+import { bech32Coin, MINED_COINS } from './bech32.ts';
 import { isCashAddr } from './cashaddr.ts';
 import { isCryptoNote } from './cryptonote.ts';
 import { ethereumAddress } from './ethereum.ts';
@@ -43,7 +43,12 @@ export function walletOf(text: string): Wallet | undefined {
   const ethereum = ethereumAddress(body);
   const coin = ethereum ? 'ethereum' : (base58CheckCoin(body) ?? bech32Coin(body));
   if (coin === undefined) return undefined;
-  return { coin, address: body, mined: coinPrefix !== undefined, checked: ethereum !== 'plain' };
+  return {
+    coin,
+    address: body,
+    mined: coinPrefix !== undefined || MINED_COINS.has(coin),
+    checked: ethereum !== 'plain',
+  };
 }
 
 const WALLET_LIMIT = 16;
