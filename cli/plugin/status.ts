@@ -1,6 +1,7 @@
 import { KubesentryError } from '../../api/errors.ts';
 import { isOpen } from '../../api/incident.ts';
 import { BACKGROUND_CONFIG_MAP, SYSTEM_NAMESPACE } from '../../api/names.ts';
+import type { Quarantine } from '../../api/quarantine.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
 import { columns } from '../columns.ts';
@@ -8,14 +9,20 @@ import { pluginCommand, type Session } from './options.ts';
 import { agents } from './status-agents.ts';
 import { servingCertificate } from './status-certificate.ts';
 import { type Check, type Finding, ifAllowed, ok, some, wrong } from './status-check.ts';
+import { HEADER, type Row, watchStatus } from './status-watch.ts';
 
 const USAGE = `
-Usage: kubectl kubesentry status
+Usage: kubectl kubesentry status [-w]
 
 Looks at every part of Kubesentry in the cluster and names what is wrong. Exit status 1 if anything is.
+
+  -w, --watch            go on, and tell of every part that changes, until Ctrl-C
 `;
 
-export const statusCommand = pluginCommand({ text: USAGE, arguments: [0, 0] }, status);
+export const statusCommand = pluginCommand(
+  { text: USAGE, arguments: [0, 0], options: { watch: { short: 'w', isSwitch: true } } },
+  status,
+);
 
 /** In the order in which they depend on each other. */
 const CHECKS: Readonly<Record<string, Check>> = {
@@ -34,15 +41,22 @@ const CHECKS: Readonly<Record<string, Check>> = {
 };
 
 /** Raises nothing for what is wrong: that is what it tells. */
-export async function status({ connect, write, exitWith }: Session): Promise<void> {
+export async function status(session: Session): Promise<void> {
+  const { connect, write, exitWith, flag } = session;
   const cluster = await connect();
-  const rows: string[][] = [];
+  const rows = await lookAtAll(cluster);
+  write(columns(HEADER, rows));
+  if (flag('watch')) await watchStatus(session, rows, () => lookAtAll(cluster));
+  else if (rows.some(([, state]) => state !== 'ok')) exitWith(1);
+}
+
+async function lookAtAll(cluster: Cluster): Promise<Row[]> {
+  const rows: Row[] = [];
   for (const [name, check] of Object.entries(CHECKS)) {
     const { state, detail } = await check(cluster).catch(unknown);
     rows.push([name, state, detail]);
-    if (state !== 'ok') exitWith(1);
   }
-  write(columns(['PART', 'STATE', 'DETAIL'], rows));
+  return rows;
 }
 
 function unknown(error: unknown): Finding {
@@ -192,8 +206,16 @@ async function openIncidents(cluster: Cluster): Promise<Finding> {
 
 async function openQuarantines(cluster: Cluster): Promise<Finding> {
   const { items } = await cluster.list(KIND.Quarantine);
-  const pending = items
-    .filter(({ status: now }) => now?.phase !== 'Active')
-    .map(({ metadata }) => metadata.name ?? '');
-  return pending.length > 0 ? wrong(`not in force: ${some(pending)}`) : ok(`${items.length} in force`);
+  const named = (which: (quarantine: Quarantine) => boolean) =>
+    items.filter(which).map(({ metadata }) => metadata.name ?? '');
+  const pending = named(({ status: now }) => now?.phase !== 'Active');
+  if (pending.length > 0) return wrong(`not in force: ${some(pending)}`);
+  const open = named(({ status: now }) => isOpenStill(now));
+  return open.length > 0
+    ? wrong(`pods can still send: ${some(open)}: kubectl describe quarantine NAME says from which nodes`)
+    : ok(`${items.length} in force`);
+}
+
+function isOpenStill(now: Quarantine['status']): boolean {
+  return now?.conditions?.some(({ type, reason }) => type === 'EgressCut' && reason === 'StillOpen') ?? false;
 }

@@ -128,3 +128,28 @@ it('does not take what somebody may not read for a fault', async () => {
   expect(text).toMatch(/^certificate +ok +not looked at/m);
   expect(text).toMatch(/^passed unjudged +ok +not looked at/m);
 });
+
+it('goes on with --watch, and tells of what changes only', async () => {
+  const stop = new AbortController();
+  const texts: string[] = [];
+  const { promise: changed, resolve } = Promise.withResolvers<void>();
+  const watching = runWithoutTerminal(status, cluster, [], {
+    flags: ['watch'],
+    signal: stop.signal,
+    onText: (text) => {
+      texts.push(text);
+      if (texts.length === 2) resolve();
+    },
+  });
+  await expect.poll(() => texts.length).toBe(1);
+  await cluster.create(KIND.Quarantine, {
+    apiVersion: 'kubesentry.io/v1alpha1',
+    kind: 'Quarantine',
+    metadata: { name: 'drill' },
+    spec: { namespace: 'shop', reason: 'A drill.', requestedBy: 'carol', bans: [] },
+  });
+  await changed;
+  stop.abort();
+  await watching;
+  expect(texts[1]).toMatch(/^\d{4}-\d\d-\d\dT\S+Z {3}quarantines {3}WRONG {3}not in force: drill\n$/);
+});
