@@ -6,6 +6,7 @@ import type { Tracer } from '../trace.ts';
 import { Turns } from '../turns.ts';
 import type { ClusterView } from '../view.ts';
 import { quarantineFor } from './contain.ts';
+import { type Job, jobsOf } from './jobs.ts';
 import { plan, type Step } from './plan.ts';
 import { act } from './playbook/act.ts';
 import type { Outcome } from './playbook/outcome.ts';
@@ -45,12 +46,8 @@ const PROGRESS_MS = 500;
 
 /** Between two looks at everything while there is much to do: a thousand incidents change hundreds of times a second. */
 const PAUSE_MS = 100;
-
-/** What is to be done about one thing, in order. */
-interface Job {
-  place: string;
-  steps: (Step | Move)[];
-}
+/** The pause is at least so many times as long as the look, so that admission has the processor. */
+const PAUSE_FACTOR = 9;
 
 /**
  * The leader's loop: makes the cluster as it should be, after every change of what it depends on and every few
@@ -74,6 +71,7 @@ export class ResponseLoop {
   #leads = false;
   #look: NodeJS.Timeout | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
+  #lookTook = 0;
 
   constructor(options: ResponseLoopOptions) {
     this.#options = options;
@@ -106,7 +104,7 @@ export class ResponseLoop {
 
   wake(): void {
     if (!this.#leads || this.#look) return;
-    const due = this.#lookedAt + PAUSE_MS - performance.now();
+    const due = this.#lookedAt + Math.max(PAUSE_MS, PAUSE_FACTOR * this.#lookTook) - performance.now();
     this.#look = setTimeout(() => this.#lookAtAll(), Math.max(0, due));
     this.#look.unref();
   }
@@ -128,13 +126,15 @@ export class ResponseLoop {
   #lookAtAll(): void {
     this.#look = undefined;
     if (!this.#isSynced()) return;
-    const recently = performance.now() - PERIOD_MS;
+    const began = performance.now();
+    const recently = began - PERIOD_MS;
     for (const [place, at] of this.#told) if (at < recently) this.#told.delete(place);
-    const jobs = this.#jobs();
+    const jobs = jobsOf(this.#plan(), this.#options.view);
     for (const { place } of jobs) if (this.#underWay.has(place)) this.#again.add(place);
     // What is contained at once tells by its writes that there is more to do.
     this.#queue = jobs.filter((job) => !this.#turns.isTaken(job.place) && !this.#wasToldJustNow(job));
     this.#lookedAt = performance.now();
+    this.#lookTook = this.#lookedAt - began;
     this.#fill();
   }
 
@@ -165,19 +165,6 @@ export class ResponseLoop {
 
   #isSynced(): boolean {
     return this.#options.view.watches.every(({ synced }) => synced);
-  }
-
-  /** What is to be done by what it is about, what is not contained yet first. */
-  #jobs(): Job[] {
-    const { view } = this.#options;
-    const places = new Map<string, Job>();
-    for (const step of this.#plan()) {
-      const place = placeOf(step, view);
-      const job = places.get(place) ?? { place, steps: [] };
-      job.steps.push(step);
-      places.set(place, job);
-    }
-    return [...places.values()].sort((a, b) => Number(contains(b)) - Number(contains(a)));
   }
 
   #plan(): (Step | Move)[] {
@@ -227,27 +214,6 @@ export class ResponseLoop {
     const outcome = (state: Outcome['state'] | undefined) => ({ 'kubesentry.state': state });
     return tracer.span(`response ${name}`, { attributes, outcome }, go);
   }
-}
-
-/** By which nothing new runs from then on. */
-function contains({ steps }: Job): boolean {
-  return steps.some((step) => step.do === 'quarantine' || step.do === 'label');
-}
-
-/**
- * What a step is about: two of one namespace, or of one incident, are not done at the same time. Steps of several
- * incidents of a namespace are, but for revoke: their pods may share an account.
- */
-function placeOf(step: Step | Move, view: Pick<ClusterView, 'quarantines' | 'incidentNamed'>): string {
-  if ('namespace' in step) return step.namespace;
-  if (step.do === 'reattach') return step.pod.metadata.namespace ?? '';
-  if (step.do === 'revoke') return `revoke in ${view.incidentNamed(step.incident)?.spec.namespace}`;
-  if ('incident' in step) return `incident ${step.incident}`;
-  if (!('quarantine' in step)) return '';
-  const { quarantine } = step;
-  return (
-    (typeof quarantine === 'string' ? view.quarantines.get(quarantine) : quarantine)?.spec.namespace ?? ''
-  );
 }
 
 function describe(step: Step | Move): About {

@@ -1,8 +1,7 @@
-import { KubesentryError } from '../../api/errors.ts';
 import type { Ban } from '../../api/fingerprint.ts';
-import { LABEL, QUARANTINE_NOTE } from '../../api/names.ts';
+import { LABEL } from '../../api/names.ts';
 import { setCondition } from '../../api/object.ts';
-import { containsNamespace, isProtected, type Quarantine } from '../../api/quarantine.ts';
+import { containsNamespace, type Quarantine } from '../../api/quarantine.ts';
 import type { SentryPolicy } from '../../api/sentry-policy.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
@@ -10,15 +9,13 @@ import type { IncidentStore } from '../incident/store.ts';
 import type { PolicyProblem } from '../policy-problems.ts';
 import { isInForce } from '../quarantine-index.ts';
 import type { ClusterView } from '../view.ts';
-import { type Effect, sayEffect, withEffects } from './condition.ts';
+import { activate, NAMESPACE_LABELED } from './activate.ts';
+import { contain, label } from './begin.ts';
+import { type Effect, sayEffect } from './condition.ts';
 import { detach, isAbout, reattach } from './detach.ts';
-import { egressEffect } from './egress.ts';
 import { isIsolated, isolate, NETWORK_DENIED, rejoin } from './isolate.ts';
 import { closed, contained, dismissed, eradicated, restored } from './phases.ts';
 import type { Step } from './plan.ts';
-
-/** Type of the condition that says whether the namespace is refused as a whole. */
-const NAMESPACE_LABELED = 'NamespaceLabeled';
 
 export interface StepTools {
   cluster: Cluster;
@@ -145,111 +142,8 @@ async function ban({ metadata, spec }: Quarantine, more: readonly Ban[], tools: 
   tools.noteQuarantine(await tools.cluster.patch(KIND.Quarantine, { name: metadata.name ?? '' }, patch));
 }
 
-/**
- * In force in this replica with the first write; the others hear of it by their watches, and the API server's own policy
- * by the label. Both go out together: every agent hears of a Quarantine, and the label must not wait for that. The leader
- * goes on with `activate`, after everything that is not contained yet.
- */
-async function contain(wanted: Quarantine, tools: StepTools): Promise<void> {
-  const { incidents, clock } = tools;
-  const { namespace, incident } = wanted.spec;
-  const [quarantine] = await Promise.all([
-    created(wanted, tools),
-    containsNamespace(wanted) ? label(namespace, wanted, tools) : undefined,
-  ]);
-  const name = incident ?? quarantine.metadata.name ?? '';
-  await incidents.amend(name, (status) => contained(status, quarantine, clock()));
-}
-
-/** The one that another replica made, where it was faster. */
-async function created(wanted: Quarantine, { cluster, noteQuarantine }: StepTools): Promise<Quarantine> {
-  const quarantine = await cluster.create(KIND.Quarantine, wanted).catch(async (error: unknown) => {
-    const existing =
-      error instanceof KubesentryError && error.code === 'KUBE_CONFLICT'
-        ? await cluster.get(KIND.Quarantine, { name: wanted.metadata.name ?? '' })
-        : undefined;
-    if (!existing) throw error;
-    return existing;
-  });
-  noteQuarantine(quarantine);
-  return quarantine;
-}
-
-/** Labels the namespace and says why, or takes both away. */
-async function label(
-  namespace: string,
-  quarantine: Quarantine | undefined,
-  { cluster, clock }: StepTools,
-): Promise<void> {
-  const metadata = {
-    labels: { [LABEL.quarantine]: quarantine?.metadata.name ?? null },
-    annotations: { [QUARANTINE_NOTE]: quarantine ? noteOf(quarantine, clock()) : null },
-  };
-  await cluster.patch(KIND.Namespace, { name: namespace }, { metadata }).catch((error: unknown) => {
-    // It is gone, and with it what was to be contained.
-    if (!(error instanceof KubesentryError && error.code === 'KUBE_NOT_FOUND')) throw error;
-  });
-}
-
-/** Goes on from the name of the quarantine. One line: CEL takes no message with line breaks. */
-function noteOf({ metadata, spec }: Quarantine, now: Date): string {
-  const since = ` since ${metadata.creationTimestamp ?? now.toISOString()}`;
-  const incident = spec.incident ? ` Incident ${spec.incident}.` : '';
-  const reason = spec.reason.replace(/\s+/g, ' ').replace(/\.?$/, '.');
-  return `${since}: ${reason}${incident}`;
-}
-
 async function say(quarantine: Quarantine, effect: Effect, tools: StepTools): Promise<void> {
   tools.noteQuarantine(await sayEffect(quarantine, effect, tools.cluster, tools.clock()));
-}
-
-/**
- * All effects that are left and one word about them: every agent of the cluster hears of each change of a Quarantine.
- * An effect that fails stays unsaid, and is planned again by itself.
- */
-async function activate(quarantine: Quarantine, tools: StepTools): Promise<void> {
-  const { metadata, spec, status } = quarantine;
-  if (status?.phase === 'Active') return;
-  const { cluster, clock, noteQuarantine } = tools;
-  const further = spec.workload ? [detach] : isProtected(quarantine) ? [] : [isolate, detach];
-  const tried = await Promise.allSettled(further.map((effect) => effect(quarantine, cluster)));
-  const effects = [
-    labelled(quarantine),
-    banned(quarantine),
-    egressEffect(quarantine, tools.view.pods),
-    ...tried.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])),
-  ];
-  const conditions = withEffects(quarantine, effects, clock());
-  const active = await cluster.patch(
-    KIND.Quarantine,
-    { name: metadata.name ?? '' },
-    { status: { phase: 'Active', since: status?.since ?? clock().toISOString(), conditions } },
-    { subresource: 'status' },
-  );
-  noteQuarantine(active);
-  const failed = tried.find((each) => each.status === 'rejected');
-  if (failed) throw failed.reason;
-}
-
-function labelled(quarantine: Quarantine): Effect {
-  const type = NAMESPACE_LABELED;
-  const { namespace, workload } = quarantine.spec;
-  if (containsNamespace(quarantine)) {
-    return { type, status: 'True', reason: 'Labeled', message: `Namespace ${namespace} is labelled.` };
-  }
-  return workload
-    ? { type, status: 'False', reason: 'WorkloadOnly', message: 'Only one workload is contained.' }
-    : {
-        type,
-        status: 'False',
-        reason: 'Protected',
-        message: `The cluster lives on ${namespace}: only workloads in it are contained, unless evenIfProtected says so.`,
-      };
-}
-
-function banned({ spec }: Quarantine): Effect {
-  const message = `${spec.bans.length} trait${spec.bans.length === 1 ? ' is' : 's are'} denied in every namespace.`;
-  return { type: 'BansInForce', status: 'True', reason: 'Denied', message };
 }
 
 async function accept(

@@ -44,7 +44,8 @@ export async function openIncidents(
   try {
     while ((await untold(rig, prefix)) > 0) {
       if (performance.now() - began > PATIENCE_MS) throw new Error('The incidents are not worked on.');
-      await new Promise((resolve) => setTimeout(resolve, 250));
+      // Each look reads all of them: more often it would be most of what the API server does.
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
     }
     return { convergedMs: Math.round(performance.now() - began), attacks };
   } finally {
