@@ -37,16 +37,19 @@ const EXCESS: readonly { resources: readonly string[]; verbs: readonly string[];
   { resources: ['users', 'groups', 'serviceaccounts'], verbs: ['impersonate'], means: 'acts as others' },
 ];
 
-/** Says for every binding of these service accounts what it gives, and what of that an attacker would use. */
+/**
+ * Says for every binding of an account of the namespace what it gives, and what of that an attacker would use. The
+ * accounts of the attacked pods come first, then what any pod could use that is started there.
+ */
 export async function reviewAccess(
   cluster: Cluster,
   namespace: string,
-  accounts: readonly string[],
+  attacked: readonly string[],
 ): Promise<string[]> {
-  const lines: string[] = [];
+  const lines: { line: string; weight: number }[] = [];
   for await (const binding of bindingsIn(cluster, namespace)) {
-    const account = accounts.find((name) => speaksOf(binding, namespace, name));
-    if (account === undefined) continue;
+    const names = accountsOf(binding, namespace);
+    if (names.length === 0) continue;
     const { kind, name } = binding.roleRef;
     const role =
       kind === 'ClusterRole'
@@ -54,15 +57,16 @@ export async function reviewAccess(
         : await cluster.get<Role>(KIND.Role as Kind<Role>, { name, namespace });
     const means = role ? excessOf(role.rules ?? []) : [`the role does not exist`];
     const where = binding.kind === 'ClusterRoleBinding' ? 'everywhere' : `in ${namespace}`;
-    lines.push(
-      `${means.length > 0 ? 'excess' : 'access'}: ${account} has ${kind} ${name} ${where} ` +
+    const isTheirs = names.some((each) => each === EVERYBODY || attacked.includes(each));
+    lines.push({
+      line:
+        `${means.length > 0 ? 'excess' : 'access'}: ${names.join(', ')} has ${kind} ${name} ${where} ` +
         `(${binding.kind} ${binding.metadata.name})${means.length > 0 ? `: ${means.join(', ')}` : ''}`,
-    );
+      weight: (means.length > 0 ? 2 : 0) + (isTheirs ? 1 : 0),
+    });
   }
   // What matters first.
-  return lines.sort((a, b) =>
-    a.startsWith('excess') === b.startsWith('excess') ? 0 : a.startsWith('excess') ? -1 : 1,
-  );
+  return lines.sort((a, b) => b.weight - a.weight).map(({ line }) => line);
 }
 
 /** Pure: which of the rights that attackers use these rules give. */
@@ -89,12 +93,14 @@ async function* bindingsIn(cluster: Cluster, namespace: string): AsyncGenerator<
   yield* everyObject(cluster, KIND.ClusterRoleBinding as Kind<Binding>);
 }
 
-/** Groups of service accounts count as well (pkg/serviceaccount/util.go). */
-function speaksOf({ subjects = [] }: Binding, namespace: string, account: string): boolean {
+const EVERYBODY = 'every account';
+
+/** Accounts of the namespace that it speaks of; groups of service accounts count as well (pkg/serviceaccount/util.go). */
+function accountsOf({ subjects = [] }: Binding, namespace: string): string[] {
   const groups = ['system:serviceaccounts', `system:serviceaccounts:${namespace}`];
-  return subjects.some(({ kind, name, namespace: of }) =>
-    kind === 'ServiceAccount'
-      ? name === account && of === namespace
-      : kind === 'Group' && groups.includes(name),
-  );
+  const names = subjects.flatMap(({ kind, name, namespace: of }) => {
+    if (kind === 'Group') return groups.includes(name) ? EVERYBODY : [];
+    return kind === 'ServiceAccount' && of === namespace ? name : [];
+  });
+  return [...new Set(names)];
 }

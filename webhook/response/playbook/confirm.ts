@@ -1,5 +1,5 @@
 import type { Detection } from '../../../api/detection.ts';
-import { destinationsOf, findingsOf } from '../../incident/evidence.ts';
+import { type CpuCourse, cpuCourseOf, destinationsOf, findingsOf } from '../../incident/evidence.ts';
 import type { IncidentStatus } from '../../incident/store.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -46,7 +46,17 @@ function cpuLine(detections: readonly Detection[]): string {
   const saturation = findingNamed(detections, 'cpu-anomaly') ?? findingNamed(detections, 'cpu-saturation');
   const rounding = findingNamed(detections, 'randomx-rounding');
   const said = [saturation, rounding].flatMap((finding) => finding?.message ?? []);
-  return said.length > 0 ? `cpu: ${said.join(' ')}` : 'cpu: no saturation was measured';
+  const [course] = detections.flatMap((detection) => cpuCourseOf(detection) ?? []);
+  const numbers = course === undefined ? [] : [numbersOf(course)];
+  const known = [...numbers, ...said];
+  return known.length > 0 ? `cpu: ${known.join(' ')}` : 'cpu: no saturation was measured';
+}
+
+function numbersOf({ samples, baseline }: CpuCourse): string {
+  const percents = samples.map(([, percent]) => percent);
+  const mean = Math.round(percents.reduce((sum, percent) => sum + percent, 0) / percents.length);
+  const before = baseline === undefined ? 'what is usual is not known' : `${Math.round(baseline)} % is usual`;
+  return `${mean} % of what it may use in the mean of ${count(samples.length, 'sample')}, ${Math.round(Math.max(...percents))} % at most; ${before}.`;
 }
 
 function connectionLines(detections: readonly Detection[]): string[] {
