@@ -3,8 +3,11 @@ import type { KubeObject } from '../../api/object.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { kindOf, nameOf } from './manifest.ts';
 
-/** Not the webhook's own name: what it writes into these objects stays its own. */
-const FIELD_MANAGER = 'kubesentry-install';
+/**
+ * That of `kubectl apply --server-side`, so that one way may follow the other without a conflict; not the webhook's own:
+ * what it writes into these objects stays its own.
+ */
+const FIELD_MANAGER = 'kubectl';
 
 interface Condition {
   type: string;

@@ -57,7 +57,7 @@ export async function uninstall({ cluster, manifest, write, patienceMs }: Uninst
           const why = `${nameOf(object)} is deleted but not gone: look at its finalizers.`;
           throw new KubesentryError('NOT_READY', why);
         }
-        await new Promise((resolve) => setTimeout(resolve, 200));
+        await pause();
       }
       write(`${nameOf(object)} removed\n`);
     }
@@ -67,13 +67,31 @@ export async function uninstall({ cluster, manifest, write, patienceMs }: Uninst
   async function freeNamespaces(): Promise<void> {
     for await (const { metadata } of everyObject(cluster, KIND.Namespace, undefined, LABEL.quarantine)) {
       const { name = '' } = metadata;
-      await cluster.delete(KIND.NetworkPolicy, { namespace: name, name: QUARANTINE_NETWORK_POLICY });
+      const networkPolicy = { namespace: name, name: QUARANTINE_NETWORK_POLICY };
       const taken = { labels: { [LABEL.quarantine]: null }, annotations: { [QUARANTINE_NOTE]: null } };
-      await cluster.patch(KIND.Namespace, { name }, { metadata: taken });
+      await onceForgotten(() => cluster.delete(KIND.NetworkPolicy, networkPolicy));
+      await onceForgotten(() => cluster.patch(KIND.Namespace, { name }, { metadata: taken }));
       write(`Namespace ${name} released\n`);
     }
   }
+
+  /** What guarded it is deleted; the API server goes on enforcing it until its own watch tells. */
+  async function onceForgotten(act: () => Promise<unknown>): Promise<void> {
+    const deadline = performance.now() + patienceMs;
+    for (;;) {
+      try {
+        await act();
+        return;
+      } catch (error) {
+        const isGuarded = error instanceof KubesentryError && error.code === 'KUBE_REFUSED';
+        if (!isGuarded || performance.now() > deadline) throw error;
+        await pause();
+      }
+    }
+  }
 }
+
+const pause = () => new Promise((resolve) => setTimeout(resolve, 200));
 
 /** A kind that the API server does not know has no objects. */
 function absent(error: unknown): undefined {

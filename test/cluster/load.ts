@@ -30,8 +30,8 @@ export async function losesNoReview(
     }
   };
   await Promise.all([acting, ...Array.from({ length: CLIENTS }, ask)]);
+  await askNoMore();
   console.log(`${namespace}: ${reviews} reviews, ${failures.length} failures`);
   expect(failures.slice(0, 3)).toEqual([]);
-  expect(reviews).toBeGreaterThan(100);
-  await askNoMore();
+  expect(reviews).toBeGreaterThan(50);
 }
