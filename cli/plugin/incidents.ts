@@ -1,9 +1,9 @@
 import { KubesentryError } from '../../api/errors.ts';
 import type { Incident, IncidentPhase } from '../../api/incident.ts';
 import { KIND } from '../../kube/kind.ts';
+import { details } from './incident-details.ts';
 import { age, LIST_HELP, LIST_OPTIONS, list, type Table } from './listing.ts';
 import { pluginCommand, type Session } from './options.ts';
-import { leftOut } from './report/facts.ts';
 
 const USAGE = `
 Usage: kubectl kubesentry incidents [NAME] [-w] [-o FORMAT]
@@ -29,9 +29,13 @@ export async function incidents(session: Session): Promise<void> {
   const { connect, positionals, namespace, option, flag, write } = session;
   const [name] = positionals;
   if (name !== undefined && !flag('watch') && option('output') === undefined) {
-    const incident = await (await connect()).get(KIND.Incident, { name });
+    const cluster = await connect();
+    const incident = await cluster.get(KIND.Incident, { name });
     if (!incident) throw noIncident(name);
-    write(details(incident));
+    const { quarantine } = incident.status ?? {};
+    write(
+      details(incident, quarantine ? await cluster.get(KIND.Quarantine, { name: quarantine }) : undefined),
+    );
     return;
   }
   let isFound = false;
@@ -99,41 +103,4 @@ function waitsFor(status: Incident['status']): string {
   if (status?.phase === 'Closed' || status?.phase === 'Dismissed') return '<none>';
   const steps = (status?.steps ?? []).filter(({ state }) => state === 'AwaitingApproval');
   return steps.map(({ step }) => step).join(',') || '<none>';
-}
-
-function details({ metadata, spec, status }: Incident): string {
-  if (!status) return `${metadata.name}: nothing is known yet.\n`;
-  const creator = status.attribution?.creator;
-  const omitted = leftOut(status);
-  const lines = [
-    `${metadata.name}: ${spec.workload.kind} ${spec.namespace}/${spec.workload.name}`,
-    `  Phase       ${status.phase}, confidence ${status.confidence}`,
-    ...status.reasons.map((reason) => `  Because     ${reason}`),
-    `  Pods        ${status.pods.join(', ')}`,
-    `  Nodes       ${status.nodes.join(', ')}`,
-    ...(creator
-      ? [
-          `  Made by     ${creator.user} from ${creator.address || 'an unknown address'} with ${creator.userAgent}`,
-        ]
-      : []),
-    ...(status.quarantine
-      ? [`  Quarantine  ${status.quarantine}: kubectl kubesentry release ${status.quarantine} ends it`]
-      : []),
-    '',
-    ...status.detections.flatMap(({ rule, process, container, action }) => [
-      `${rule} (${action === 'none' ? 'only reported' : action}) in ${container?.namespace ?? 'the node'}/${container?.pod ?? ''}`,
-      `  Process     ${process.exe}, pid ${process.pid}, uid ${process.uid}`,
-      `  Arguments   ${process.argv.join(' ')}`,
-      ...process.ancestors.map(({ exe, argv }) => `  Started by  ${exe}: ${argv.join(' ')}`),
-      `  SHA-256     ${process.sha256 ?? 'gone before it could be read'}`,
-    ]),
-    '',
-    ...(status.steps ?? []).map(
-      ({ step, state, message }) => `${step.padEnd(11)}  ${state.padEnd(16)}  ${message}`,
-    ),
-    '',
-    ...status.timeline.map(({ time, source, message }) => `${time}  ${source.padEnd(9)}  ${message}`),
-    ...(omitted === undefined ? [] : ['', omitted]),
-  ];
-  return `${lines.join('\n')}\n`;
 }

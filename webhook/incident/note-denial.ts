@@ -11,12 +11,18 @@ export async function noteDenial(
 ): Promise<void> {
   if (!spec.incident || !status) return;
   const { kind, name, subresource } = spec.resource;
-  const what = `${spec.operation} of ${kind}${subresource ? ` (${subresource})` : ''} ${metadata.namespace}/${name}`;
+  // A Denial of what is in no namespace lives in ours.
+  const isOurs = kind === 'Incident' || kind === 'Quarantine' || kind === 'Namespace';
+  const place = isOurs ? '' : `${metadata.namespace}/`;
+  const what = `${spec.operation} of ${kind}${subresource ? ` (${subresource})` : ''} ${place}${name}`;
   const entry = {
     time: status.firstSeen,
     source: 'admission' as const,
     reference: metadata.name ?? '',
-    message: `${what} was refused: ${spec.findings[0]?.message ?? spec.gate}`.slice(0, 1024),
+    message: `${what} by ${spec.user.username} was refused: ${spec.findings[0]?.message ?? spec.gate}`.slice(
+      0,
+      1024,
+    ),
   };
   try {
     await incidents.amend(spec.incident, (known) => addTimeline(known, [entry]));
