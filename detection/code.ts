@@ -10,7 +10,7 @@ import type { Machine } from './shell/machine.ts';
 
 /** A call that starts a program, right before its first argument. */
 const SPAWN =
-  /\b(run|call|check_call|check_output|popen|system|getoutput|getstatusoutput|exec\w*|spawn\w*|shell_exec|passthru|posix_spawn|proc_open|backtick|fork|qx)\s*\(?\s*[[(]?\s*[rbfu]*$/i;
+  /\b(run|call|check_call|check_output|popen|system|getoutput|getstatusoutput|exec\w*|spawn\w*|shell_exec|passthru|posix_spawn|proc_open|backtick|fork|qx|os\.execute|(?:bash_)?commands?\s*=|cmds?\s*=)\s*\(?\s*[[(]?\s*[rbfu]*$/i;
 const RUNS =
   /\b(exec(?:[lv]p?e?)?|eval|system|popen|spawn\w*|subprocess|child_process|execSync|execFile|shell_exec|passthru|chmod|fork|compile|instance_eval)\b/i;
 const FETCHES =

@@ -1,4 +1,5 @@
 import { judgeCode } from './code.ts';
+import { judgeCommandLines } from './command-lines.ts';
 import { isDockerfile, judgeDockerfile } from './dockerfile.ts';
 import { isStratum, parseEndpoint } from './endpoint.ts';
 import { judgeEnvironment, type Variable } from './environment.ts';
@@ -17,7 +18,10 @@ import { judgeCrontab, judgeUnit } from './written-file.ts';
 const DOCUMENT =
   /\.(md|mdx|html?|rst|adoc|csv|tsv|log|svg|xml|css|rules?|yar|yara|rego|ya?ml|tpl|tmpl|lock|sum|pem|crt|key|po)$/i;
 const SHELL = /\.(sh|bash|zsh|ksh)$/i;
-const CODE = /\.(py|pl|js|mjs|cjs|rb|php)$/i;
+const CODE = /\.(py|pl|js|mjs|cjs|rb|php|lua)$/i;
+
+/** Settings of programs that run commands: build servers, package managers, supervisors. */
+const SETTINGS = /\.(ya?ml|toml|json|xml|ini|conf|cfg|properties|env)$/i;
 
 /** Without any of these words a text holds neither a miner's settings nor a dropper. Linear. */
 const SIGNAL =
@@ -74,6 +78,7 @@ function judgeEntry(key: string, text: string, path: string, machine: Machine): 
 function judgePlain(key: string, text: string, path: string, machine: Machine): void {
   if (/cron/i.test(key) || /^[ \t]*(@reboot|([\d*/,-]{1,20}[ \t]+){5})/m.test(text))
     judgeCrontab(text, machine);
+  if (SETTINGS.test(key)) judgeCommandLines(text, path, machine);
   if (/ExecStart|^[ \t]*command[ \t]*=/m.test(text)) judgeUnit(text, machine);
   if (DOCUMENT.test(key) ? !/\.ya?ml$/i.test(key) : isProse(text)) {
     judgeMentions(text, path, machine);

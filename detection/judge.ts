@@ -53,6 +53,7 @@ function judgeWith(object: unknown, machine: Machine): Judgement {
   if (!view) return judgementOf(docket.findings);
   const parameters = isRecord(object) ? parametersOf(object) : new Map<string, string>();
   for (const container of view.containers) judgeContainer(filledIn(container, parameters), machine);
+  for (const { path, words } of view.commands) judgeCommand(wordsOf(words, path), machine);
   for (const { path, image } of view.images) judgeImage(image, path, docket);
   for (const script of view.scripts) judgeUserData(script.text, script.path, machine);
   for (const path of view.malformed) {

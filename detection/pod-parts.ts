@@ -39,6 +39,8 @@ const SCRIPT_FIELDS: ReadonlySet<string> = new Set([
   'bootcmd',
   'runcmd',
   'startupScript',
+  'entrypoint',
+  'fprocess',
 ]);
 
 /** Fields that hold the values of a chart as text: Argo CD, the Helm controller of k3s. */
@@ -46,6 +48,9 @@ const VALUES_FIELDS: ReadonlySet<string> = new Set(['values', 'valuesContent']);
 
 /** So many texts of an object are read as values of a chart. */
 const VALUES_LIMIT = 4;
+
+/** Fields that hold words of a command where no container is around them. */
+const COMMAND_FIELDS: ReadonlySet<string> = new Set(['command', 'arguments', 'entrypoint']);
 
 const DEPTH_LIMIT = 24;
 const NODE_LIMIT = 20_000;
@@ -56,11 +61,14 @@ export function findPodParts(object: JsonRecord): {
   scripts: { path: string; text: string }[];
   /** Images in the parts that values of charts have them in, and the names of charts. */
   images: { path: string; image: string }[];
+  /** Commands, or arguments of what an operator starts, outside of containers: Spark, hooks of operators. */
+  commands: { path: string; words: string[] }[];
   malformed: string[];
   truncated: boolean;
 } {
   const parts: PodPart[] = [];
   const images: { path: string; image: string }[] = [];
+  const commands: { path: string; words: string[] }[] = [];
   const scripts: { path: string; text: string }[] = [];
   const malformed: string[] = [];
   let nodes = 0;
@@ -87,7 +95,7 @@ export function findPodParts(object: JsonRecord): {
       return;
     }
     const node = value as JsonRecord;
-    if (inContainers ? looksLikeContainer(node) || 'name' in node : looksLikeContainer(node)) {
+    if (inContainers ? 'image' in node || 'name' in node : looksLikeContainer(node)) {
       parts.push({ kind: 'container', path, node, pod: around });
       return;
     }
@@ -101,6 +109,10 @@ export function findPodParts(object: JsonRecord): {
       const child = node[key];
       const isList = CONTAINER_LISTS.has(key);
       const isScript = SCRIPT_FIELDS.has(key);
+      if (COMMAND_FIELDS.has(key) && isWords(child)) {
+        commands.push({ path: `${path}.${key}`, words: child });
+        continue;
+      }
       if (key === 'chart' && typeof child === 'string') images.push({ path: `${path}.chart`, image: child });
       if (VALUES_FIELDS.has(key) && typeof child === 'string' && values++ < VALUES_LIMIT) {
         for (const value of manifestsIn(child)) visit(value, `${path}.${key}`, depth + 1, around, false);
@@ -117,12 +129,17 @@ export function findPodParts(object: JsonRecord): {
   };
 
   visit(object, '', 0, object, false);
-  return { parts, scripts, images, malformed, truncated };
+  return { parts, scripts, images, commands, malformed, truncated };
 }
 
-/** `repository: xmrig/xmrig` beside a tag, a digest or a pull policy. */
+function isWords(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((word) => typeof word === 'string');
+}
+
+/** `repository: xmrig/xmrig` beside a tag, a digest or a pull policy, or one such value by its name. */
 function chartImage(node: JsonRecord): string | undefined {
-  const { repository, tag } = node;
+  const { repository, tag, name, value } = node;
+  if (typeof value === 'string' && /(^|\.)(image|repository)$/.test(textOf(name))) return value;
   if (typeof repository !== 'string') return undefined;
   if (!('tag' in node || 'digest' in node || 'pullPolicy' in node || 'imagePullPolicy' in node))
     return undefined;

@@ -41,6 +41,8 @@ export interface WorkloadView {
   scripts: { path: string; text: string }[];
   /** Images, and charts, that no container names. */
   images: { path: string; image: string }[];
+  /** Commands outside of containers. */
+  commands: { path: string; words: string[] }[];
   posture: PostureView[];
   /** Paths of fields that have another type than the API server takes. */
   malformed: string[];
@@ -55,8 +57,8 @@ export interface WorkloadView {
  */
 export function workloadView(object: unknown): WorkloadView | undefined {
   if (!isRecord(object)) return undefined;
-  const { parts, scripts, images, malformed, truncated } = findPodParts(object);
-  const found = parts.length + scripts.length + images.length + malformed.length;
+  const { parts, scripts, images, commands, malformed, truncated } = findPodParts(object);
+  const found = parts.length + scripts.length + images.length + commands.length + malformed.length;
   if (found === 0 && !truncated) return undefined;
   const metadata = isRecord(object.metadata) ? object.metadata : {};
   const owner = ownerOf(metadata);
@@ -68,6 +70,7 @@ export function workloadView(object: unknown): WorkloadView | undefined {
     containers: [],
     scripts,
     images,
+    commands,
     posture: [],
     malformed,
     truncated,
@@ -96,7 +99,7 @@ function containerOf({ path, node, pod }: PodPart, malformed: string[]): Contain
     image: textOf(node.image),
     command: stringsOf(node.command, `${path}.command`, malformed),
     args: stringsOf(node.args, `${path}.args`, malformed),
-    env: environmentOf(node.env, path, pod),
+    env: environmentOf(node.env ?? node.environment, path, pod),
     hooks: hooksOf(node, path, malformed),
     ...(script === ''
       ? {}

@@ -1,0 +1,51 @@
+import { judgeArguments } from './miner-arguments.ts';
+import type { Machine } from './shell/machine.ts';
+import { findWallets } from './wallet/wallet.ts';
+
+const LINE_LIMIT = 4096;
+const COMMAND_LIMIT = 32;
+
+/** What is fetched goes on to an interpreter. */
+const DROPPER = /\b(?:curl|wget)\b[^\n]*\|\s*(?:sudo\s+)?(?:ba|da|z|k)?sh\b/;
+
+/** What scanners look for, and what people are told. */
+const ABOUT =
+  /^\s*(?:#|\/\/|;|--|<!--)|\b(?:desc|descriptions?|messages?|msg|patterns?|regex|conditions?|summary|title|output|examples?|comments?|rules?|signatures?|alerts?|ioc)["']?\s*[:=>]/i;
+
+/**
+ * Judges the lines of a settings file that are commands by what is in them, wherever the file's own grammar puts them:
+ * hooks in TOML, build steps in XML, scripts in package.json, commands in a Compose file. Text for people is not given
+ * here.
+ */
+export function judgeCommandLines(text: string, path: string, machine: Machine): void {
+  let commands = 0;
+  for (const line of text.split('\n')) {
+    if (line.length > LINE_LIMIT || commands >= COMMAND_LIMIT || ABOUT.test(line)) continue;
+    if (DROPPER.test(line)) {
+      commands++;
+      machine.runScript(commandOf(line), path);
+    } else if (line.length > 64 && findWallets(line).some(({ mined }) => mined)) {
+      commands++;
+      const words = unescapeXml(line).split(/[\s"'<>,[\]]+/, 64);
+      judgeArguments(
+        words.filter((word) => word !== '').map((word) => ({ text: word, path })),
+        machine.docket,
+      );
+    }
+  }
+}
+
+/** From the first program that fetches, without the quotes and tags around it. */
+function commandOf(line: string): string {
+  const plain = unescapeXml(line);
+  const from = plain.search(/\b(?:curl|wget)\b/);
+  return plain.slice(from).replace(/(?:<\/|["'`]\s*[,;})\]]*\s*$).*$/, '');
+}
+
+function unescapeXml(text: string): string {
+  return text.includes('&')
+    ? text.replace(/&(amp|lt|gt|quot|apos);/g, (_, name: string) => ENTITIES[name] ?? '')
+    : text;
+}
+
+const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
