@@ -55,12 +55,12 @@ export class Limiter {
   }
 }
 
-const LONGEST_REST_MS = 3_000;
+const LONGEST_REST_MS = 1_000;
 
 /**
- * Leaves an API server twice the time that it took where that was longer than `busyMs`: what is held back here would queue
- * up there, before what others wait for.
+ * Leaves an API server as much time as it took where that was longer than `busyMs`: what is held back here would queue up
+ * there, before what others wait for.
  */
 export function restAfter(busyMs: number): (tookMs: number) => number {
-  return (tookMs) => (tookMs < busyMs ? 0 : Math.min(2 * tookMs, LONGEST_REST_MS));
+  return (tookMs) => (tookMs < busyMs ? 0 : Math.min(tookMs, LONGEST_REST_MS));
 }

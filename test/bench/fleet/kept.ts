@@ -4,18 +4,17 @@ import { LABEL, SYSTEM_NAMESPACE } from '../../../api/names.ts';
 import { everyObject } from '../../../kube/every-object.ts';
 import type { HttpCluster } from '../../../kube/http/cluster.ts';
 import { KIND } from '../../../kube/kind.ts';
-import { eventually } from '../../cluster/eventually.ts';
+
+const PATIENCE_MS = 300_000;
 
 /** Resolves with milliseconds once no acknowledged detection waits for its incident any more. */
 export async function journalEmptied(admin: HttpCluster): Promise<number> {
   const began = performance.now();
-  await eventually('empty journal', async () => {
-    const { items } = await admin.list(KIND.ConfigMap, {
-      namespace: SYSTEM_NAMESPACE,
-      labelSelector: LABEL.journal,
-    });
-    return items.length === 0;
-  });
+  const waiting = { namespace: SYSTEM_NAMESPACE, labelSelector: LABEL.journal };
+  while ((await admin.list(KIND.ConfigMap, waiting)).items.length > 0) {
+    if (performance.now() - began > PATIENCE_MS) throw new Error('The journal is not emptied.');
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
   return Math.round(performance.now() - began);
 }
 
