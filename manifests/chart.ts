@@ -40,7 +40,7 @@ const WEBHOOK: Choice[] = [
   },
   {
     line: `            requests: { cpu: 50m, memory: 128Mi }
-            limits: { memory: 384Mi }`,
+            limits: { memory: 768Mi }`,
     template: `            {{- toYaml .Values.webhook.resources | nindent 12 }}`,
   },
   {
@@ -114,7 +114,7 @@ webhook:
   minAvailable: 1
   resources:
     requests: { cpu: 50m, memory: 128Mi }
-    limits: { memory: 384Mi }
+    limits: { memory: 768Mi }
   # Further options of \`kubesentry webhook\`; --help lists them.
   extraArgs: []
 

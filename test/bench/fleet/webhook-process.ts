@@ -6,8 +6,8 @@ import { BUNDLE } from '../../../build/bundle.ts';
 import { eventually } from '../../cluster/eventually.ts';
 import { textOf } from './usage.ts';
 
-/** As the image has it in its ENTRYPOINT. */
-const NODE_OPTIONS = ['--max-semi-space-size=16', '--max-old-space-size=256'];
+/** As the image has it in its ENTRYPOINT, and what Node makes of the memory limit of the manifest: half of 768 MiB. */
+const NODE_OPTIONS = ['--max-semi-space-size=16', '--max-old-space-size=384'];
 
 /** The webhook as its image starts it, one after the other. */
 export class WebhookProcess {
