@@ -10,7 +10,18 @@ export const ADMINISTRATION: Record<string, Check> = {
   killall: killsRivals,
   sysctl: onMatch(/^vm\.nr_hugepages\s*=/, 'huge-page-tuning', 'It sets the number of huge pages.'),
   modprobe: onMatch(/^msr$/, 'msr-tuning', 'It loads the MSR driver.'),
-  wrmsr: always('msr-tuning', 'It writes model-specific registers.'),
+  wrmsr: (words, docket) => {
+    const boost = words.slice(1).find(({ text }) => RANDOMX_REGISTER.test(text));
+    if (boost)
+      docket.report('msr-tuning', boost.path, 'It sets the processor up for RandomX.', boost.text, 60);
+    else
+      docket.report(
+        'msr-tuning',
+        words[0]?.path ?? '',
+        'It writes model-specific registers.',
+        words[0]?.text,
+      );
+  },
   setenforce: onMatch(/^(0|permissive)$/i, 'defence-evasion', 'It switches SELinux off.'),
   ufw: onMatch(/^disable$/, 'defence-evasion', 'It switches the firewall off.'),
   iptables: onMatch(/^(-F|--flush)$/, 'defence-evasion', 'It flushes the firewall.'),
@@ -51,6 +62,9 @@ export const ADMINISTRATION: Record<string, Check> = {
   'nix-env': installs,
 };
 
+/** Prefetchers, which xmrig's randomx_boost.sh turns off: MSR_MISC_FEATURE_CONTROL of Intel, DC_CFG and kin of Zen. */
+const RANDOMX_REGISTER = /^0x(?:1a4|c0011020|c0011021|c0011022|c001102b)$/i;
+
 function killsRivals(words: readonly Word[], docket: Docket): void {
   const rival = words.slice(1).find(({ text }) => nameIn(text, docket.indicators)?.kind === 'miner');
   if (rival) docket.report('rival-kill', rival.path, `It ends processes called ${rival.text}.`, rival.text);
@@ -77,8 +91,4 @@ function onMatch(
     const word = words.slice(1).find(({ text }) => pattern.test(text));
     if (word) docket.report(rule, word.path, message, word.text);
   };
-}
-
-function always(rule: 'msr-tuning', message: string): Check {
-  return (words, docket) => docket.report(rule, words[0]?.path ?? '', message, words[0]?.text);
 }

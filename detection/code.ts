@@ -64,6 +64,14 @@ export function judgeCode(code: string, path: string, machine: Machine, depth = 
   for (const text of urls) judgeUrl({ text, path }, machine);
   if (runs && FETCHES.test(code) && (urls.length > 0 || RUNS_FETCHED.test(code)))
     judgeDownloadedRun({ downloadedFrom: urls }, path, machine, true);
+  if (runs && /memfd_create/.test(code) && FETCHES.test(code))
+    machine.docket.report(
+      'hidden-path',
+      path,
+      'It runs what it fetched from memory, without a file.',
+      undefined,
+      50,
+    );
   return PRINTS.test(code) && inner.length > 0 ? { text: inner.join('\n'), decoded: true } : UNKNOWN_DATA;
 }
 

@@ -96,6 +96,8 @@ function judgePath({ text, path: at }: Word, path: string, { docket, manner }: M
   }
   const found = nameByPattern(base, docket.indicators);
   if (found) docket.report('miner-name', at, `It starts ${found} by the pattern ${base}.`, base, 80);
+  if (/^\/proc\/(self|\d+)\/fd\//.test(path))
+    docket.report('hidden-path', at, 'It runs a file that has no name.', text);
   if (!scratch) return;
   // Where npm links the programs of a project; a build in a scratch folder runs them by the dozen.
   const isNpm = steps.some((step, at) => step === '.bin' && steps[at - 1] === 'node_modules');

@@ -44,6 +44,8 @@ function judgeCloudConfig(text: string, path: string, machine: Machine): void {
     if (Array.isArray(command)) machine.call(command.map((word) => ({ text: textOf(word), path })));
     else machine.runScript(textOf(command), path);
   }
+  // A unit or a line of cron may run what a command fetched.
+  for (const file of listOf(config.write_files)) judgeFile(file, path, machine);
 }
 
 function configOf(text: string): Record<string, unknown> | undefined {

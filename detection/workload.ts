@@ -92,7 +92,10 @@ function containerOf({ path, node, pod }: PodPart, malformed: string[]): Contain
   const resources = isRecord(node.resources) ? node.resources : {};
   const limits = isRecord(resources.limits) ? resources.limits : {};
   const security = isRecord(node.securityContext) ? node.securityContext : {};
-  const script = textOf(node.script) || textOf(node.source);
+  const { fprocess } = isRecord(node.environment) ? node.environment : {};
+  // OpenFaaS starts this for each call.
+  const scripts = { script: node.script, source: node.source, 'environment.fprocess': fprocess };
+  const [field, script] = Object.entries(scripts).find(([, text]) => textOf(text) !== '') ?? [];
   return {
     path,
     name: textOf(node.name),
@@ -101,9 +104,7 @@ function containerOf({ path, node, pod }: PodPart, malformed: string[]): Contain
     args: stringsOf(node.args, `${path}.args`, malformed),
     env: environmentOf(node.env ?? node.environment, path, pod),
     hooks: hooksOf(node, path, malformed),
-    ...(script === ''
-      ? {}
-      : { script: { path: `${path}.${textOf(node.script) ? 'script' : 'source'}`, text: script } }),
+    ...(field === undefined ? {} : { script: { path: `${path}.${field}`, text: textOf(script) } }),
     privileged: security.privileged === true,
     cpuLimited: limits.cpu !== undefined,
     hugePages: Object.keys(limits).some((name) => name.startsWith('hugepages-')),

@@ -2,7 +2,8 @@ import { judgeMinerConfig } from './miner-config.ts';
 import type { Data } from './shell/data.ts';
 import type { Machine } from './shell/machine.ts';
 
-const CRON = /(^|\/)(etc\/cron|var\/spool\/cron|etc\/crontab)/;
+// The host's own may be mounted anywhere: /h/cron.d.
+const CRON = /(^|\/)(etc\/cron|spool\/cron|cron\.(d|hourly|daily|weekly|monthly)\/|crontabs?(\/|$))/;
 const STARTUP =
   /(^|\/)(etc\/(rc\.local|init\.d\/|rc\d?\.d\/|ld\.so\.preload|profile)|authorized_keys$|\.bashrc$|\.profile$|\.bash_profile$)|\.ssh\/authorized_keys/;
 const UNIT = /(^|\/)systemd\/.*\.(service|timer)$/;
@@ -15,7 +16,8 @@ export function judgeWritten(target: string, data: Data, machine: Machine): void
   } else if (/^\/dev\/cpu\/|\/parameters\/allow_writes$/.test(target)) {
     docket.report('msr-tuning', path, 'It opens the model-specific registers for writing.', target);
   } else if (CRON.test(target) || STARTUP.test(target) || UNIT.test(target)) {
-    docket.report('persistence', path, `It writes ${target}.`, target);
+    const isKey = /authorized_keys$/.test(target);
+    docket.report('persistence', path, `It writes ${target}.`, target, isKey ? 45 : undefined);
   }
   if (data.text === undefined) return;
   if (CRON.test(target)) judgeCrontab(data.text, machine);

@@ -22,8 +22,10 @@ function cut(script: string): string[] {
 
 /** `{curl,-s,http://…}|sh`: the grammar takes a brace at the start of a statement for a group. */
 function openBraces(script: string): string {
-  return script.replace(/(^|[\s;|&(])\{([^\s{}'"`;|&]{3,512})\}/g, (whole, before: string, list: string) =>
-    list.includes(',') ? `${before}${list.replaceAll(',', ' ')}` : whole,
+  return script.replace(
+    /(^|[\s;|&(])\{(?!["'])([^\s{}`;|&]{3,512})\}/g,
+    (whole, before: string, list: string) =>
+      list.includes(',') ? `${before}${list.replaceAll(',', ' ')}` : whole,
   );
 }
 

@@ -103,9 +103,17 @@ export function unwrap(words: readonly Word[], stdin: Data, machine: Machine): r
     if (name === 'xargs' || name === 'parallel') return withInput(inner, next, stdin);
     if (next.length === 1 && /\s/.test((next[0] as Word).text)) return asScript(next);
     if (next.length === 0) return name === 'busybox' || name === 'exec' ? [] : inner.slice(0, 1);
-    inner = next;
+    inner = name === 'chroot' ? inRoot(inner.at(-next.length - 1), next, machine) : next;
   }
   return inner;
+}
+
+/** Under another root a program is the file that was written there: `chroot /host /usr/sbin/x` is /host/usr/sbin/x. */
+function inRoot(root: Word | undefined, words: readonly Word[], { scope }: Machine): readonly Word[] {
+  const [program, ...rest] = words;
+  if (!root || !program?.text.startsWith('/')) return words;
+  const text = `${root.text}${program.text}`;
+  return scope.read(text) ? [{ ...program, text }, ...rest] : words;
 }
 
 function wrapperOf(name: string): Wrapper | undefined {
