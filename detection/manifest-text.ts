@@ -5,15 +5,15 @@ import { isRecord, type JsonRecord, listOf } from './shape.ts';
 const LENGTH_LIMIT = 64 * 1024;
 const DOCUMENT_LIMIT = 64;
 
-/** The objects in YAML or JSON text, lists taken apart. What cannot be read is left out: kubectl would refuse it. */
+/** The objects in YAML or JSON text, lists and patches taken apart. What cannot be read is left out: kubectl would refuse it. */
 export function manifestsIn(text: string): JsonRecord[] {
   if (text.length > LENGTH_LIMIT) return [];
   const documents = parseAllDocuments(text, { logLevel: 'silent', uniqueKeys: false, strict: false });
   return [...documents].slice(0, DOCUMENT_LIMIT).flatMap((document) => {
     try {
       const object: unknown = document.toJS({ maxAliasCount: 16 });
-      if (!isRecord(object)) return [];
-      return 'items' in object ? listOf(object.items).filter(isRecord).slice(0, DOCUMENT_LIMIT) : [object];
+      const list = isRecord(object) && 'items' in object ? object.items : object;
+      return isRecord(list) ? [list] : listOf(list).filter(isRecord).slice(0, DOCUMENT_LIMIT);
     } catch {
       return [];
     }

@@ -43,8 +43,8 @@ const SCRIPT_FIELDS: ReadonlySet<string> = new Set([
   'fprocess',
 ]);
 
-/** Fields that hold the values of a chart as text: Argo CD, the Helm controller of k3s. */
-const VALUES_FIELDS: ReadonlySet<string> = new Set(['values', 'valuesContent']);
+/** Fields that hold the values of a chart, or a patch of Kustomize, as text. */
+const VALUES_FIELDS: ReadonlySet<string> = new Set(['values', 'valuesContent', 'patch']);
 
 /** So many texts of an object are read as values of a chart. */
 const VALUES_LIMIT = 4;
@@ -101,6 +101,9 @@ export function findPodParts(object: JsonRecord): {
     }
     if ('containers' in node || 'initContainers' in node || 'ephemeralContainers' in node)
       parts.push({ kind: 'pod', path, node, pod: around });
+    // An operation of JSON Patch (RFC 6902).
+    if ('op' in node && /\/(command|args)$/.test(textOf(node.path)) && isWords(node.value))
+      commands.push({ path: `${path}.value`, words: node.value });
     const image = chartImage(node);
     if (image !== undefined) images.push({ path, image });
     // The template around a pod spec has its metadata.
