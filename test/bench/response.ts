@@ -14,6 +14,7 @@ import { burst } from './fleet/burst.ts';
 import { type ContainmentSample, contain } from './fleet/containment.ts';
 import { journalEmptied, whereTheyAre } from './fleet/kept.ts';
 import { openIncidents } from './fleet/open-incidents.ts';
+import { patiently } from './fleet/patiently.ts';
 import { allowNoGrace, type PlaybookSample, playBook } from './fleet/playbook.ts';
 import { type FleetPod, makeNodes, populate } from './fleet/population.ts';
 import { quantiles } from './fleet/quantiles.ts';
@@ -144,8 +145,11 @@ async function stage(index: number, size: Size, pods: FleetPod[], all: Containme
 
   const storm = await measuredBurst(size, fresh);
   log(`burst: ${JSON.stringify(storm)}`);
-  let incidentsInAll = 0;
-  for await (const _ of everyObject(rig.admin, KIND.Incident)) incidentsInAll++;
+  const incidentsInAll = await patiently(async () => {
+    let count = 0;
+    for await (const _ of everyObject(rig.admin, KIND.Incident)) count++;
+    return count;
+  });
   return {
     size,
     incidentsInAll,

@@ -4,6 +4,7 @@ import { LABEL, SYSTEM_NAMESPACE } from '../../../api/names.ts';
 import { everyObject } from '../../../kube/every-object.ts';
 import type { HttpCluster } from '../../../kube/http/cluster.ts';
 import { KIND } from '../../../kube/kind.ts';
+import { patiently } from './patiently.ts';
 
 const PATIENCE_MS = 300_000;
 
@@ -11,7 +12,7 @@ const PATIENCE_MS = 300_000;
 export async function journalEmptied(admin: HttpCluster): Promise<number> {
   const began = performance.now();
   const waiting = { namespace: SYSTEM_NAMESPACE, labelSelector: LABEL.journal };
-  while ((await admin.list(KIND.ConfigMap, waiting)).items.length > 0) {
+  while ((await patiently(() => admin.list(KIND.ConfigMap, waiting))).items.length > 0) {
     if (performance.now() - began > PATIENCE_MS) throw new Error('The journal is not emptied.');
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
@@ -23,9 +24,12 @@ export async function whereTheyAre(
   admin: HttpCluster,
   acknowledged: ReadonlyMap<string, readonly string[]>,
 ): Promise<{ held: number; counted: number; lost: number }> {
-  const incidents = new Map<string, Incident>();
-  for await (const incident of everyObject(admin, KIND.Incident))
-    incidents.set(incident.spec.namespace, incident);
+  const incidents = await patiently(async () => {
+    const found = new Map<string, Incident>();
+    for await (const incident of everyObject(admin, KIND.Incident))
+      found.set(incident.spec.namespace, incident);
+    return found;
+  });
   const sum = { held: 0, counted: 0, lost: 0 };
   for (const [namespace, ids] of acknowledged) {
     const status = incidents.get(namespace)?.status;

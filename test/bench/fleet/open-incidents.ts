@@ -3,6 +3,7 @@ import { KIND } from '../../../kube/kind.ts';
 import { openIncident } from '../../cluster/open-incident.ts';
 import type { LightAgent } from './agents.ts';
 import { type ContainmentSample, contain } from './containment.ts';
+import { patiently } from './patiently.ts';
 import { inParallel, makeNamespace, range } from './population.ts';
 import type { Rig } from './rig.ts';
 
@@ -42,7 +43,7 @@ export async function openIncidents(
     while (!isOver) attacks.push(await contain(rig.admin, agent, `attack-${prefix}-${attacks.length}`));
   })();
   try {
-    while ((await untold(rig, prefix)) > 0) {
+    while ((await patiently(() => untold(rig, prefix))) > 0) {
       if (performance.now() - began > PATIENCE_MS) throw new Error('The incidents are not worked on.');
       // Each look reads all of them: more often it would be most of what the API server does.
       await new Promise((resolve) => setTimeout(resolve, 1_500));
