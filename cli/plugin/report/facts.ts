@@ -70,6 +70,13 @@ function isSame(a: Ancestor, b: Ancestor): boolean {
   return a.pid === b.pid && a.exe === b.exe;
 }
 
+/** How far each effect of the containment is, a line each. */
+export function effects({ quarantine }: Report): string[] {
+  return (quarantine?.status?.conditions ?? []).map(
+    ({ type, status, message }) => `${type} ${status}: ${message}`,
+  );
+}
+
 /** What an incident had no room for, in one sentence; undefined where nothing was left out. */
 export function leftOut({ omitted }: NonNullable<Incident['status']>): string | undefined {
   const { detections, pods, timeline, nodes = 0, fingerprint = 0 } = omitted;

@@ -4,7 +4,7 @@ import type { Incident } from '../../../api/incident.ts';
 import type { Report } from '../../../api/report.ts';
 import { authorship } from './authorship.ts';
 import { escapeMarkup as e } from './escape.ts';
-import { cpuCourses, leftOut, processTrees, titleOf } from './facts.ts';
+import { cpuCourses, effects, leftOut, processTrees, titleOf } from './facts.ts';
 import { STYLE } from './style.ts';
 import { cpuFigure } from './svg/cpu-plot.ts';
 import { processTreeFigure } from './svg/process-tree.ts';
@@ -68,7 +68,7 @@ function sections(report: Report, status: Status): string[] {
     ),
     section(
       'What was done',
-      `<p>${quarantine ? `Quarantine <code>${e(quarantine.metadata.name ?? '')}</code> is in force: ${e(quarantine.spec.reason)} ${quarantine.spec.bans.length} traits are banned in every namespace.` : 'No quarantine is in force now.'}</p>${(status.steps ?? []).map(step).join('\n')}`,
+      `<p>${quarantine ? `Quarantine <code>${e(quarantine.metadata.name ?? '')}</code> is in force: ${e(quarantine.spec.reason)} ${quarantine.spec.bans.length} traits are banned in every namespace.` : 'No quarantine is in force now.'}</p>${quarantine ? bullets(effects(report)) : ''}${(status.steps ?? []).map(step).join('\n')}`,
     ),
     section(
       `Refused meanwhile (${denials.length + denialsLeftOut})`,

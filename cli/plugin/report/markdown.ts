@@ -1,6 +1,6 @@
 import type { Report } from '../../../api/report.ts';
 import { authorship } from './authorship.ts';
-import { cpuCourses, leftOut, lineage, titleOf } from './facts.ts';
+import { cpuCourses, effects, leftOut, lineage, titleOf } from './facts.ts';
 
 /** For people, and for the abuse form of a cloud provider. */
 export function markdown(report: Report): string {
@@ -51,6 +51,7 @@ export function markdown(report: Report): string {
     quarantine
       ? `Quarantine \`${quarantine.metadata.name}\` is in force: ${text(quarantine.spec.reason)} ${quarantine.spec.bans.length} traits are banned in every namespace.`
       : 'No quarantine is in force now.',
+    ...(quarantine ? ['', ...effects(report).map((line) => `- ${text(line)}`)] : []),
     '',
     ...(status.steps ?? []).flatMap(({ step, state, message, evidence, undo }) => [
       `### ${step}: ${state}`,

@@ -25,6 +25,6 @@ export function processTreeFigure(id: string, pod: string, roots: readonly Proce
     return `${arrow}<rect x="${x}" y="${y}" width="${WIDTH - x}" height="26" rx="4" class="${caught ? 'caught' : 'box'}"/>${label(x + 8, y + 18, text, caught ? 'caught-text' : '')}`;
   });
   const caught = rows.filter(({ node }) => node.rules.length > 0).length;
-  const description = `${rows.length} processes, of which ${caught} were caught; the first one is on top, what it started below.`;
+  const description = `${rows.length} process${rows.length === 1 ? '' : 'es'}, ${caught} of them caught; the first one is on top, what it started below.`;
   return figure(id, { title: `Processes in ${pod}`, description, height: rows.length * ROW }, boxes.join(''));
 }
