@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Http2SecureServer } from 'node:http2';
 import type { Readable } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import { fastify } from 'fastify';
 import { KubesentryError } from '../api/errors.ts';
 import { Batch } from './batch.ts';
@@ -77,7 +78,6 @@ export function makeServer(
     headersTimeout: number;
     requestTimeout: number;
     keepAliveTimeout: number;
-    closeAllConnections(): void;
   };
   // Fastify does not hand these to a server of both protocols.
   server.requestTimeout = timeouts.request;
@@ -86,6 +86,7 @@ export function makeServer(
   const budget = new BodyBudget(BODIES_LIMIT);
   const batch = new Batch();
   const sessions = sessionsOf(server);
+  const sockets = socketsOf(server);
   let draining = false;
 
   app.removeAllContentTypeParsers();
@@ -121,8 +122,7 @@ export function makeServer(
       for (const session of sessions) session.close();
       await new Promise((resolve) => setTimeout(resolve, timeouts.drain));
       const last = setTimeout(() => {
-        for (const session of sessions) session.destroy();
-        server.closeAllConnections();
+        for (const socket of sockets) socket.destroy();
       }, timeouts.close);
       await app.close();
       clearTimeout(last);
@@ -140,7 +140,7 @@ function tlsOptions({ cert, key }: ServingCertificate) {
   return { cert, key, minVersion: 'TLSv1.2' as const };
 }
 
-type Session = Pick<import('node:http2').ServerHttp2Session, 'close' | 'destroy'>;
+type Session = Pick<import('node:http2').ServerHttp2Session, 'close'>;
 
 function sessionsOf(server: Http2SecureServer): Set<Session> {
   const sessions = new Set<Session>();
@@ -149,4 +149,14 @@ function sessionsOf(server: Http2SecureServer): Set<Session> {
     session.once('close', () => sessions.delete(session));
   });
   return sessions;
+}
+
+/** Of both protocols: such a server has no closeAllConnections. */
+function socketsOf(server: Http2SecureServer): Set<TLSSocket> {
+  const sockets = new Set<TLSSocket>();
+  server.on('secureConnection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return sockets;
 }

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { Agent } from 'node:https';
+import { connect } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { eventually, openScene, podOf, post, review } from './harness.ts';
 
@@ -40,6 +42,18 @@ describe('stopping', () => {
     await webhook.close();
     expect(performance.now() - started).toBeLessThan(3_000);
     agent.destroy();
+  });
+
+  it('cuts requests that do not end in their time', async () => {
+    const { webhook } = await openScene({ timeouts: { close: 100 } });
+    const { hostname, port } = new URL(webhook.url);
+    const client = connect({ host: hostname, port: Number(port), ca: webhook.caBundle });
+    client.on('error', () => {});
+    await once(client, 'secureConnect');
+    client.write('POST /validate HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{');
+    const cut = once(client, 'close');
+    await webhook.close();
+    await cut;
   });
 });
 
