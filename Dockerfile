@@ -19,14 +19,14 @@ ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=16", "/kubesentry/kube
 USER 65532:65532
 CMD ["webhook"]
 
-# It runs on every node, so that memory counts: a small nursery is collected more often and costs 20 MB less, and one
-# malloc arena is enough for threads that hardly allocate.
+# It runs on every node, so that memory counts: a small nursery and a heap that is collected before it has grown by a
+# tenth cost a little CPU and 30 MB less, and one malloc arena is enough for threads that hardly allocate.
 # The agent loads eBPF programs and reads other processes: uid 0, with the few capabilities that its manifest names.
 FROM base AS agent
 ENV MALLOC_ARENA_MAX=1
 # What libbpf reads once at start is several MB: it goes back to the system instead of leaving holes, 12 MB less.
 ENV MALLOC_MMAP_THRESHOLD_=131072
 ENV MALLOC_TRIM_THRESHOLD_=65536
-ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=2", "/kubesentry/kubesentry.mjs"]
+ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=1", "--heap-growing-percent=10", "/kubesentry/kubesentry.mjs"]
 USER 0:0
 CMD ["agent"]

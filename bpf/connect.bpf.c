@@ -13,7 +13,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Who connected where, and when that was handed up last: a process that comes back is counted for a second. */
+/* Who connected where. A process that comes back within a second is counted, and not looked at again. */
 struct trip {
 	__u64 start_time;
 	__u32 tgid;
@@ -22,28 +22,40 @@ struct trip {
 	__u8 remote[16];
 };
 
+/* What was found out about a trip to a destination that is not listed. */
+struct told {
+	struct event_header owner;
+	__u32 generation;
+	__u32 told_reserved;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
 	__type(key, struct trip);
-	__type(value, __u64);
+	__type(value, struct told);
 } trips SEC(".maps");
 
-static __always_inline bool was_just_told(struct event_header *header, const __u8 *remote, __be16 port)
+static __always_inline struct trip trip_of(struct task_struct *task, const __u8 *remote, __be16 port)
 {
-	struct trip trip = { .start_time = header->start_time, .tgid = header->tgid, .port = port };
-	__u64 *told;
+	struct trip trip = {
+		.start_time = BPF_CORE_READ(task, group_leader, start_boottime),
+		.tgid = bpf_get_current_pid_tgid() >> 32,
+		.port = port,
+	};
 
 	__builtin_memcpy(trip.remote, remote, 16);
-	told = bpf_map_lookup_elem(&trips, &trip);
-	if (!told) {
-		bpf_map_update_elem(&trips, &trip, &header->ktime, BPF_ANY);
-		return false;
-	}
-	if (header->ktime - *told < (1ull << SECOND_SHIFT))
-		return true;
-	*told = header->ktime;
-	return false;
+	return trip;
+}
+
+/* The last such trip, if it is fresh and was judged by what holds now. */
+static __always_inline struct told *fresh_trip(struct trip *trip, struct settings *now)
+{
+	struct told *told = bpf_map_lookup_elem(&trips, trip);
+
+	if (!told || !now || told->generation != now->generation)
+		return NULL;
+	return bpf_ktime_get_boot_ns() - told->owner.ktime < (1ull << SECOND_SHIFT) ? told : NULL;
 }
 
 static __always_inline bool is_loopback(const __u8 *address)
@@ -72,19 +84,40 @@ static __always_inline __u8 judge(__u32 policy, __u32 rule, const __u8 *address,
 	return rule ? VERDICT_LISTED : VERDICT_NONE;
 }
 
+/* The same process went there a moment ago, and nothing holds for its cgroup. */
+static __always_inline bool is_repeat(struct trip *trip, struct settings *now, __u64 cookie)
+{
+	struct told *told = fresh_trip(trip, now);
+	struct socket_state state = {};
+
+	if (!told || now->policy || now->cgroups)
+		return false;
+	state.owner = told->owner;
+	bpf_map_update_elem(&sockets, &cookie, &state, BPF_ANY);
+	count_folded(budget_of(&state.owner), EVENT_CONNECT);
+	return true;
+}
+
 /* Returns what the hook answers: 1 go on, 0 EPERM. */
 static __always_inline int on_connect(struct bpf_sock_addr *context, const __u8 *address)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	__u32 protocol = context->protocol;
 	__be16 port = context->user_port;
-	__u32 rule = destination_in(&listed_destinations, address, port);
-	__u8 verdict = judge(task_policy(task), rule, address, port);
+	struct trip trip = trip_of(task, address, port);
+	struct settings *now = current_settings();
 	__u64 cookie = bpf_get_socket_cookie(context);
-	int answer = verdict != VERDICT_ENFORCED;
 	struct socket_state state = {};
 	struct connect_event *event;
+	struct told told = {};
+	__u32 protocol = context->protocol, rule;
+	__u8 verdict;
+	int answer;
 
+	if (protocol == IPPROTO_TCP && is_repeat(&trip, now, cookie))
+		return 1;
+	rule = destination_in(&listed_destinations, address, port);
+	verdict = judge(task_policy(task), rule, address, port);
+	answer = verdict != VERDICT_ENFORCED;
 	/* A resolver "connects" a UDP socket for each question: whose it is will be asked when a name is listed. */
 	if (protocol != IPPROTO_TCP && verdict == VERDICT_NONE && port != bpf_htons(DNS_PORT))
 		return answer;
@@ -94,10 +127,13 @@ static __always_inline int on_connect(struct bpf_sock_addr *context, const __u8 
 	if (verdict == VERDICT_NONE) {
 		if (protocol != IPPROTO_TCP)
 			return answer;
-		if (was_just_told(&state.owner, address, port)) {
+		if (fresh_trip(&trip, now)) {
 			count_folded(budget_of(&state.owner), EVENT_CONNECT);
 			return answer;
 		}
+		told.owner = state.owner;
+		told.generation = now ? now->generation : 0;
+		bpf_map_update_elem(&trips, &trip, &told, BPF_ANY);
 		if (!is_admitted(&state.owner, EVENT_CONNECT, false))
 			return answer;
 	}

@@ -61,14 +61,15 @@ SEC("cgroup_skb/egress")
 int on_egress(struct __sk_buff *skb)
 {
 	struct settings *now = current_settings();
-	__u64 cookie = bpf_get_socket_cookie(skb);
 	struct packet packet = {};
+	__u64 cookie;
 	struct socket_state *state;
 	__u8 verdict;
 
 	if (!now || !parse(skb, &packet))
 		return 1;
 	if (now->quarantines && is_cut(packet_policy(skb, now), skb, &packet)) {
+		cookie = bpf_get_socket_cookie(skb);
 		state = cookie ? state_of(cookie) : NULL;
 		if (state && !state->is_quarantine_reported) {
 			state->is_quarantine_reported = 1;
@@ -76,7 +77,10 @@ int on_egress(struct __sk_buff *skb)
 		}
 		return 0;
 	}
-	if (!cookie || packet.protocol != IPPROTO_TCP || packet.size == 0)
+	if (packet.protocol != IPPROTO_TCP || packet.size == 0)
+		return 1;
+	cookie = bpf_get_socket_cookie(skb);
+	if (!cookie)
 		return 1;
 	state = state_of(cookie);
 	if (!state)

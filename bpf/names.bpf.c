@@ -16,6 +16,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define NAME_MAX_BYTES 256
 #define LABEL_MAX_BYTES 63
 
+/* Heads of 40 bytes, and of DNS 12 and 5 beside the name of a domain. */
+#define NAMELESS_BYTES 44
+
 /* More extensions than any client sends. */
 #define EXTENSIONS 32
 
@@ -297,7 +300,8 @@ int on_name(struct __sk_buff *skb)
 	__u8 source = 0, verdict;
 	__u32 rule;
 
-	if (!parse(skb, &packet) || packet.size == 0)
+	/* Too short for a question or a greeting, as all that only opens, confirms or ends a connection. */
+	if (skb->len <= NAMELESS_BYTES || !parse(skb, &packet) || packet.size == 0)
 		return 1;
 	if (packet.protocol != IPPROTO_TCP && !(packet.protocol == IPPROTO_UDP && packet.remote_port == DNS_PORT))
 		return 1;

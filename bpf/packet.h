@@ -15,51 +15,78 @@ struct packet {
 	__u8 protocol;
 };
 
+/* RFC 791 and RFC 8200, as far as they are read here. */
+struct ipv4_head {
+	__u8 begin[9];
+	__u8 protocol;
+	__be16 checksum;
+	__be32 source;
+	__be32 destination;
+};
+
+struct ipv6_head {
+	__u8 begin[6];
+	__u8 protocol;
+	__u8 hops;
+	__u8 source[16];
+	__u8 destination[16];
+};
+
+/* What TCP and UDP have in the same place, and how long the head of TCP is. */
+struct port_head {
+	__be16 source;
+	__be16 destination;
+	__u8 numbers[8];
+	__u8 offset;
+	__u8 flags;
+};
+
+/* Each load costs a call, so that heads are read whole. */
 static __always_inline bool read_ports(struct __sk_buff *skb, struct packet *packet, __u32 at)
 {
-	__be16 ports[2];
+	struct port_head head;
 
-	if (bpf_skb_load_bytes(skb, at, ports, sizeof(ports)))
-		return false;
-	packet->local_port = bpf_ntohs(ports[0]);
-	packet->remote_port = bpf_ntohs(ports[1]);
+	if (packet->protocol == IPPROTO_TCP) {
+		if (bpf_skb_load_bytes(skb, at, &head, sizeof(head)))
+			return false;
+		packet->payload = at + (head.offset >> 4) * 4;
+	} else {
+		if (bpf_skb_load_bytes(skb, at, &head, 4))
+			return false;
+		packet->payload = at + 8;
+	}
+	packet->local_port = bpf_ntohs(head.source);
+	packet->remote_port = bpf_ntohs(head.destination);
+	packet->size = skb->len > packet->payload ? skb->len - packet->payload : 0;
 	return true;
 }
 
 /* Fills in addresses, and for TCP and UDP ports and payload. The data starts at the network header. */
 static __always_inline bool parse(struct __sk_buff *skb, struct packet *packet)
 {
-	__u8 first, offset;
-	__be32 v4[2];
+	struct ipv4_head v4;
+	struct ipv6_head v6;
 	__u32 at;
 
-	if (bpf_skb_load_bytes(skb, 0, &first, 1))
+	if (bpf_skb_load_bytes(skb, 0, &v4, sizeof(v4)))
 		return false;
-	if (first >> 4 == 4) {
-		if (bpf_skb_load_bytes(skb, 12, v4, sizeof(v4)) || bpf_skb_load_bytes(skb, 9, &packet->protocol, 1))
-			return false;
-		mapped_address(packet->local, v4[0]);
-		mapped_address(packet->remote, v4[1]);
-		at = (first & 15) * 4;
+	if (v4.begin[0] >> 4 == 4) {
+		mapped_address(packet->local, v4.source);
+		mapped_address(packet->remote, v4.destination);
+		packet->protocol = v4.protocol;
+		at = (v4.begin[0] & 15) * 4;
 	} else {
 		/* Extension headers are not followed: TCP does not use them by itself. */
-		if (bpf_skb_load_bytes(skb, 8, packet->local, 16) || bpf_skb_load_bytes(skb, 24, packet->remote, 16) ||
-		    bpf_skb_load_bytes(skb, 6, &packet->protocol, 1))
+		if (bpf_skb_load_bytes(skb, 0, &v6, sizeof(v6)))
 			return false;
-		at = 40;
+		__builtin_memcpy(packet->local, v6.source, 16);
+		__builtin_memcpy(packet->remote, v6.destination, 16);
+		packet->protocol = v6.protocol;
+		at = sizeof(v6);
 	}
 	if (packet->protocol != IPPROTO_TCP && packet->protocol != IPPROTO_UDP)
 		return true;
-	if (!read_ports(skb, packet, at))
-		return false;
-	packet->payload = at + 8;
-	if (packet->protocol == IPPROTO_TCP) {
-		if (bpf_skb_load_bytes(skb, at + 12, &offset, 1))
-			return false;
-		packet->payload = at + (offset >> 4) * 4;
-	}
-	packet->size = skb->len > packet->payload ? skb->len - packet->payload : 0;
-	return true;
+	return read_ports(skb, packet, at);
 }
 
 /* Policy of the socket's cgroup and its ancestors, v2 only: a v1 hierarchy cannot be told from a packet. */

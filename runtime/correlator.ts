@@ -22,6 +22,8 @@ export interface CorrelatorStats {
   repeats: number;
   /** Processes beyond the bound of their container, reported together by rule. */
   folded: number;
+  /** Containers of which everything was forgotten because there were too many. */
+  forgotten: number;
 }
 
 /** What happened in one container. */
@@ -44,9 +46,14 @@ const COMPANY_MS = 10 * 60_000;
  * company, whichever of its processes they are about.
  */
 export class Correlator {
-  readonly stats: CorrelatorStats = { signals: 0, detections: 0, repeats: 0, folded: 0 };
+  readonly stats: CorrelatorStats = { signals: 0, detections: 0, repeats: 0, folded: 0, forgotten: 0 };
   readonly #options: CorrelatorOptions;
-  readonly #scenes = new LRUCache<string, Scene>({ max: SCENES });
+  readonly #scenes = new LRUCache<string, Scene>({
+    max: SCENES,
+    dispose: (_scene, _cgroup, reason) => {
+      if (reason === 'evict') this.stats.forgotten++;
+    },
+  });
   /** When each case was emitted last. */
   readonly #emitted = new WeakMap<Case, number>();
   readonly #identities = new WeakMap<Image, string>();

@@ -23,7 +23,7 @@ export interface Image {
 /** Clocks of file systems tick this seldom at most, and ours is not theirs: milliseconds. */
 const SETTLED_MS = 2000;
 
-const LIMIT = 2048;
+const LIMIT = 1024;
 const DELETED = ' (deleted)';
 
 /** Arguments longer than this together are cut: 1 MiB is more than any miner pads with, and bounds the work. */

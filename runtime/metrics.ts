@@ -62,7 +62,11 @@ export function agentMetrics(stats: () => AgentStats, families: readonly FamilyS
     'Repeats that the kernel counted instead of handing them up, by type.',
     (now) => now.sensor.folded,
   );
-  counter('events_failed_total', 'Events that could not be handled.', (now) => now.sensor.failed);
+  byType(
+    'events_failed_total',
+    'Events that could not be handled because of a mistake of the agent, by type.',
+    (now) => now.sensor.failed,
+  );
   counter('executions_total', 'Programs that were started in the watched cgroups.', (now) => now.executions);
   counter('signals_total', 'Suspicious facts, before they were added up.', (now) => now.correlator.signals);
   counter('detections_total', 'Detections that were opened.', (now) => now.correlator.detections);

@@ -22,7 +22,7 @@ export interface Process {
  * Those that were quiet longest are forgotten first, dead or alive; who lives is looked up again. Nobody says when a
  * process ends: what comes late is still known.
  */
-const LIMIT = 8192;
+const LIMIT = 4096;
 
 const ANCESTORS = 32;
 const ARGUMENTS = 256;

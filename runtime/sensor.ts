@@ -2,7 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { BpfError, probe, type RingBuffer } from 'node-libbpf';
 import { KubesentryError } from '../api/errors.ts';
 import { EventView, eachEvent, eachRecord } from '../bpf/event-view.ts';
+import { EVENT } from '../bpf/events.ts';
 import { type FamilyState, Programs } from '../bpf/programs.ts';
+import type { Spending } from '../bpf/spending.ts';
 import type { Hierarchies } from './cgroup-tree.ts';
 import type { Log } from './log.ts';
 
@@ -20,8 +22,10 @@ export interface SensorStats {
   dropped: Record<string, number>;
   /** Repeats that the kernel counted instead of handing them up, by type. */
   folded: Record<string, number>;
-  /** Events that could not be handled because of a mistake of ours, which is in the log. */
-  failed: number;
+  /** Events that could not be handled because of a mistake of ours, which is in the log, by type. */
+  failed: Record<string, number>;
+  /** What was folded or dropped, by cgroup; those that the kernel remembers. */
+  spending: Spending[];
 }
 
 /** Without these nobody knows who did anything. */
@@ -38,7 +42,7 @@ export class Sensor {
   #ring: RingBuffer | undefined;
   readonly #log: Pick<Log, 'error'>;
   #events = 0;
-  #failed = 0;
+  readonly #failed: Record<string, number> = {};
 
   private constructor(programs: Programs, log: Pick<Log, 'error'>) {
     this.programs = programs;
@@ -71,7 +75,8 @@ export class Sensor {
       events: this.#events,
       dropped: numbers(this.programs.dropped()),
       folded: numbers(this.programs.folded()),
-      failed: this.#failed,
+      failed: { ...this.#failed },
+      spending: this.programs.spending(),
     };
   }
 
@@ -95,7 +100,8 @@ export class Sensor {
     try {
       visit(event);
     } catch (error) {
-      this.#failed++;
+      const name = eventName(event.type);
+      this.#failed[name] = (this.#failed[name] ?? 0) + 1;
       this.#log.error({ err: error, type: event.type }, 'an event could not be handled; the next ones are');
     }
   }
@@ -104,6 +110,10 @@ export class Sensor {
     this.#ring?.close();
     this.programs.close();
   }
+}
+
+function eventName(type: number): string {
+  return Object.entries(EVENT).find(([, number]) => number === type)?.[0] ?? `${type}`;
 }
 
 function requireBtf(): void {

@@ -1,0 +1,70 @@
+import type { Ability } from '../api/node-state.ts';
+import { type FamilyState, OPTIONAL } from '../bpf/programs.ts';
+import type { Hierarchies } from './cgroup-tree.ts';
+import type { ProcFs } from './proc-fs.ts';
+import { reasonOf } from './sensor.ts';
+
+/** What is lost without a family of programs. */
+const MEANING: Record<string, string> = {
+  exec: 'programs that are started, and killing listed ones',
+  process: 'who started whom',
+  cgroup: 'names of containers before their first process',
+  connect: 'connections, and refusing listed destinations',
+  egress: 'the pool protocol on the wire, and cutting off contained pods',
+  names: 'pools by the names that are asked of DNS and told to TLS servers',
+  iter: 'processes and connections that were there before the agent',
+  fpu: 'RandomX by its rounding mode',
+  lsm: 'refusing listed programs before they are processes; without it they are killed at exec',
+};
+
+/** Everything that an agent can do on this node, and why it cannot do the rest. */
+export function abilitiesOf(
+  hierarchies: Hierarchies,
+  families: readonly FamilyState[],
+  proc: ProcFs,
+): Ability[] {
+  const { v2, v1, cpu, freezer } = hierarchies;
+  const mayLook = proc.exe(1) !== undefined;
+  const cpuFrom = cpu.v2 ?? cpu.cpuacct;
+  const freezeBy = v2?.root ?? freezer;
+  return [
+    v2
+      ? on('cgroup-v2', `mounted at ${v2.root}`)
+      : off('cgroup-v2', 'not mounted: no program sees or refuses network traffic'),
+    v1
+      ? on('cgroup-v1', `mounted at ${v1.root}`)
+      : { name: 'cgroup-v1', state: 'spare', detail: 'not mounted, not needed beside cgroup v2' },
+    ...families.map(abilityOf),
+    cpuFrom === undefined
+      ? off('cpu', 'no hierarchy counts CPU time: miners are not noticed by it')
+      : on('cpu', `CPU time of containers, from ${cpuFrom}`),
+    freezeBy === undefined
+      ? off('freeze', 'no hierarchy can freeze: miners are killed where freezing is asked for')
+      : on('freeze', `standing containers still, by ${freezeBy}`),
+    mayLook
+      ? on('binaries', 'path and SHA-256 of what other processes run')
+      : off('binaries', '/proc/1/exe cannot be read: CAP_SYS_PTRACE or the host PID namespace is missing'),
+  ];
+}
+
+/** Whether a node with these is watched as it should be. */
+export function isComplete(abilities: readonly Ability[]): boolean {
+  return abilities.every(({ state }) => state === 'on' || state === 'spare');
+}
+
+function abilityOf({ family, attached, failed }: FamilyState): Ability {
+  const meaning = MEANING[family] ?? '';
+  const reasons = failed.map(({ program, error }) => `without ${program}: ${reasonOf(error)}`);
+  const detail = [meaning, ...reasons].join('; ').slice(0, 1024);
+  const none = OPTIONAL.includes(family) ? 'spare' : 'off';
+  const state = failed.length === 0 ? 'on' : attached.length === 0 ? none : 'part';
+  return { name: family, state, detail };
+}
+
+function on(name: string, detail: string): Ability {
+  return { name, state: 'on', detail };
+}
+
+function off(name: string, detail: string): Ability {
+  return { name, state: 'off', detail };
+}
