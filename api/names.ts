@@ -25,6 +25,10 @@ export const CA_CONFIG_MAP = 'kubesentry-ca';
 /** The ConfigMap in our namespace in which the webhook tells what it found among the workloads that exist. */
 export const BACKGROUND_CONFIG_MAP = 'kubesentry-background';
 
+/** ConfigMaps in our namespace: what agents say of their nodes, and what workloads usually take of CPU time. */
+export const NODES_CONFIG_MAP = 'kubesentry-nodes';
+export const HABITS_CONFIG_MAP = 'kubesentry-habits';
+
 /** Members may lift what Kubesentry enforces: quarantine labels, our objects, contained namespaces. */
 export const BREAK_GLASS_GROUP = 'kubesentry:break-glass';
 

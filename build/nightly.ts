@@ -26,6 +26,7 @@ const STEPS: Readonly<Record<string, string[]>> = {
   'bench response': node('test/bench/main.ts', 'response', '--json'),
   'bench cluster': node('test/bench/main.ts', 'cluster', '--json'),
   'soak, five minutes': node('test/bench/main.ts', 'soak', '--json', '--minutes', '5'),
+  'kills of the agent': node('test/bench/main.ts', 'kills', '--json'),
   'bench faults': node('test/bench/main.ts', 'faults', '--json'),
   'bench audit': node('test/bench/main.ts', 'audit', '--json'),
   'left behind': node('test/leftovers.ts'),

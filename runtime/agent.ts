@@ -1,5 +1,7 @@
 import type { Detection } from '../api/detection.ts';
+import type { Ability } from '../api/node-state.ts';
 import type { FamilyState } from '../bpf/programs.ts';
+import type { Spending } from '../bpf/spending.ts';
 import type { Indicators } from '../detection/indicators.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import type { BinaryStats } from './binary.ts';
@@ -51,6 +53,8 @@ export interface AgentOptions {
 
 export interface AgentStats {
   sensor: SensorStats;
+  /** What of each cgroup was folded or dropped by the kernel; those that it remembers. */
+  spending: (Spending & { cgroup: string })[];
   correlator: CorrelatorStats;
   binaries: BinaryStats;
   processes: number;
@@ -64,6 +68,8 @@ export interface AgentStats {
 export interface Agent {
   /** What of the sensor works on this kernel. */
   readonly families: readonly FamilyState[];
+  /** The same, with all else that the node can do, for people. */
+  readonly abilities: readonly Ability[];
   stats(): AgentStats;
   /** Takes every program out of the kernel and sends nothing more; what is not acknowledged stays on disk. */
   close(): Promise<void>;

@@ -20,7 +20,7 @@ export interface ContainersOptions {
   proc: ProcFs;
 }
 
-const LIMIT = 16_384;
+const LIMIT = 4096;
 
 /** Processes of the node itself belong here. */
 export const HOST: Container = { cgroup: '/', identity: undefined };

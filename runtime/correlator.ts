@@ -33,9 +33,21 @@ interface Scene {
   weak: Map<string, { finding: Finding; until: number }>;
 }
 
+interface Ended {
+  cgroup: string;
+  /** Milliseconds since 1970. */
+  at: number;
+}
+
 /** A container runs so many different suspicious programs; what comes on top is folded by rule. */
 const CASES = 64;
 const SCENES = 4096;
+
+/** Of all containers together; some kilobytes each. Then the container that was quiet longest is forgotten. */
+const CASES_IN_ALL = 2048;
+
+/** What is heard of a container after its end is late, not new, for so long: milliseconds. */
+const LATE_MS = 60_000;
 
 /** How long a weak finding waits for company, milliseconds. */
 const COMPANY_MS = 10 * 60_000;
@@ -50,13 +62,17 @@ export class Correlator {
   readonly #options: CorrelatorOptions;
   readonly #scenes = new LRUCache<string, Scene>({
     max: SCENES,
-    dispose: (_scene, _cgroup, reason) => {
+    dispose: ({ cases }, _cgroup, reason) => {
+      this.#cases -= cases.size;
       if (reason === 'evict') this.stats.forgotten++;
     },
   });
   /** When each case was emitted last. */
   readonly #emitted = new WeakMap<Case, number>();
   readonly #identities = new WeakMap<Image, string>();
+  /** Containers that ended, the first first. */
+  readonly #ended: Ended[] = [];
+  #cases = 0;
   /** Cases with repeats that were not emitted yet. */
   readonly #pending = new Set<Case>();
 
@@ -89,6 +105,27 @@ export class Correlator {
   /** Emits the counts that waited long enough; all of them when `now` is Infinity. */
   flush(now: number): void {
     for (const one of this.#pending) if (this.#isDue(one, now)) this.#emit(one, now);
+    while (this.#ended[0] && now - this.#ended[0].at > LATE_MS)
+      this.#forget((this.#ended.shift() as Ended).cgroup);
+  }
+
+  /** A container has ended, by the path of its cgroup: soon nothing has to be known about it any more. */
+  ended(cgroup: string, now: number): void {
+    if (this.#scenes.has(cgroup)) this.#ended.push({ cgroup, at: now });
+  }
+
+  #forgetQuietest(): void {
+    const [quietest] = this.#scenes.rkeys();
+    if (quietest === undefined) return;
+    this.stats.forgotten++;
+    this.#forget(quietest);
+  }
+
+  #forget(cgroup: string): void {
+    for (const one of this.#scenes.peek(cgroup)?.cases.values() ?? []) {
+      if (this.#pending.has(one)) this.#emit(one, Number.POSITIVE_INFINITY);
+    }
+    this.#scenes.delete(cgroup);
   }
 
   #identityOf(process: Process): string {
@@ -111,6 +148,7 @@ export class Correlator {
     const one = new Case(this.#options.node, identity, signal, company);
     scene.cases.set(identity, one);
     this.stats.detections++;
+    if (++this.#cases > CASES_IN_ALL) this.#forgetQuietest();
     this.#emit(one, signal.time);
   }
 

@@ -1,10 +1,18 @@
 import { LRUCache } from 'lru-cache';
+import type { Habit } from '../api/node-state.ts';
 import { parseCgroupPath } from './cgroup-path.ts';
 import type { CgroupTree } from './cgroup-tree.ts';
 import type { Containers } from './containers.ts';
 import type { Correlator } from './correlator.ts';
 import { type CpuMounts, readCpu } from './cpu-accounting.ts';
-import { type CpuHabit, type CpuState, cpuEvidence, SATURATED, stepCpu } from './detectors/cpu.ts';
+import {
+  type CpuHabit,
+  type CpuState,
+  cpuEvidence,
+  LEARNED_MOST_MS,
+  SATURATED,
+  stepCpu,
+} from './detectors/cpu.ts';
 import type { Processes } from './processes.ts';
 import { isWithin, type Scope } from './scope.ts';
 import { ThreadUse } from './thread-use.ts';
@@ -26,6 +34,9 @@ interface Watched {
 }
 
 const WORKLOADS = 4096;
+
+/** Habits in one report. */
+const TOLD = 500;
 
 /** Reads the CPU time of every container and reports those that take far more of it than is their habit. */
 export class CpuWatch {
@@ -56,6 +67,31 @@ export class CpuWatch {
       correlator.add({ time: now, process, findings, action: 'none', evidence: cpuEvidence(next.state) });
     }
     this.#watched = watched;
+  }
+
+  /** What the workloads that run here usually take, as far as their names are known. */
+  habits(): Habit[] {
+    const workloads = new Set([...this.#watched.keys()].map((path) => this.#workloadOf(path)));
+    return [...workloads]
+      .filter((workload) => !workload.startsWith('/'))
+      .slice(0, TOLD)
+      .map((workload) => {
+        const { mean = 0, learned = 0 } = this.#habits.get(workload) ?? {};
+        return { workload, cpus: mean, seconds: Math.floor(learned / 1000) };
+      });
+  }
+
+  /** What other nodes have watched for longer than this one: for containers that run, and for those to come. */
+  learn(habits: readonly Habit[]): void {
+    for (const { workload, cpus, seconds } of habits) {
+      const habit = { mean: cpus, learned: Math.min(seconds * 1000, LEARNED_MOST_MS) };
+      if ((this.#habits.get(workload)?.learned ?? 0) >= habit.learned) continue;
+      this.#habits.set(workload, habit);
+      for (const [path, watched] of this.#watched) {
+        if (this.#workloadOf(path) === workload)
+          this.#watched.set(path, { ...watched, state: { ...watched.state, habit } });
+      }
+    }
   }
 
   #step(path: string, now: number) {

@@ -25,6 +25,8 @@ export interface EnforcerOptions {
   freezer: Freezer;
   /** Only this cgroup and what is below it is acted on; the whole node when undefined. */
   scope: CgroupKey | undefined;
+  /** Whether the program that drops packets is at work. */
+  canCut: boolean;
   log: Log;
 }
 
@@ -103,6 +105,28 @@ export class Enforcer {
       if (!pod) continue;
       for (const key of this.#cgroups.get(uid) ?? []) this.#write(key, this.#policyOf(pod));
     }
+  }
+
+  /** The quarantines that have pods here: those all of whose pods the kernel keeps from sending, and the others. */
+  cuts(): { egressCut: string[]; egressOpen: string[] } {
+    const cuts: { egressCut: string[]; egressOpen: string[] } = { egressCut: [], egressOpen: [] };
+    for (const [name, { spec }] of this.#quarantines) {
+      const contained = [...this.#cgroups].filter(([uid]) => {
+        const pod = this.#options.pods.get(uid);
+        return pod !== undefined && covers(spec, pod);
+      });
+      if (contained.length === 0) continue;
+      const isCut = contained.every(([, keys]) => keys.some((key) => this.#isCut(key)));
+      cuts[isCut ? 'egressCut' : 'egressOpen'].push(name);
+    }
+    return cuts;
+  }
+
+  /** Packets are seen in v2 only, and protection beats all else. */
+  #isCut(key: CgroupKey): boolean {
+    const policy = this.#written.get(nameOf(key)) ?? 0;
+    const isSeen = (key.version ?? 2) === 2 && this.#options.canCut;
+    return isSeen && (policy & POLICY.quarantined) !== 0 && (policy & POLICY.protected) === 0;
   }
 
   contain(quarantine: Quarantine): void {
@@ -184,7 +208,7 @@ export class Enforcer {
   }
 
   #write(key: CgroupKey, policy: number): void {
-    const name = `${key.version ?? 2}:${key.id}`;
+    const name = nameOf(key);
     if ((this.#written.get(name) ?? 0) === policy) return;
     this.#options.control.setCgroup(key, policy);
     if (policy === 0) this.#written.delete(name);
@@ -203,6 +227,10 @@ function covers({ namespace, workload }: Quarantine['spec'], pod: PodInfo): bool
   if (kind === workload.kind) return name === workload.name;
   // A pod names its Job, which carries the name of its CronJob.
   return workload.kind === 'CronJob' && kind === 'Job' && name.startsWith(`${workload.name}-`);
+}
+
+function nameOf({ id, version }: CgroupKey): string {
+  return `${version ?? 2}:${id}`;
 }
 
 function sameKey(a: CgroupKey, b: CgroupKey): boolean {

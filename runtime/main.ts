@@ -33,7 +33,7 @@ async function run(args: AgentArguments): Promise<number> {
   const metrics =
     args.metricsPort === undefined
       ? undefined
-      : await serveMetrics(agentMetrics(agent.stats, agent.families), args.metricsPort);
+      : await serveMetrics(agentMetrics(agent.stats, agent.families, agent.abilities), args.metricsPort);
   process.stderr.write(`${readiness(args, agent)}\n`);
   for (const { family, failed } of agent.families) {
     for (const { program, error } of failed) {

@@ -1,12 +1,21 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { Counter, Gauge, Registry } from 'prom-client';
+import type { Ability } from '../api/node-state.ts';
 import { collectProcessMetrics } from '../api/process-metrics.ts';
 import type { FamilyState } from '../bpf/programs.ts';
 import type { AgentStats } from './agent.ts';
+import { lossesOf } from './losses.ts';
+
+/** Cgroups with a series of their own. */
+const CGROUPS = 20;
 
 /** Prometheus text over what the agent counts anyway; read when it is scraped. */
-export function agentMetrics(stats: () => AgentStats, families: readonly FamilyState[] = []): Registry {
+export function agentMetrics(
+  stats: () => AgentStats,
+  families: readonly FamilyState[] = [],
+  abilities: readonly Ability[] = [],
+): Registry {
   const registry = new Registry();
   collectProcessMetrics(registry);
   const registers = [registry];
@@ -40,6 +49,15 @@ export function agentMetrics(stats: () => AgentStats, families: readonly FamilyS
     programs.set({ family, state: 'attached' }, attached.length);
     programs.set({ family, state: 'refused' }, failed.length);
   }
+  const able = new Gauge({
+    name: 'kubesentry_agent_ability',
+    help: 'What this node can do, as agent --check tells it: 1 on, 0.5 in part, 0 off; what has a substitute is left out.',
+    labelNames: ['ability'],
+    registers,
+  });
+  for (const { name, state } of abilities) {
+    if (state !== 'spare') able.set({ ability: name }, { on: 1, part: 0.5, off: 0 }[state]);
+  }
   counter('events_total', 'Events that the kernel handed up.', (now) => now.sensor.events);
   const byType = (name: string, help: string, read: (now: AgentStats) => Record<string, number>) =>
     new Counter({
@@ -67,6 +85,32 @@ export function agentMetrics(stats: () => AgentStats, families: readonly FamilyS
     'Events that could not be handled because of a mistake of the agent, by type.',
     (now) => now.sensor.failed,
   );
+  new Counter({
+    name: 'kubesentry_agent_lost_total',
+    help: 'What got lost on its way to the webhook, by stage (ring, reader, judge, spool, sender) and class.',
+    labelNames: ['stage', 'class'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [name, count] of Object.entries(lossesOf(stats()))) {
+        const [stage = '', kind = ''] = name.split('/');
+        this.inc({ stage, class: kind }, count);
+      }
+    },
+  });
+  new Gauge({
+    name: 'kubesentry_agent_cgroup_withheld',
+    help: 'Events of a cgroup that were not handed up, since the start: folded or dropped. Those with the most.',
+    labelNames: ['cgroup', 'how'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { cgroup, folded, dropped } of mostWithheld(stats().spending)) {
+        this.set({ cgroup, how: 'folded' }, folded);
+        this.set({ cgroup, how: 'dropped' }, dropped);
+      }
+    },
+  });
   counter('executions_total', 'Programs that were started in the watched cgroups.', (now) => now.executions);
   counter('signals_total', 'Suspicious facts, before they were added up.', (now) => now.correlator.signals);
   counter('detections_total', 'Detections that were opened.', (now) => now.correlator.detections);
@@ -115,6 +159,10 @@ export function agentMetrics(stats: () => AgentStats, families: readonly FamilyS
   gauge('spool_pending', 'Detections that are not acknowledged yet.', (now) => now.spool?.pending ?? 0);
   gauge('processes', 'Processes that are known.', (now) => now.processes);
   return registry;
+}
+
+function mostWithheld(spending: AgentStats['spending']): AgentStats['spending'] {
+  return spending.toSorted((a, b) => b.dropped - a.dropped || b.folded - a.folded).slice(0, CGROUPS);
 }
 
 /** Serves /metrics, /healthz and /readyz on `port`, all plain HTTP. */

@@ -2,6 +2,7 @@ import { Agent, request } from 'undici';
 import type { DetectionReport, DetectionReportAnswer } from '../api/detection.ts';
 import { KubesentryError } from '../api/errors.ts';
 import { API_VERSION } from '../api/names.ts';
+import type { Habit, NodeState } from '../api/node-state.ts';
 import type { Log } from './log.ts';
 import type { Spool, Spooled } from './spool.ts';
 
@@ -15,6 +16,10 @@ export interface ReporterOptions {
   token: () => Promise<string | undefined>;
   spool: Spool;
   log: Log;
+  /** How the node is; told once a minute, and when `wake` says that it has changed. */
+  state?: (() => NodeState | undefined) | undefined;
+  /** Gets what other nodes have learned. */
+  onHabits?: ((habits: readonly Habit[]) => void) | undefined;
   /** 0 to 1, for jitter. */
   random?: () => number;
   /** First and longest pause between attempts, milliseconds. */
@@ -33,6 +38,7 @@ export interface ReporterStats {
 const BATCH = 500;
 const BATCH_BYTES = 512 * 1024;
 const TIMEOUT_MS = 10_000;
+const STATE_MS = 60_000;
 const LONGEST_RETRY_AFTER = 60;
 
 /** Answers that say that the body is at fault, so that the same body need not be sent again. */
@@ -53,6 +59,9 @@ export class Reporter {
   #retryAfterMs = 0;
   #awake: () => void = () => {};
   #wanted = true;
+  /** Whether the state of the node is to be told with the next report. */
+  #isStateDue = true;
+  #heartbeat: NodeJS.Timeout | undefined;
   #loop: Promise<void> = Promise.resolve();
 
   constructor(options: ReporterOptions) {
@@ -62,6 +71,13 @@ export class Reporter {
 
   start(): void {
     this.#loop = this.#run();
+    if (this.#options.state) this.#heartbeat = setInterval(() => this.stateChanged(), STATE_MS);
+  }
+
+  /** The state of the node is worth a report. */
+  stateChanged(): void {
+    this.#isStateDue = true;
+    this.wake();
   }
 
   /** There is something to send. */
@@ -73,6 +89,7 @@ export class Reporter {
   /** Ends at once; what is not acknowledged stays in the spool. */
   async close(): Promise<void> {
     this.#closing.abort();
+    clearInterval(this.#heartbeat);
     this.#awake();
     await this.#loop;
     await this.#connection?.agent.destroy();
@@ -119,19 +136,21 @@ export class Reporter {
     for (;;) {
       this.#wanted = false;
       const batch = await this.#options.spool.oldest(this.#batch, BATCH_BYTES);
-      if (batch.length === 0) return;
-      await this.#send(batch);
+      const state = this.#isStateDue ? this.#options.state?.() : undefined;
+      if (batch.length === 0 && !state) return;
+      await this.#send(batch, state);
       if (this.#closing.signal.aborted) return;
     }
   }
 
-  async #send(batch: readonly Spooled[]): Promise<void> {
+  async #send(batch: readonly Spooled[], state: NodeState | undefined): Promise<void> {
     const { node, url, token } = this.#options;
     const report: DetectionReport = {
       apiVersion: API_VERSION,
       kind: 'DetectionReport',
       node,
       detections: batch.map(({ detection }) => detection),
+      ...(state && { state }),
     };
     const bearer = await token();
     const response = await request(new URL('/v1/detections', url), {
@@ -148,7 +167,10 @@ export class Reporter {
     const { statusCode, headers } = response;
     const [first] = batch;
     if (statusCode === 200) {
-      await this.#settle(batch, JSON.parse(text) as DetectionReportAnswer);
+      const answer = JSON.parse(text) as DetectionReportAnswer;
+      if (state) this.#isStateDue = false;
+      if (answer.habits) this.#options.onHabits?.(answer.habits);
+      if (batch.length > 0) await this.#settle(batch, answer);
     } else if (UNREADABLE.has(statusCode) && first && batch.length === 1) {
       await this.#reject(first, `${statusCode}`, text.slice(0, 200));
     } else if (UNREADABLE.has(statusCode)) {

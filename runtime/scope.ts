@@ -10,7 +10,7 @@ export class Scope {
   /** Id of that cgroup. */
   readonly id: number | undefined;
   readonly #tree: CgroupTree | undefined;
-  readonly #known = new LRUCache<number, boolean>({ max: 16_384 });
+  readonly #known = new LRUCache<number, boolean>({ max: 4096 });
 
   /** `cgroup` is a path in the hierarchy or in the file system. Raises USAGE when there is no such cgroup. */
   constructor(tree: CgroupTree | undefined, cgroup: string | undefined) {

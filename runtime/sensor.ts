@@ -4,7 +4,6 @@ import { KubesentryError } from '../api/errors.ts';
 import { EventView, eachEvent, eachRecord } from '../bpf/event-view.ts';
 import { EVENT } from '../bpf/events.ts';
 import { type FamilyState, Programs } from '../bpf/programs.ts';
-import type { Spending } from '../bpf/spending.ts';
 import type { Hierarchies } from './cgroup-tree.ts';
 import type { Log } from './log.ts';
 
@@ -24,8 +23,6 @@ export interface SensorStats {
   folded: Record<string, number>;
   /** Events that could not be handled because of a mistake of ours, which is in the log, by type. */
   failed: Record<string, number>;
-  /** What was folded or dropped, by cgroup; those that the kernel remembers. */
-  spending: Spending[];
 }
 
 /** Without these nobody knows who did anything. */
@@ -76,7 +73,6 @@ export class Sensor {
       dropped: numbers(this.programs.dropped()),
       folded: numbers(this.programs.folded()),
       failed: { ...this.#failed },
-      spending: this.programs.spending(),
     };
   }
 

@@ -1,5 +1,8 @@
 import { join } from 'node:path';
-import type { Agent, AgentOptions } from './agent.ts';
+import { VERSION } from '../api/names.ts';
+import type { Habit, NodeState } from '../api/node-state.ts';
+import { abilitiesOf } from './abilities.ts';
+import type { Agent, AgentOptions, AgentStats } from './agent.ts';
 import { Binaries } from './binary.ts';
 import { CgroupTree, findHierarchies } from './cgroup-tree.ts';
 import { watchCluster } from './cluster-watch.ts';
@@ -11,6 +14,7 @@ import { Enforcer } from './enforce.ts';
 import { Freezer } from './freezer.ts';
 import { Images } from './image.ts';
 import { KernelClock } from './kernel-clock.ts';
+import { lossesOf } from './losses.ts';
 import { Pods } from './pods.ts';
 import { standalonePolicy } from './policy.ts';
 import { ProcFs } from './proc-fs.ts';
@@ -25,6 +29,8 @@ export type { Agent, AgentOptions, AgentStats } from './agent.ts';
 /** How often counts that wait are looked at, and CPU time is read. */
 const FLUSH_MS = 50;
 const CPU_MS = 10_000;
+/** How soon the webhook hears that egress is cut, or open again. */
+const CUTS_MS = 500;
 
 /**
  * Starts watching this node. Raises KERNEL_UNSUPPORTED, PRIVILEGE_MISSING, SPOOL_UNUSABLE, or USAGE for a cgroup that
@@ -41,7 +47,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     for (const undo of closers.splice(0).reverse()) await undo();
   };
   try {
-    const delivery = webhook && (await Delivery.open(webhook, node, log));
+    let stateOfNode: (() => NodeState) | undefined;
+    let learn: ((habits: readonly Habit[]) => void) | undefined;
+    const delivery =
+      webhook &&
+      (await Delivery.open(webhook, node, log, {
+        state: () => stateOfNode?.(),
+        onHabits: (habits) => learn?.(habits),
+      }));
     if (delivery) closers.push(() => delivery.close());
     const sensor = Sensor.load({ hierarchies, ringBytes: options.ringBytes, log });
     closers.push(() => sensor.close());
@@ -79,6 +92,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       pods,
       proc,
       freezer,
+      canCut: sensor.families.some(({ attached }) => attached.includes('on_egress')),
       scope: scope.id === undefined ? undefined : { id: scope.id, version: v2 ? 2 : 1 },
       log,
     });
@@ -128,24 +142,41 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     sensor.snapshot('sockets', watch.visit);
     sensor.start(watch.visit);
     cpu?.sample(now());
+    const stats = (): AgentStats => ({
+      sensor: sensor.stats,
+      spending: sensor.programs
+        .spending()
+        .map((one) => ({ ...one, cgroup: containers.of(one.cgroupId, one.cgroupV1Id, 0).cgroup })),
+      correlator: correlator.stats,
+      binaries: binaries.stats,
+      processes: processes.size,
+      executions: watch.executions,
+      ...delivery?.stats,
+    });
+    const abilities = abilitiesOf(hierarchies, sensor.families, proc);
+    stateOfNode = () => ({
+      version: VERSION,
+      abilities,
+      ...enforcer.cuts(),
+      lost: lossesOf(stats()),
+      habits: cpu?.habits() ?? [],
+    });
+    learn = (habits) => cpu?.learn(habits);
+    let told = '';
+    const tellCuts = () => {
+      const cuts = JSON.stringify(enforcer.cuts());
+      if (cuts !== told) delivery?.stateChanged();
+      told = cuts;
+    };
+    tellCuts();
     const timers = [
       setInterval(() => correlator.flush(now()), FLUSH_MS),
       setInterval(() => cpu?.sample(now()), CPU_MS),
+      setInterval(tellCuts, CUTS_MS),
     ];
     closers.push(() => timers.forEach(clearInterval));
 
-    return {
-      families: sensor.families,
-      stats: () => ({
-        sensor: sensor.stats,
-        correlator: correlator.stats,
-        binaries: binaries.stats,
-        processes: processes.size,
-        executions: watch.executions,
-        ...delivery?.stats,
-      }),
-      close,
-    };
+    return { families: sensor.families, abilities, stats, close };
   } catch (error) {
     await close();
     throw error;

@@ -101,9 +101,11 @@ export class Watch {
   }
 
   #cgroupRemoved(event: EventView): void {
-    const { hierarchy, madeId: id } = event;
+    const { hierarchy, madeId: id, path, ktime } = event;
     const tree = this.#treeOf(hierarchy);
     if (!tree) return;
+    const { correlator, clock } = this.#options;
+    correlator.ended(path, clock.epoch(ktime));
     this.#options.enforcer.cgroupRemoved({ id, version: hierarchy === 0 ? 2 : 1 });
   }
 

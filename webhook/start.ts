@@ -17,6 +17,7 @@ import { IncidentStore } from './incident/store.ts';
 import { Intake } from './intake/detections.ts';
 import { EgressReports } from './intake/egress-reports.ts';
 import { Journal } from './intake/journal.ts';
+import { NodeBook } from './intake/node-book.ts';
 import { TokenVerifier } from './intake/tokens.ts';
 import { Volumes } from './intake/volumes.ts';
 import { Leadership } from './leadership.ts';
@@ -158,7 +159,9 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
   const journal = new Journal({ incidents, volumes: new Volumes(cluster), view, metrics, log });
   const noteQuarantine = (quarantine: Quarantine) => view.noteQuarantine(quarantine);
   const egress = new EgressReports({ cluster, quarantines: view.quarantines, noteQuarantine, log });
-  const intake = new Intake({ tokens, view, journal, egress, metrics, log });
+  const nodes = new NodeBook({ cluster, clock, log });
+  nodes.start();
+  const intake = new Intake({ tokens, view, journal, egress, nodes, metrics, log });
 
   const routes: Readonly<Record<string, Handler>> = {
     '/validate': ({ body, arrived }) => {
@@ -227,6 +230,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       await background.close();
       await sealer.close();
       journal.close();
+      await nodes.close();
       await auditIntake?.close();
       await audit?.close();
       await response.close();

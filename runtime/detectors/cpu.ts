@@ -57,6 +57,9 @@ const MEMORY_MS = 10 * 60_000;
 const BUSY = 0.6;
 const LEARNED_MS = 60_000;
 
+/** Who has watched a workload for a day knows it as well as anybody. */
+export const LEARNED_MOST_MS = 24 * 3_600_000;
+
 /**
  * One step of the state machine of a container. The finding comes once, when a load has lasted for more than 30 s and is
  * not its habit. It is a suspicion and never more: no score of it is enough to contain.
@@ -111,7 +114,7 @@ function uneventful(
   const weight = 1 - Math.exp(-elapsed / MEMORY_MS);
   const learnt: CpuHabit = {
     mean: habit.mean === undefined ? cpus : habit.mean + weight * (cpus - habit.mean),
-    learned: habit.learned + elapsed,
+    learned: Math.min(habit.learned + elapsed, LEARNED_MOST_MS),
   };
   return {
     // An even load that is far above the habit may be a miner, which must not become one.

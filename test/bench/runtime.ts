@@ -1,13 +1,14 @@
 /**
  * What the agent costs on this kernel and how fast it is: exec storms counted to the last event, CPU and memory beside
  * libbpf-tools' execsnoop, slow-down of what runs beside it, death before the first instruction, time to the
- * acknowledged detection, time until RandomX's rounding is found. `--only storms,cost,...`; `--json` for JSON alone.
+ * acknowledged detection, time until RandomX's rounding is found, CPU burners in real cgroups. `--only storms,cost,...`; `--json` for JSON alone.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { bundle } from '../../build/bundle.ts';
 import { ensurePackages } from '../../build/debian-packages.mjs';
+import { burners } from './agent/burners.ts';
 import { killed } from './agent/killed.ts';
 import { latency } from './agent/latency.ts';
 import { rounding } from './agent/rounding.ts';
@@ -16,7 +17,7 @@ import { storms } from './agent/storms.ts';
 import { Grounds } from './load/grounds.ts';
 import { Storms } from './load/storm.ts';
 
-const MEASURES = { storms, killed, latency, rounding, slowDown } as const;
+const MEASURES = { storms, killed, latency, rounding, slowDown, burners } as const;
 type Measure = keyof typeof MEASURES;
 
 const { values } = parseArgs({ options: { json: { type: 'boolean' }, only: { type: 'string' } } });

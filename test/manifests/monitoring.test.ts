@@ -26,7 +26,8 @@ const { groups } = parse(readFileSync(join(ALERTS, 'rules.yaml'), 'utf8')) as {
 const rules = groups.flatMap((group) => group.rules);
 
 const idle: AgentStats = {
-  sensor: { events: 0, dropped: { exec: 0 }, folded: {}, failed: {}, spending: [] },
+  sensor: { events: 0, dropped: { exec: 0 }, folded: {}, failed: {} },
+  spending: [],
   correlator: { signals: 0, detections: 0, repeats: 0, folded: 0, forgotten: 0 },
   binaries: { hashed: 0, cached: 0, missed: 0 },
   processes: 0,

@@ -55,6 +55,34 @@ describe('Correlator', () => {
     expect(lines[1]?.confidence).toBeGreaterThan(lines[0]?.confidence as number);
   });
 
+  it('forgets a container a minute after its end, and tells first what it still had to tell', () => {
+    const { correlator, lines } = correlate(60_000);
+    const process = sampleProcess(['xmrig']);
+    correlator.add(signal({ process }));
+    correlator.add(signal({ process, time: 1_000_001 }));
+    correlator.ended(process.container.cgroup, 1_000_002);
+    correlator.flush(1_059_000);
+    expect(lines).toHaveLength(1);
+    correlator.flush(1_060_003);
+    expect(lines.map(({ repeats }) => repeats)).toEqual([0, 1]);
+    correlator.add(signal({ process, time: 1_070_000 }));
+    expect(lines[2]).toMatchObject({ id: lines[0]?.id, repeats: 0 });
+    expect(correlator.stats).toMatchObject({ detections: 2, forgotten: 0 });
+  });
+
+  it('forgets the container that was quiet longest when there are too many detections, and counts it', () => {
+    const { correlator } = correlate();
+    for (let number = 0; number < 100; number++) {
+      for (let program = 0; program < 30; program++) {
+        const container = sampleContainer(`/kubepods/pod${number}/c`);
+        correlator.add(signal({ process: sampleProcess(['xmrig', `${program}`], { container }) }));
+      }
+    }
+    expect(correlator.stats).toMatchObject({ detections: 3000, folded: 0 });
+    expect(correlator.stats.forgotten).toBeGreaterThan(30);
+    expect(correlator.stats.forgotten).toBeLessThan(40);
+  });
+
   it('counts what it has seen before and says so at most once an interval', () => {
     const { correlator, lines } = correlate(1000);
     for (let count = 0; count < 50; count++) correlator.add(signal({ time: 1_000_000 + count }));

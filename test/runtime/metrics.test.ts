@@ -4,7 +4,8 @@ import type { AgentStats } from '../../runtime/agent.ts';
 import { agentMetrics, serveMetrics } from '../../runtime/metrics.ts';
 
 const stats: AgentStats = {
-  sensor: { events: 7, dropped: { exec: 3, connect: 0 }, folded: { exec: 5 }, failed: {}, spending: [] },
+  sensor: { events: 7, dropped: { exec: 3, connect: 0 }, folded: { exec: 5 }, failed: {} },
+  spending: [],
   correlator: { signals: 5, detections: 2, repeats: 3, folded: 0, forgotten: 0 },
   binaries: { hashed: 1, cached: 1, missed: 0 },
   processes: 42,

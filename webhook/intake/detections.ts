@@ -7,6 +7,7 @@ import type { KnownPod } from '../pod-index.ts';
 import type { ClusterView } from '../view.ts';
 import type { EgressReports } from './egress-reports.ts';
 import type { Journal } from './journal.ts';
+import type { NodeBook } from './node-book.ts';
 import { readDetection, readReport } from './report.ts';
 import type { Reporter, TokenVerifier } from './tokens.ts';
 
@@ -16,6 +17,7 @@ export interface IntakeOptions {
   journal: Pick<Journal, 'keep'>;
   /** What agents say about contained pods. */
   egress: Pick<EgressReports, 'note'>;
+  nodes: Pick<NodeBook, 'note'>;
   metrics: Metrics;
   log: Log;
 }
@@ -75,6 +77,7 @@ export class Intake {
     const report = readReport(body);
     this.#mustBeOn(report.node, reporter);
     if (report.state) this.#options.egress.note(report.node, report.state);
+    const habits = report.state && this.#options.nodes.note(report.node, report.state);
     const rejected: DetectionReportAnswer['rejected'] = [];
     const placed = new Map<string, Placed>();
     for (const value of report.detections) {
@@ -96,7 +99,7 @@ export class Intake {
     if (placed.size > 0 && acknowledged.length === 0 && rejected.length === 0) {
       throw new KubesentryError('KUBE_UNREACHABLE', 'The detections could not be kept in the API server.');
     }
-    return { acknowledged, rejected };
+    return { acknowledged, rejected, ...(habits && habits.length > 0 && { habits }) };
   }
 
   #mustBeOn(node: string, { node: claimed, podUid }: Reporter): void {

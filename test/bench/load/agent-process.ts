@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -14,6 +14,14 @@ export interface AgentProcessOptions {
   env?: Readonly<Record<string, string>>;
   /** Gets what it prints, line by line. */
   onLine?: (line: string) => void;
+  /** Folder of the bundle; that of the checkout unless given. */
+  bundle?: string;
+}
+
+/** A link, a program or a map, as bpftool(8) numbers them. */
+export interface KernelThing {
+  kind: string;
+  id: string;
 }
 
 /** The agent as its image runs it: the bundle, with the flags and the environment of the Dockerfile. */
@@ -21,8 +29,11 @@ export class AgentProcess {
   readonly #child: ChildProcess;
   readonly #metrics: string;
 
+  readonly #onExit = () => this.#child.kill('SIGKILL');
+
   private constructor(child: ChildProcess, metrics: string) {
     this.#child = child;
+    process.once('exit', this.#onExit);
     this.#metrics = metrics;
   }
 
@@ -32,6 +43,7 @@ export class AgentProcess {
     args = ['--standalone'],
     env,
     onLine,
+    bundle = BUNDLE,
   }: AgentProcessOptions): Promise<AgentProcess> {
     const port = await freePort();
     const { flags, environment } = ofImage();
@@ -39,7 +51,7 @@ export class AgentProcess {
       process.execPath,
       [
         ...flags,
-        join(BUNDLE, 'kubesentry.mjs'),
+        join(bundle, 'kubesentry.mjs'),
         'agent',
         '--cgroup',
         cgroup,
@@ -66,6 +78,18 @@ export class AgentProcess {
     return footprintOf(this.#child.pid as number);
   }
 
+  /** What it holds in the kernel, by kind and number. */
+  get held(): KernelThing[] {
+    const folder = `/proc/${this.#child.pid}/fdinfo`;
+    const text = readdirSync(folder)
+      .map((file) => readFileSync(join(folder, file), 'utf8'))
+      .join('');
+    return [...text.matchAll(/^(link|prog|map)_id:\s*(\d+)/gm)].map(([, kind = '', id = '']) => ({
+      kind,
+      id,
+    }));
+  }
+
   /** What it counts, by the name of the metric with its labels. */
   async counts(): Promise<Map<string, number>> {
     const text = await (await fetch(this.#metrics)).text();
@@ -79,6 +103,7 @@ export class AgentProcess {
   }
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    process.off('exit', this.#onExit);
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const ended = once(this.#child, 'exit');
     this.#child.kill(signal);

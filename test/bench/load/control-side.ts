@@ -102,6 +102,12 @@ export class ControlSide implements AsyncDisposable {
     return pod.metadata.uid as string;
   }
 
+  /** Ids of all detections that stand in incidents; one that counts twice is there twice. */
+  async detectionIds(): Promise<string[]> {
+    const { items } = await this.#cluster.list(KIND.Incident);
+    return items.flatMap(({ status }) => (status?.detections ?? []).map(({ id }) => id));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#relay.closeAllConnections();
     this.#relay.close();

@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -11,8 +12,11 @@ export class Grounds implements AsyncDisposable {
   readonly path = `/kubesentry-bench-${process.pid}`;
   readonly cgroup = join(findHierarchies('/proc').v2?.root ?? '', this.path);
 
+  readonly #onExit = () => this.#leaveAtOnce();
+
   constructor() {
     mkdirSync(this.cgroup);
+    process.once('exit', this.#onExit);
   }
 
   /** A cgroup below it, as the kubelet names that of a pod's container. */
@@ -37,8 +41,34 @@ export class Grounds implements AsyncDisposable {
     rmdirSync(cgroup);
   }
 
+  /** The process ends before its time: nobody waits for anything any more. */
+  #leaveAtOnce(): void {
+    const { v2, cpu } = findHierarchies('/proc');
+    const roots = [v2?.root, cpu.cpu, cpu.cpuacct].filter((root) => root !== undefined);
+    for (const root of new Set(roots)) {
+      if (existsSync(join(root, this.path))) removeNow(join(root, this.path));
+    }
+    const mounts = readFileSync('/proc/mounts', 'utf8').split('\n');
+    for (const mount of mounts.map((line) => line.split(' ')[1] ?? '')) {
+      if (mount.startsWith(this.folder)) execFileSync('umount', ['--lazy', mount]);
+    }
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    process.off('exit', this.#onExit);
     await this.remove(this.cgroup);
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+function removeNow(cgroup: string): void {
+  for (const entry of readdirSync(cgroup, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeNow(join(cgroup, entry.name));
+  }
+  const pids = () => readFileSync(join(cgroup, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean);
+  for (const pid of pids()) process.kill(Number(pid), 'SIGKILL');
+  // Nothing else runs in here while the process exits.
+  while (pids().length > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+  rmdirSync(cgroup);
 }
