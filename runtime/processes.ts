@@ -92,10 +92,13 @@ export class Processes {
     const { tgid: pid, startTime: start, uid, comm } = event;
     if (pid === 0) return undefined;
     const known = this.#known(pid, start);
+    if (known?.image.comm === comm) return known;
     // Its name has changed, perhaps since it executed something that the kernel only counted.
-    if (known && (known.image.comm === comm || !this.#isStill(pid, start))) return known;
+    const running = this.#isStill(pid, start) ? this.#images.running(pid, comm) : undefined;
+    // One that is about to end shows no arguments any more.
+    if (known && (!running || running.argv.length === 0 || isSame(known.image, running))) return known;
     const parent = known ? known.parent : this.#parentOf(event);
-    const image = (this.#isStill(pid, start) ? this.#images.running(pid, comm) : undefined) ??
+    const image = running ??
       // Made and not executed: it is what made it.
       (parent?.image.comm === comm ? parent.image : undefined) ?? {
         exe: comm,
@@ -106,7 +109,6 @@ export class Processes {
         inode: 0,
         device: 0,
       };
-    if (known && isSame(known.image, image)) return known;
     const container = this.#containers.of(event.cgroupId, event.cgroupV1Id, pid);
     return this.#remember({ pid, start, uid, image, container, parent });
   }
