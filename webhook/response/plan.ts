@@ -60,9 +60,17 @@ export function plan(facts: PlanFacts): (Step | Move)[] {
     ...[...facts.namespaces].flatMap((namespace) => planLabel(namespace, facts)),
     ...[...facts.incidents].flatMap((incident) => [
       ...planIncident(incident, facts),
-      ...planPlaybook(incident, facts.policy),
+      ...planPlaybook(incident, facts.policy).filter(
+        ({ do: what }) => what === 'note' || isSettled(incident, facts),
+      ),
     ]),
   ];
+}
+
+/** What destroys waits until every effect of the containment was tried: of pods that are gone no label could be taken. */
+function isSettled({ metadata, status }: Incident, { quarantines, now }: PlanFacts): boolean {
+  const quarantine = quarantines.get(status?.quarantine ?? metadata.name ?? '');
+  return !quarantine || !isInForce(quarantine, now) || quarantine.status?.phase === 'Active';
 }
 
 /** Says in its status whether a policy is in force. */
