@@ -47,6 +47,10 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'events.k8s.io/events patch': 'an Event of a controller whose pods are refused again and again',
   '/secrets update': 'certificates and signing keys are renewed after weeks',
   '/configmaps update': 'a new signing key is published after months',
+};
+
+/** Rights that it may call for, where the API server is slow. */
+const SOMETIMES: Readonly<Record<string, string>> = {
   '/configmaps delete': 'what a storm left in the journal has got into its incidents',
 };
 
@@ -181,7 +185,8 @@ describe.skipIf(clusterTests.skip)('the rights of the manifest', () => {
 
   test('none of the webhook is unused', () => {
     const used = usedBy(WEBHOOK_USER);
-    const unused = [...granted('webhook')].filter((right) => !used.has(right) && !(right in ELSEWHERE));
+    const known = { ...ELSEWHERE, ...SOMETIMES };
+    const unused = [...granted('webhook')].filter((right) => !used.has(right) && !(right in known));
     expect(unused).toEqual([]);
     const idle = Object.keys(ELSEWHERE).filter((right) => !granted('webhook').has(right) || used.has(right));
     expect(idle).toEqual([]);
