@@ -18,6 +18,16 @@ export interface AgentProcessOptions {
   bundle?: string;
 }
 
+/** Of a descriptor that may be closed by now. */
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
+}
+
 /** A link, a program or a map, as bpftool(8) numbers them. */
 export interface KernelThing {
   kind: string;
@@ -82,7 +92,7 @@ export class AgentProcess {
   get held(): KernelThing[] {
     const folder = `/proc/${this.#child.pid}/fdinfo`;
     const text = readdirSync(folder)
-      .map((file) => readFileSync(join(folder, file), 'utf8'))
+      .map((file) => textOf(join(folder, file)))
       .join('');
     return [...text.matchAll(/^(link|prog|map)_id:\s*(\d+)/gm)].map(([, kind = '', id = '']) => ({
       kind,
