@@ -24,7 +24,7 @@ export interface ArgumentFacts {
   wallets: { wallet: Wallet; word: Word; role: OptionRole | undefined }[];
   /** Options that only miners have, by name. */
   marks: Map<string, Word>;
-  algorithm: { name: string; common: boolean; word: Word } | undefined;
+  algorithm: { name: string; common: boolean; word: Word; option: string } | undefined;
   port: number | undefined;
   user: string | undefined;
   /** The value of an option for a wallet, whether or not it is one. */
@@ -47,15 +47,19 @@ export function readArguments(words: readonly Word[], indicators: Indicators): A
     payee: undefined,
     password: undefined,
   };
+  // An option of one letter whose value nobody knows: `-A ethash`.
+  let letter = '';
   for (let at = 0; at < words.length; at++) {
     const word = words[at] as Word;
     const text = word.text;
     const option = optionOf(text, indicators);
     if (!option) {
-      readValue(facts, indicators, word, text, undefined, '');
+      readValue(facts, indicators, word, text, undefined, '', letter);
+      letter = '';
       continue;
     }
     const { name, role, glued } = option;
+    letter = role === undefined && glued === undefined && name.length === 1 ? name : '';
     if (role === 'mark') facts.marks.set(name, word);
     const next = words[at + 1];
     if (glued !== undefined) readValue(facts, indicators, word, glued, role, name);
@@ -117,6 +121,12 @@ function listed(value: string, limit: number): readonly string[] {
   return LIST.test(value) ? value.split(LIST, limit) : [value];
 }
 
+/** A pool by its scheme whose host only run time knows, or a part of it. */
+function unknownHost(value: string): Endpoint | undefined {
+  const endpoint = value.includes(UNKNOWN) ? parseEndpoint(value.replaceAll(UNKNOWN, 'x')) : undefined;
+  return endpoint && isStratum(endpoint) ? endpoint : undefined;
+}
+
 /** An algorithm or a coin as the protocol: kawpow+tcp, beam+ssl. */
 const MINED_SCHEME = /^([a-z0-9_-]+)\+(?:tcp|ssl|tls|ws|wss)$/;
 
@@ -127,13 +137,15 @@ function readValue(
   value: string,
   role: OptionRole | undefined,
   name: string,
+  letter = '',
 ): void {
   const known = value.includes(UNKNOWN) ? value.replaceAll(UNKNOWN, '') : value;
   if (role === 'algorithm' || role === 'value' || role === undefined) {
     for (const algorithm of listed(known, 4)) {
       const common = indicators.algorithms.get(fold(algorithm));
-      if (common === undefined || (role !== 'algorithm' && (common || name === ''))) continue;
-      facts.algorithm ??= { name: algorithm, common, word };
+      if (common === undefined || (role !== 'algorithm' && (common || (name === '' && letter === ''))))
+        continue;
+      facts.algorithm ??= { name: algorithm, common, word, option: name };
     }
   }
   if (role === 'user' || role === 'wallet' || role === 'login' || role === 'worker') facts.user ??= known;
@@ -145,10 +157,12 @@ function readValue(
     if (wallet) facts.wallets.push({ wallet, word, role });
   }
   for (const part of role === 'pool' ? listed(known, 8) : [known]) {
-    const endpoint = parseEndpoint(part);
+    const read = parseEndpoint(part);
+    const endpoint = (read && !isWildcard(read) ? undefined : unknownHost(value)) ?? read;
     if (!endpoint) continue;
     const [, mined] = endpoint.scheme === '' ? [] : (MINED_SCHEME.exec(endpoint.scheme) ?? []);
-    if (mined !== undefined && indicators.algorithms.has(mined)) endpoint.scheme = 'stratum+tcp';
+    const isPaid = endpoint.user !== '' && indicators.algorithms.get(endpoint.scheme) === false;
+    if (isPaid || (mined !== undefined && indicators.algorithms.has(mined))) endpoint.scheme = 'stratum+tcp';
     if (role === 'password' && !isStratum(endpoint)) continue;
     const peer = (role === undefined || role === 'value') && PEER_OPTION.test(name);
     facts.endpoints.push({ endpoint, word, role, peer, known: hasDomain(indicators.pools, endpoint.host) });

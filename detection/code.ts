@@ -3,8 +3,9 @@ import { isFetchable, judgeDownloadedRun, judgeUrl } from './download.ts';
 import { isStratum, parseEndpoint } from './endpoint.ts';
 import { hasDomain } from './indicators.ts';
 import { judgeArguments } from './miner-arguments.ts';
+import { nameIn } from './names.ts';
 import { type Data, UNKNOWN_DATA } from './shell/data.ts';
-import { decodeBase64, decodeHex, inflate } from './shell/decode.ts';
+import { decodeBase64, decodeHex, inflate, inflateBare } from './shell/decode.ts';
 import { unescapeAnsi } from './shell/escapes.ts';
 import type { Machine } from './shell/machine.ts';
 
@@ -20,6 +21,9 @@ const DECODES =
 
 /** The functions that read hexadecimal, each language in its way. */
 const HEX = /unhexlify|fromhex|['"]hex['"]|\bH\*|hex2bin/;
+
+/** Deflate without a head: PHP, Node.js, and Python's negative window. */
+const BARE_DEFLATE = /gzinflate|inflateRaw|-\s*15\b/;
 
 /** `exec(urlopen(ADDRESS).read())`, wherever the address comes from. */
 const RUNS_FETCHED =
@@ -44,7 +48,7 @@ const PRINTS = /\b(print|puts|echo|console\.log|stdout\.write|say)\b/;
  */
 export function judgeCode(code: string, path: string, machine: Machine, depth = 0): Data {
   if (depth > DEPTH_LIMIT || !machine.docket.spend(code.length, path)) return UNKNOWN_DATA;
-  const literals = literalsOf(code);
+  const literals = joinedOf(literalsOf(code), code);
   const runs = RUNS.test(code);
   for (const group of groupsOf(literals, code)) {
     const words: Word[] = group.map(({ text }) => ({ text, path }));
@@ -55,6 +59,9 @@ export function judgeCode(code: string, path: string, machine: Machine, depth = 
       if (words.length === 1 || /\s/.test(first.text)) machine.runScript(first.text, path);
       else machine.call(words);
     } else if (runs && words.length > 2) judgeArguments(words, machine.docket);
+    // A part of a command line that the program puts together.
+    else if (runs && words.length === 1 && / -{1,2}[A-Za-z]/.test(first.text))
+      judgeArguments(split(first), machine.docket);
   }
   for (const literal of literals) judgeLiteral(literal, code, path, machine);
   const inner = [...literals.flatMap(({ text }) => decodedOf(text, code) ?? []), ...numbersOf(code)];
@@ -75,7 +82,19 @@ export function judgeCode(code: string, path: string, machine: Machine, depth = 
   return PRINTS.test(code) && inner.length > 0 ? { text: inner.join('\n'), decoded: true } : UNKNOWN_DATA;
 }
 
-function judgeLiteral({ text, to }: Literal, code: string, path: string, { docket }: Machine): void {
+/** What a program loads under a name: `require("x")`, `import "x"`, `from "x"`. */
+const LOADS = /\b(?:require|import|from)\s*\(?\s*$/;
+
+function split({ text, path }: Word): Word[] {
+  return text.split(/\s+/, 64).map((part) => ({ text: part, path }));
+}
+
+function judgeLiteral({ text, from, to }: Literal, code: string, path: string, { docket }: Machine): void {
+  if (
+    LOADS.test(code.slice(Math.max(from - 16, 0), from)) &&
+    nameIn(text, docket.indicators)?.kind === 'miner'
+  )
+    docket.report('miner-name', path, `It loads ${text}.`, text);
   const endpoint = text.length > 5 ? parseEndpoint(text) : undefined;
   if (endpoint && isStratum(endpoint))
     docket.report('stratum-url', path, `It names the pool ${endpoint.host}.`, text);
@@ -96,7 +115,8 @@ function decodedOf(text: string, code: string): string | undefined {
   if (text.length >= 8 && /rot.?13/i.test(code)) return rot13(text);
   if (text.length < 16 || !DECODES.test(code)) return undefined;
   const decoded = (HEX.test(code) ? decodeHex(text) : undefined) ?? decodeBase64(text);
-  return decoded === undefined ? undefined : (inflate(decoded) ?? decoded);
+  if (decoded === undefined) return undefined;
+  return inflate(decoded) ?? (BARE_DEFLATE.test(code) ? inflateBare(decoded) : undefined) ?? decoded;
 }
 
 /** Lists of character codes. */
@@ -163,6 +183,42 @@ function literalsOf(code: string): Literal[] {
     at = end + mark.length - 1;
   }
   return literals;
+}
+
+/** `['stra', 'tum'].join('')` of JavaScript and `''.join(['stra', 'tum'])` of Python are one literal. */
+function joinedOf(literals: readonly Literal[], code: string): readonly Literal[] {
+  if (!/\.join\b/.test(code)) return literals;
+  const between = (from: number, to: number) => (to - from < 32 ? code.slice(from, to) : '?');
+  const found: Literal[] = [];
+  for (let at = 0; at < literals.length; ) {
+    let end = at;
+    let next = literals[end + 1];
+    while (next && /^\s*,\s*$/.test(between((literals[end] as Literal).to, next.from)))
+      next = literals[++end + 1];
+    const first = literals[at] as Literal;
+    const last = literals[end] as Literal;
+    const before = found.at(-1);
+    const isPython = before?.text === '' && /^\.join\(\s*[[(]\s*$/.test(between(before.to, first.from));
+    const isScript = next?.text === '' && /^\s*,?\s*\]\.join\(\s*$/.test(between(last.to, next.from));
+    const text = literals
+      .slice(at, end + 1)
+      .map((literal) => literal.text)
+      .join('');
+    if (isPython) found.pop();
+    if (isScript) found.push({ text, from: first.from, to: next?.to ?? last.to });
+    else if (isPython) found.push({ text, from: first.from, to: last.to });
+    else {
+      const more = literals.slice(at, end + 1).map((literal) => ({ ...literal }));
+      if (before && /^[\])]{1,2}\s*\+\s*$/.test(between(before.to, first.from))) {
+        before.text += first.text;
+        before.to = first.to;
+        more.shift();
+      }
+      found.push(...more);
+    }
+    at = end + (isScript ? 2 : 1);
+  }
+  return found;
 }
 
 function closing(code: string, mark: string, start: number): number {

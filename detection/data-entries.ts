@@ -1,5 +1,6 @@
 import { judgeCode } from './code.ts';
 import { judgeCommandLines } from './command-lines.ts';
+import { isCompose, judgeCompose } from './compose.ts';
 import { isDockerfile, judgeDockerfile } from './dockerfile.ts';
 import { isStratum, parseEndpoint } from './endpoint.ts';
 import { judgeEnvironment, type Variable } from './environment.ts';
@@ -8,6 +9,7 @@ import { judgeMinerConfig } from './miner-config.ts';
 import { nameIn } from './names.ts';
 import { judgeScriptText } from './script-text.ts';
 import { isRecord, textOf } from './shape.ts';
+import { judgeSql } from './shell/builtins.ts';
 import { inflate, textOfBytes } from './shell/decode.ts';
 import type { Machine } from './shell/machine.ts';
 import { judgeUserData } from './user-data.ts';
@@ -63,11 +65,13 @@ function judgeEntry(key: string, text: string, path: string, machine: Machine): 
     !SHELL.test(key) &&
     !SIGNAL.test(text) &&
     !looksLikeScript(text) &&
-    !isDockerfile(key, text)
+    !isDockerfile(key, text) &&
+    !isCompose(key)
   )
     return;
   machine.path = path;
   if (text.startsWith('#cloud-config')) judgeUserData(text, path, machine);
+  else if (isCompose(key)) judgeCompose(text, path, machine);
   else if (isDockerfile(key, text)) judgeDockerfile(text, path, machine);
   else if (shebang || SHELL.test(key)) judgeScriptText(text, path, machine);
   else if (CODE.test(key)) judgeCode(text, path, machine);
@@ -86,6 +90,7 @@ function judgePlain(key: string, text: string, path: string, machine: Machine): 
   }
   const isNamed = nameIn(key.replace(/\.\w+$/, ''), machine.docket.indicators)?.kind === 'miner';
   judgeMinerConfig(text, path, machine.docket, isNamed);
+  if (/\.sql$/i.test(key)) judgeSql(text, path, machine);
   if (!DOCUMENT.test(key) && !/\.txt$/i.test(key) && looksLikeScript(text)) machine.runScript(text, path);
   else judgeMentions(text, path, machine);
 }

@@ -47,6 +47,13 @@ export class Docket {
     });
   }
 
+  /** Raises the score of a finding that was reported already; nothing without one. */
+  raise(rule: RuleId, path: string, score: number): void {
+    const key = `${rule} ${path}`;
+    const before = this.#findings.get(key);
+    if (before && before.score < score) this.#findings.set(key, { ...before, score });
+  }
+
   /** Takes `amount` from the work that is left. False, with a finding, once nothing is left. */
   spend(amount: number, path: string): boolean {
     this.#work -= amount;

@@ -9,7 +9,8 @@ import { isRecord, type JsonRecord } from './shape.ts';
 import { type Data, NOTHING, UNKNOWN_DATA } from './shell/data.ts';
 import type { Machine } from './shell/machine.ts';
 import type { Call } from './shell/programs.ts';
-import { UNKNOWN } from './text.ts';
+import { fold, UNKNOWN } from './text.ts';
+import { walletOf } from './wallet/wallet.ts';
 
 /** Short options of curl and wget that take a value, by their manual pages. */
 const CURL_VALUED = 'oHXduAexmTbcCDEFKPQUwYyzrt';
@@ -119,6 +120,14 @@ export function judgeUrl({ text, path }: Word, { docket }: Machine): void {
       endpoint.host,
     );
   }
+  if (hasDomain(docket.indicators.campaignSites, endpoint.host)) {
+    docket.report(
+      'miner-download',
+      path,
+      `It asks ${endpoint.host}, which served miners in attacks.`,
+      endpoint.host,
+    );
+  }
   const isPage = PAGE.test(endpoint.path);
   for (const step of [...endpoint.path.split(/[/?#&=]/, 16)]) {
     const match = nameIn(step, docket.indicators);
@@ -145,7 +154,10 @@ export function judgeDownloadedRun(data: Data, path: string, machine: Machine, d
   const message = direct ? 'It runs what a server sends, unseen.' : 'It runs a file that it downloaded.';
   const { pasteSites, dynamicSites } = machine.docket.indicators;
   const isDrop = urls.some((url) => hasDomain(pasteSites, parseEndpoint(url)?.host ?? ''));
-  machine.docket.report('remote-script', path, message, urls[0], direct || !named || isDrop ? 40 : 20);
+  const score = isDrop || !named ? (isRepeated(urls) ? 80 : 40) : direct ? 40 : 20;
+  machine.docket.report('remote-script', path, message, urls[0], score);
+  // An installer has no reason to hide its address as well.
+  if (direct && !named) machine.docket.raise('encoded-script', path, 45);
   if (machine.manner.background && machine.manner.silent) {
     const quiet = 'What it downloaded runs in the background, and its output is discarded.';
     machine.docket.report('silent-background', path, quiet, undefined, 40);
@@ -165,6 +177,30 @@ export function judgeDownloadedRun(data: Data, path: string, machine: Machine, d
     if (score === 0) continue;
     const message = `Anybody can put something on ${endpoint.host}.`;
     machine.docket.report('download-from-paste', path, message, endpoint.host, score);
+  }
+}
+
+/** The same text fetched by one program in case that another is missing, as droppers do that know nothing of the image. */
+function isRepeated(urls: readonly string[]): boolean {
+  const isOutside = (url: string) => {
+    const host = parseEndpoint(url.replaceAll(UNKNOWN, ''))?.host ?? '';
+    return /\.[a-z]{2,}$/.test(host) && !/\.(local|internal|svc|lan|corp|home|intranet|test)$/.test(host);
+  };
+  return urls.some((url, at) => urls.indexOf(url) < at && isOutside(url));
+}
+
+/** Whether a wallet is handed to what was downloaded, as set-up scripts of pools want it. */
+export function judgeHanded(data: Data, words: readonly Word[], { docket }: Machine): void {
+  if (!data.downloadedFrom) return;
+  for (const { text, path } of words.slice(0, 16)) {
+    const wallet = walletOf(text);
+    if (wallet?.mined)
+      docket.report(
+        'miner-arguments',
+        path,
+        `It hands a ${wallet.coin} wallet to a downloaded script.`,
+        text,
+      );
   }
 }
 
@@ -192,6 +228,13 @@ function judgeNetcat(words: readonly Word[], stdin: Data, machine: Machine): Dat
   connectsTo(host, Number(port), machine, path, 75);
   judgeSent(stdin, path, machine.docket);
   return host === '' ? UNKNOWN_DATA : { downloadedFrom: [`tcp://${host}:${port}`] };
+}
+
+/** A port that ssh forwards: `[BIND:]PORT:HOST:PORT`. */
+export function judgeForward(word: Word | undefined, machine: Machine): void {
+  const [host = '', port = ''] = word?.text.split(':').slice(-2) ?? [];
+  if (word && hasDomain(machine.docket.indicators.pools, fold(host)))
+    connectsTo(fold(host), Number(port), machine, word.path, 90);
 }
 
 function connectsTo(host: string, port: number, machine: Machine, path: string, score = 60): void {

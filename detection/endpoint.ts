@@ -55,11 +55,14 @@ export function isWildcard({ host }: Endpoint): boolean {
   return host === '0.0.0.0' || host === '::' || host === '*' || host === '';
 }
 
-/** A literal address that belongs to no private, local or documentation range. */
+/** RFC 5737 */
+const DOCUMENTATION = /^(192\.0\.2|198\.51\.100|203\.0\.113)\./;
+
+/** A literal address that belongs to no private or local range. Those of documentation stand for public ones. */
 export function isPublicAddress(host: string): boolean {
   // Droppers write addresses in decimal or hexadecimal too; inet_aton(3) takes them.
   const dotted = /^(0x[0-9a-f]{1,8}|\d{6,10})$/.test(host) ? ipv4Of(Number(host)) : host;
-  return isIP(dotted) !== 0 && ipaddr.process(dotted).range() === 'unicast';
+  return isIP(dotted) !== 0 && (ipaddr.process(dotted).range() === 'unicast' || DOCUMENTATION.test(dotted));
 }
 
 function ipv4Of(value: number): string {

@@ -27,9 +27,10 @@ export interface Indicators {
   /** Proof-of-work algorithms; true when the word is used outside mining as well. */
   readonly algorithms: ReadonlyMap<string, boolean>;
   readonly options: OptionGrammar;
-  /** Domains where anybody can put a file, and where anybody can put a machine. */
+  /** Domains where anybody can put a file, where anybody can put a machine, and that served miners in attacks. */
   readonly pasteSites: ReadonlySet<string>;
   readonly dynamicSites: ReadonlySet<string>;
+  readonly campaignSites: ReadonlySet<string>;
   readonly shell: ShellParser;
 }
 
@@ -50,6 +51,7 @@ export function compileIndicators(rows: Rows, shell: ShellParser): Indicators {
     options: optionGrammar(rows.miners),
     pasteSites: sitesOf(rows, 'paste'),
     dynamicSites: sitesOf(rows, 'dynamic'),
+    campaignSites: sitesOf(rows, 'campaign'),
     shell,
   };
 }
@@ -98,7 +100,7 @@ export function hasDomain(domains: ReadonlySet<string>, host: string): boolean {
   return false;
 }
 
-function sitesOf(rows: Rows, kind: 'paste' | 'dynamic'): ReadonlySet<string> {
+function sitesOf(rows: Rows, kind: Rows['sites'][number]['kind']): ReadonlySet<string> {
   return new Set(rows.sites.filter((site) => site.kind === kind).map(({ domain }) => domain));
 }
 

@@ -10,6 +10,9 @@ const STRONG_MARK =
 /** Commands of a node that make it mine: Iron Fish, geth's console. */
 const MINE_COMMAND = /^(miners:start|miner_start|miner\.start\(\d{0,4}\))$/;
 
+/** On these networks of Monero coins are worth nothing. */
+const PLAY_NETWORK = /^--(regtest|testnet|stagenet)$/;
+
 /** Passwords that pools take and no service would: x, c=COIN, d=DIFFICULTY, id=WORKER. */
 const POOL_PASSWORD = /^(x|c=[a-z0-9]+|d=[0-9.]+|id=\S+|sd=\d+|m=\S+)([,;:]|$)/i;
 
@@ -47,10 +50,20 @@ export function judgeArguments(words: readonly Word[], docket: Docket, isNode = 
       );
     }
   }
+  judgePlay(facts, words, docket);
   judgeMarks(facts, docket, isNode);
   const command = words.find(({ text }) => MINE_COMMAND.test(text));
   if (command) docket.report('miner-arguments', command.path, 'It tells a node to mine.', command.text);
+  judgeNodeThreads(words, docket);
   judgeTogether(facts, docket);
+}
+
+/** A node that mines where coins are worth nothing tests something. */
+function judgePlay({ marks }: ArgumentFacts, words: readonly Word[], docket: Docket): void {
+  const word = marks.get('start-mining');
+  if (!word || !words.some(({ text }) => PLAY_NETWORK.test(text))) return;
+  marks.delete('start-mining');
+  docket.report('miner-arguments', word.path, 'It mines on a test network.', word.text, 20);
 }
 
 function judgeMarks({ marks }: ArgumentFacts, docket: Docket, isNode: boolean): void {
@@ -63,16 +76,28 @@ function judgeMarks({ marks }: ArgumentFacts, docket: Docket, isNode: boolean): 
   docket.report('miner-arguments', word.path, `The option ${option} is that of a miner.`, word.text, score);
 }
 
+/** A node of Ethereum or its kin that mines with threads for a proof of work, on a network that others share. */
+function judgeNodeThreads(words: readonly Word[], docket: Docket): void {
+  if (!words.some(({ text }) => text === '--mine')) return;
+  const threads = words.findIndex(({ text }) => /^--miner\.?threads(=|$)/.test(text));
+  if (threads < 0 || words.some(({ text }) => /^--(dev|networkid)\b/.test(text))) return;
+  const word = words[threads] as Word;
+  const count = Number(word.text.split('=')[1] ?? words[threads + 1]?.text);
+  if (count > 1)
+    docket.report('miner-arguments', word.path, `It mines with ${count} threads.`, word.text, 90);
+}
+
 /** What no argument says alone: a pool, somebody to pay, and how. */
 function judgeTogether(facts: ArgumentFacts, docket: Docket): void {
   const { endpoints, wallets, marks, algorithm, user, password, port } = facts;
   const [mark] = marks.keys();
-  const pool = endpoints.find(
+  const pools = endpoints.filter(
     ({ endpoint, role, peer }) =>
       !peer &&
       (role === 'pool' || role === 'host' || role === undefined) &&
       isPoolShaped(endpoint, endpoint.port ?? port),
   );
+  const pool = pools.find(({ role }) => role !== undefined) ?? pools[0];
   const told = pool && pool.role !== undefined;
   const mined = wallets.find(({ wallet }) => wallet.mined);
   const payee = wallets.find(({ role }) => role !== undefined) ?? wallets[0];
@@ -81,11 +106,8 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket): void {
   if (pool && payee && (told || payee.wallet.mined)) {
     report(payee.word, `It is given a pool and a ${payee.wallet.coin} wallet.`, 100);
   } else if (pool && algorithm && (!algorithm.common || (told && user !== undefined))) {
-    report(
-      algorithm.word,
-      `It is given a pool and the mining algorithm ${algorithm.name}.`,
-      algorithm.common ? 40 : 100,
-    );
+    const sure = !algorithm.common || (password !== undefined && POOL_PASSWORD.test(password));
+    report(algorithm.word, `It is given a pool and the mining algorithm ${algorithm.name}.`, sure ? 100 : 40);
   } else if (algorithm && !algorithm.common && payee) {
     report(algorithm.word, `It is given a wallet and the mining algorithm ${algorithm.name}.`, 100);
   } else if (
@@ -109,6 +131,8 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket): void {
       Math.min(score, 90),
     );
   }
+  if (algorithm?.option === 'coin' && told)
+    report(algorithm.word, `It is given a pool and the coin ${algorithm.name}.`, 60);
   if (algorithm && !algorithm.common) report(algorithm.word, `It is told to use ${algorithm.name}.`, 40);
   for (const { wallet, word, role } of wallets) {
     const score = role === undefined || !wallet.mined ? 15 : 40;

@@ -11,7 +11,7 @@ const MARKS = new Set(
     'donate-level donate-over-proxy randomx rig-id rigname nicehash self-select huge-pages-jit argon2-impl cn/0 rx ' +
     'rx/0 rx/wow cn-lite/0 cn-heavy/0 wrmsr rdmsr cache_qos init-avx2 scratchpad_prefetch_mode 1gb-pages astrobwt-avx2 ' +
     'pool_address wallet_address rig_id pool_password use_nicehash use_tls_pool pool_weight tls_fingerprint ' +
-    'submit-to-origin pause-on-battery spend-secret-key daemon-poll-interval'
+    'submit-to-origin pause-on-battery spend-secret-key daemon-poll-interval max-threads-hint health-print-time'
   ).split(' '),
 );
 
@@ -23,13 +23,15 @@ const MARKS = new Set(
 export function judgeMinerConfig(text: string, path: string, docket: Docket, isNamed = false): void {
   if (text.length < 16) return;
   const facts = readPairs(text, docket);
-  const { pool, payee, wallet, algorithm, marks } = facts;
+  const { pool, payee, wallet, algorithm, coin, marks } = facts;
   const report = (message: string, evidence: string, score = 100) =>
     docket.report('miner-config', path, message, evidence, score);
   if (pool?.sure && (payee || algorithm || marks.size > 0))
     report(`It sends shares to ${pool.host}.`, pool.host);
   else if (pool && (wallet || (payee && (algorithm || marks.size > 0))))
     report(`It sends shares to ${pool.host}.`, pool.host);
+  else if (pool && payee && coin && /["']?\bpools["']?\s*[:=]/i.test(text))
+    report(`It mines ${coin} at ${pool.host}.`, pool.host, 90);
   else if (isNamed && pool && payee) report(`It is called as a miner and names ${pool.host}.`, pool.host, 90);
   else if (marks.size >= 3)
     report(`It has the settings ${[...marks].slice(0, 3).join(', ')}.`, [...marks][0] as string);
@@ -43,6 +45,8 @@ interface ConfigFacts {
   payee: boolean;
   wallet: boolean;
   algorithm: string | undefined;
+  /** An algorithm or a coin whose name means something else as well, or a coin that others know too. */
+  coin: string | undefined;
   marks: Set<string>;
 }
 
@@ -52,6 +56,7 @@ function readPairs(text: string, { indicators }: Docket): ConfigFacts {
     payee: false,
     wallet: false,
     algorithm: undefined,
+    coin: undefined,
     marks: new Set(),
   };
   for (const [, key = '', quoted, bare] of text.matchAll(
@@ -62,9 +67,11 @@ function readPairs(text: string, { indicators }: Docket): ConfigFacts {
     const plain = quoted ?? bare ?? '';
     if (plain === '') continue;
     if (/^(algo|algorithm|coin|currency|algo\d)$/.test(name)) {
-      if (indicators.algorithms.get(fold(plain)) === false) facts.algorithm ??= plain;
+      const common = indicators.algorithms.get(fold(plain));
+      if (common === false) facts.algorithm ??= plain;
+      else if (common) facts.coin ??= plain;
     } else if (
-      /^(user|username|wallet\d?|wallet_address|login|address|account|userpass|wal|mining-address)$/.test(
+      /^(user|username|wallet\d?|wallet_address|login|address|account|userpass|wal|mining-address|qubicaddress|accesstoken)$/.test(
         name,
       )
     ) {
@@ -75,7 +82,9 @@ function readPairs(text: string, { indicators }: Docket): ConfigFacts {
     const endpoint = parseEndpoint(plain);
     if (!endpoint || isWildcard(endpoint)) continue;
     const sure =
-      isStratum(endpoint) || (hasDomain(indicators.pools, endpoint.host) && isPoolShaped(endpoint));
+      isStratum(endpoint) ||
+      (hasDomain(indicators.pools, endpoint.host) &&
+        (isPoolShaped(endpoint) || /^wss?$/.test(endpoint.scheme)));
     if (sure || (!facts.pool && isPoolShaped(endpoint) && /^(url|pool.*|.*pool|.*stratum.*)$/.test(name))) {
       facts.pool = { host: endpoint.host, sure };
     }

@@ -12,7 +12,8 @@ const ABOUT = new Set(
   (
     'exporter monitor monitoring detector detection detect blocker block guard hunter scanner scan killer kill ' +
     'cleaner cleanup remover remove rules rule dashboard stats metrics docs alert alerts honeypot prometheus grafana ' +
-    'anti no stop policy deny check checker test tests blocklist defender protection watch api web ui operator'
+    'anti no stop policy deny check checker test tests blocklist defender protection watch api web ui operator ' +
+    'observer explorer viewer tracker frontend calculator'
   ).split(' '),
 );
 

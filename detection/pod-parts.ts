@@ -72,7 +72,7 @@ export function findPodParts(object: JsonRecord): {
   const scripts: { path: string; text: string }[] = [];
   const malformed: string[] = [];
   let nodes = 0;
-  let values = 0;
+  let texts = 0;
   let truncated = false;
 
   const visit = (
@@ -104,7 +104,9 @@ export function findPodParts(object: JsonRecord): {
     // An operation of JSON Patch (RFC 6902).
     if ('op' in node && /\/(command|args)$/.test(textOf(node.path)) && isWords(node.value))
       commands.push({ path: `${path}.value`, words: node.value });
-    const image = chartImage(node);
+    const values = valuesContainer(node);
+    if (values) parts.push({ kind: 'container', path, node: values, pod: around });
+    const image = textOf(node.image) || chartImage(node);
     if (image !== undefined) images.push({ path, image });
     // The template around a pod spec has its metadata.
     const next = isRecord(node.spec) && isRecord(node.metadata) ? node : around;
@@ -113,12 +115,13 @@ export function findPodParts(object: JsonRecord): {
       const isList = CONTAINER_LISTS.has(key);
       const isScript = SCRIPT_FIELDS.has(key);
       if (COMMAND_FIELDS.has(key) && isWords(child)) {
-        commands.push({ path: `${path}.${key}`, words: child });
+        if (!values?.command && !values?.args) commands.push({ path: `${path}.${key}`, words: child });
         continue;
       }
       if (key === 'chart' && typeof child === 'string') images.push({ path: `${path}.chart`, image: child });
-      if (VALUES_FIELDS.has(key) && typeof child === 'string' && values++ < VALUES_LIMIT) {
-        for (const value of manifestsIn(child)) visit(value, `${path}.${key}`, depth + 1, around, false);
+      if (VALUES_FIELDS.has(key) && typeof child === 'string' && texts++ < VALUES_LIMIT) {
+        for (const manifest of manifestsIn(child))
+          visit(manifest, `${path}.${key}`, depth + 1, around, false);
       }
       // Most fields are plain values: they cost nothing more than this line.
       if (!isObject(child) && !isScript && !isList) continue;
@@ -137,6 +140,23 @@ export function findPodParts(object: JsonRecord): {
 
 function isWords(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((word) => typeof word === 'string');
+}
+
+/**
+ * A container as values of charts have it: the image in parts, and what runs beside it; or the variables that an
+ * operator gives to a container of its own. The image is read by itself.
+ */
+function valuesContainer(node: JsonRecord): JsonRecord | undefined {
+  const { resources } = node;
+  const env = node.env ?? node.extraEnv ?? node.extraEnvVars;
+  if (!isRecord(node.image) || !('repository' in node.image)) {
+    const isEnv = Array.isArray(env) && isRecord(env[0]) && 'name' in env[0];
+    return isEnv && node.image === undefined ? { env, resources } : undefined;
+  }
+  const { command } = node;
+  const args = node.args ?? node.extraArgs;
+  if (!isWords(command) && !isWords(args) && !isObject(env)) return undefined;
+  return { command, args, env, resources };
 }
 
 /** `repository: xmrig/xmrig` beside a tag, a digest or a pull policy, or one such value by its name. */

@@ -85,8 +85,8 @@ export const MinerRow = Type.Object(
 export const SiteRow = Type.Object(
   {
     domain: Type.String({ pattern: '^[a-z0-9-]+(\\.[a-z0-9-]+)+$', maxLength: 253 }),
-    /** paste: anybody can put a file there. dynamic: anybody can put a machine there. */
-    kind: Type.Union([Type.Literal('paste'), Type.Literal('dynamic')]),
+    /** paste: anybody can put a file there. dynamic: anybody can put a machine there. campaign: it served miners. */
+    kind: Type.Union([Type.Literal('paste'), Type.Literal('dynamic'), Type.Literal('campaign')]),
     ...origin,
   },
   CLOSED,

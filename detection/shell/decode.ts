@@ -1,4 +1,4 @@
-import { gunzipSync, inflateSync } from 'node:zlib';
+import { gunzipSync, inflateRawSync, inflateSync } from 'node:zlib';
 import { VALUE_LIMIT } from './data.ts';
 
 /** Bytes as text: UTF-8 when they are, else one character a byte, so that a second decoder gets them back. */
@@ -44,6 +44,15 @@ export function decodeHex(text: string): string | undefined {
     .replace(/^0x/, '');
   if (digits.length < 2 || digits.length % 2 !== 0 || !/^[0-9a-fA-F]+$/.test(digits)) return undefined;
   return textOfBytes(Buffer.from(digits, 'hex'));
+}
+
+/** Deflate without a head, as PHP's gzinflate reads it. */
+export function inflateBare(text: string): string | undefined {
+  try {
+    return textOfBytes(inflateRawSync(bytesOfText(text), { maxOutputLength: VALUE_LIMIT }));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Undefined when it is not gzip or zlib, or grows beyond 64 KiB. */

@@ -47,11 +47,11 @@ function expand(node: SyntaxNode, machine: Substitution, quoted: boolean): strin
       return inside(node, machine, 0, undefined);
     case 'simple_expansion':
       machine.note(machine.scope.originOf(node.text.slice(1)));
-      return fields(machine.scope.get(node.text.slice(1)), quoted);
+      return fields(machine.scope.get(node.text.slice(1)), quoted, machine);
     case 'expansion':
-      return fields(parameter(node, machine), quoted);
+      return fields(joined(node, parameter(node, machine), quoted, machine), quoted, machine);
     case 'command_substitution':
-      return fields(machine.output(node).replace(/\n+$/, ''), quoted);
+      return fields(machine.output(node).replace(/\n+$/, ''), quoted, machine);
     case 'process_substitution':
       return machine.pipe(node);
     case 'arithmetic_expansion':
@@ -82,6 +82,13 @@ function inside(node: SyntaxNode, machine: Substitution, from: number, to: numbe
     at = child.end - node.start;
   }
   return text + unescapeDouble(raw.slice(at, end));
+}
+
+/** `"${name[*]}"` is one word: the items with the first letter of IFS between them. */
+function joined(node: SyntaxNode, value: string, quoted: boolean, { scope }: Substitution): string {
+  return quoted && value.includes(FIELD) && node.text.includes('[*]')
+    ? value.replaceAll(FIELD, scope.get('IFS').slice(0, 1))
+    : value;
 }
 
 /** `${name…}` with the operators of POSIX and bash that fold without running anything. */
@@ -156,9 +163,12 @@ function replace(value: string, rest: string, all: boolean): string {
   return all ? value.replaceAll(pattern, () => replacement) : value.replace(pattern, () => replacement);
 }
 
-/** Unquoted, blanks in a value part words. */
-function fields(value: string, quoted: boolean): string {
-  return quoted ? value : value.replace(/[ \t\n]+/g, FIELD);
+/** Unquoted, blanks in a value part words, or what IFS says instead. */
+function fields(value: string, quoted: boolean, { scope }: Substitution): string {
+  if (quoted) return value;
+  const separators = scope.get('IFS');
+  if (separators === ' ' || separators.includes(UNKNOWN)) return value.replace(/[ \t\n]+/g, FIELD);
+  return [...value].map((letter) => (separators.includes(letter) ? FIELD : letter)).join('');
 }
 
 function unquote(text: string): string {

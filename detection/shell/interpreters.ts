@@ -1,6 +1,6 @@
 import type { Word } from '../arguments.ts';
 import { judgeCode } from '../code.ts';
-import { judgeDownloadedRun } from '../download.ts';
+import { judgeDownloadedRun, judgeHanded } from '../download.ts';
 import { judgeProgram } from '../program.ts';
 import { UNKNOWN } from '../text.ts';
 import { judgeCrontab } from '../written-file.ts';
@@ -20,8 +20,10 @@ export function runShell({ words, stdin, machine }: Call): Data {
         : UNKNOWN_DATA;
     }
     if (/^(-o|\+o|-O|--rcfile|--init-file)$/.test(word.text)) at++;
-    else if (word.text === '-s') break;
-    else if (!/^[-+]/.test(word.text) || word.text === '-') {
+    else if (word.text === '-s') {
+      judgeHanded(stdin, words.slice(at + 1), machine);
+      break;
+    } else if (!/^[-+]/.test(word.text) || word.text === '-') {
       return word.text === '-'
         ? runInput(words[0] as Word, stdin, machine)
         : runScriptFile(words.slice(at), machine);
@@ -59,6 +61,7 @@ export function runFile(words: readonly Word[], machine: Machine): Data {
   const data = fileOf(text, machine) ?? fromArchive(text, machine);
   if (data?.downloadedFrom) {
     judgeDownloadedRun(data, path, machine, text.startsWith('/dev/fd/'));
+    judgeHanded(data, words.slice(1), machine);
     if (HIDDEN.test(machine.scope.resolve(text))) {
       machine.docket.report('hidden-path', path, 'It runs a hidden file that it downloaded.', text, 50);
     }
@@ -152,6 +155,7 @@ export function runCode({ words, stdin, machine }: Call): Data {
     if (data?.text !== undefined) judgeCode(data.text, machine.path, machine);
     return UNKNOWN_DATA;
   }
+  if (stdin.decoded) reportEncoded(machine.path, machine);
   if (stdin.downloadedFrom) judgeDownloadedRun(stdin, machine.path, machine, true);
   return stdin.text === undefined ? UNKNOWN_DATA : judgeCode(stdin.text, machine.path, machine);
 }

@@ -10,7 +10,8 @@ export function runKubectl(call: Call): Data {
   const files = words.flatMap(({ text }, at) => {
     const [, glued] = /^(?:-f=?|--filename=)(.+)$/s.exec(text) ?? [];
     if (glued !== undefined) return [glued];
-    return text === '-f' || text === '--filename' ? [words[at + 1]?.text ?? ''] : [];
+    // Before a here-document the grammar leaves out a lone dash.
+    return text === '-f' || text === '--filename' ? [words[at + 1]?.text ?? '-'] : [];
   });
   if (!verb || files.length === 0) return runNested(call);
   for (const file of files) {

@@ -198,17 +198,38 @@ export class Machine implements Substitution {
 
   #command(node: SyntaxNode, stdin: Data): Data {
     this.#made = undefined;
-    const words: Word[] = [];
-    let redirects: Redirects | undefined;
-    for (const child of node.namedChildren) {
-      if (child.type === 'variable_assignment') this.#assign(child);
-      else if (/_redirect$/.test(child.type)) redirects = readRedirects(node, this);
-      else for (const text of this.#wordsOf(child)) words.push({ text, path: this.path });
-    }
+    const { words, redirects } = this.#read(node);
     const made = this.#made;
     const output = this.call(words, redirects?.stdin ?? stdin);
     this.#made = made;
     return redirects ? this.#store(output, redirects) : output;
+  }
+
+  #read(node: SyntaxNode): { words: Word[]; redirects: Redirects | undefined } {
+    const words: Word[] = [];
+    let redirects: Redirects | undefined;
+    let end = -1;
+    for (const child of node.namedChildren) {
+      if (child.type === 'variable_assignment') this.#assign(child);
+      else if (/_redirect$/.test(child.type)) redirects = readRedirects(node, this);
+      else if (end === child.start && words.length > 0) this.#append(words, child);
+      else for (const text of this.#wordsOf(child)) words.push({ text, path: this.path });
+      end = child.end;
+    }
+    return { words, redirects };
+  }
+
+  /** What touches the word before it belongs to it: the grammar reads `$A://$B` as `$A://$` and `B`. */
+  #append(words: Word[], node: SyntaxNode): void {
+    const { text, path } = words.pop() as Word;
+    // The rest is shorter each time, and what is read again is paid for again.
+    if (!text.endsWith('$') || text === '$' || !this.docket.spend(node.text.length, path)) {
+      words.push({ text: text + expandText(node, this), path });
+      return;
+    }
+    const again = this.docket.indicators.shell.parse(`: $${node.text}`).namedChildren[0];
+    const [, ...more] = again?.type === 'command' ? this.#read(again).words : [];
+    words.push({ text: text.slice(0, -1) + more.map((word) => word.text).join(' '), path });
   }
 
   #wordsOf(node: SyntaxNode): string[] {

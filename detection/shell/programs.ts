@@ -58,6 +58,20 @@ const cat: Program = ({ words, stdin, machine }) => {
     .reduce(concatenate, NOTHING);
 };
 
+/** `dd if=FILE of=FILE`, without regard to blocks. */
+const dd: Program = ({ words, stdin, machine }) => {
+  const operand = (name: string) =>
+    texts(words)
+      .find((text) => text.startsWith(name))
+      ?.slice(name.length);
+  const [from, to] = [operand('if='), operand('of=')];
+  const data =
+    from === undefined || from === '/dev/stdin' ? stdin : (machine.scope.read(from) ?? UNKNOWN_DATA);
+  if (to === undefined) return data;
+  machine.keep(to, data);
+  return NOTHING;
+};
+
 /** A program that decodes its input when one of the flags is there. */
 function decoder(decode: (text: string) => string | undefined, flags: RegExp): Program {
   return (call) => {
@@ -167,6 +181,7 @@ export const PROGRAMS: Record<string, Program> = {
   tac: cat,
   head: same,
   tail: same,
+  dd,
   sed: runSed,
   cut: runCut,
   psql: runPsql,

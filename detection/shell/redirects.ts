@@ -20,8 +20,13 @@ export interface Redirects {
 /** Reads the redirections of a statement; expands here-documents. */
 export function readRedirects(node: SyntaxNode, machine: Machine): Redirects {
   const redirects: Redirects = { append: false, sent: false, silent: false, pipeline: [] };
+  // `2>FILE <<< TEXT`: the grammar knows a here-string before other redirections only.
+  let isHereString = false;
   for (const child of node.namedChildren) {
-    if (child.type === 'file_redirect') readFile(child, redirects, machine);
+    const word = isHereString ? child.child('destination') : undefined;
+    isHereString = child.type === 'ERROR' && child.text === '<<';
+    if (word) redirects.stdin = { text: `${expandText(word, machine)}\n` };
+    else if (child.type === 'file_redirect') readFile(child, redirects, machine);
     else if (child.type === 'herestring_redirect') {
       const word = child.namedChildren[0];
       if (word) redirects.stdin = { text: `${expandText(word, machine)}\n` };

@@ -1,4 +1,5 @@
 import type { Word } from '../arguments.ts';
+import { judgeForward } from '../download.ts';
 import { nameIn } from '../names.ts';
 import { fold } from '../text.ts';
 import type { Data } from './data.ts';
@@ -147,6 +148,7 @@ function skipOptions(
     } else if (text.startsWith('--')) {
       if (wrapper.long?.includes(text)) at++;
     } else if (text.startsWith('-') && text.length > 1) {
+      if (name === 'ssh' && /[LR]$/.test(text)) judgeForward(words[at + 1], machine);
       if (name === 'exec' && text === '-a') machine.judgeAlias(words[at + 1]);
       if (wrapper.valued.includes(text.at(-1) as string) && takesNext(text, wrapper)) at++;
     } else break;
