@@ -2,10 +2,14 @@ import type { Finding } from '../api/finding.ts';
 import { CONCLUSIVE } from '../api/weight.ts';
 import type { Indicators } from './indicators.ts';
 import { RULES, type RuleId } from './rules.ts';
+import type { Allowance } from './shell/parser.ts';
 import { UNKNOWN } from './text.ts';
 
 /** What one judgement may cost: bytes of text read, summed over every decoding and entering. */
 export const WORK_LIMIT = 256 * 1024;
+
+/** CPU time for reading its shell text, in milliseconds; ordinary text of that length takes 130. */
+const PARSING_LIMIT = 500;
 
 /** More findings than this about one object help nobody. */
 const FINDING_LIMIT = 64;
@@ -15,6 +19,7 @@ const EVIDENCE_LENGTH = 160;
 /** The findings about one thing while they are gathered, and the work that is left for gathering them. */
 export class Docket {
   readonly indicators: Indicators;
+  readonly parsing: Allowance = { left: PARSING_LIMIT };
   readonly #findings = new Map<string, Finding>();
   #work = WORK_LIMIT;
 

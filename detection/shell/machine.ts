@@ -5,6 +5,7 @@ import { judgeSent } from '../download.ts';
 import { unversioned } from '../names.ts';
 import { judgeAlias, judgeProgram } from '../program.ts';
 import { fold, UNKNOWN } from '../text.ts';
+import { DENY_FROM } from '../verdict.ts';
 import { judgeWritten } from '../written-file.ts';
 import { concatenate, type Data, NOTHING, UNKNOWN_DATA } from './data.ts';
 import { expandText, expandWords, type Substitution } from './expand.ts';
@@ -74,7 +75,9 @@ export class Machine implements Substitution {
     let output = NOTHING;
     for (const piece of piecesOf(script.replaceAll(UNKNOWN, '__unknown__'))) {
       if (!this.docket.spend(piece.length, path)) break;
-      output = concatenate(output, this.run(this.docket.indicators.shell.parse(piece), stdin));
+      const tree = this.#parse(piece);
+      if (!tree) break;
+      output = concatenate(output, this.run(tree, stdin));
       this.#runUncalled();
       this.#functions.clear();
     }
@@ -196,6 +199,17 @@ export class Machine implements Substitution {
     return output;
   }
 
+  /** What cannot be read in time was made so: no script that people write comes near. */
+  #parse(script: string): SyntaxNode | undefined {
+    const { indicators, parsing } = this.docket;
+    const tree = indicators.shell.parse(script, parsing);
+    if (!tree) {
+      const message = 'Its shell text takes too long to be read.';
+      this.docket.report('analysis-limit', this.path, message, undefined, DENY_FROM);
+    }
+    return tree;
+  }
+
   #command(node: SyntaxNode, stdin: Data): Data {
     this.#made = undefined;
     const { words, redirects } = this.#read(node);
@@ -227,7 +241,7 @@ export class Machine implements Substitution {
       words.push({ text: text + expandText(node, this), path });
       return;
     }
-    const again = this.docket.indicators.shell.parse(`: $${node.text}`).namedChildren[0];
+    const again = this.#parse(`: $${node.text}`)?.namedChildren[0];
     const [, ...more] = again?.type === 'command' ? this.#read(again).words : [];
     words.push({ text: text.slice(0, -1) + more.map((word) => word.text).join(' '), path });
   }

@@ -3,9 +3,15 @@ import { LRUCache } from 'lru-cache';
 import { Language, Parser } from 'web-tree-sitter';
 import { type Shape, SyntaxNode, shapeOf } from './syntax.ts';
 
+/** CPU time that may go into reading scripts, in milliseconds; what is read takes from it. */
+export interface Allowance {
+  left: number;
+}
+
 /** Turns shell text into a syntax tree. */
 export interface ShellParser {
-  parse(script: string): SyntaxNode;
+  /** Undefined when the allowance does not suffice: the grammar goes back and forth in text that is made for it. */
+  parse(script: string, allowance: Allowance): SyntaxNode | undefined;
 }
 
 /** Scripts of one shape are deployed again and again; a long one is rare and would drive the others out. */
@@ -28,9 +34,16 @@ export async function startShellParser(runtime: Uint8Array, grammar: Uint8Array)
   parser.setLanguage(await Language.load(grammar));
   const remembered = new LRUCache<string, Shape>({ maxSize: NODE_LIMIT, maxEntrySize: NODE_LIMIT / 10 });
 
-  const read = (script: string) => {
-    const tree = parser.parse(script);
-    if (tree === null) throw new TypeError('The shell parser has no language.');
+  const read = (script: string, allowance: Allowance) => {
+    const started = cpuTime();
+    const progressCallback = () => cpuTime() - started > allowance.left;
+    const tree = allowance.left > 0 ? parser.parse(script, null, { progressCallback }) : null;
+    allowance.left -= cpuTime() - started;
+    if (tree === null) {
+      // Or it would go on from here with the next script.
+      parser.reset();
+      return undefined;
+    }
     try {
       return shapeOf(tree);
     } finally {
@@ -40,18 +53,28 @@ export async function startShellParser(runtime: Uint8Array, grammar: Uint8Array)
   };
 
   return {
-    parse(script) {
-      if (script.length > REMEMBERED_LENGTH) return new SyntaxNode(read(script).shape, script);
+    parse(script, allowance) {
+      if (script.length > REMEMBERED_LENGTH) {
+        const found = read(script, allowance);
+        return found && new SyntaxNode(found.shape, script);
+      }
       const key = shapeKey(script);
       let shape = remembered.get(key);
       if (shape === undefined) {
-        const { shape: found, nodes } = read(script);
-        shape = found;
-        remembered.set(key, shape, { size: nodes });
+        const found = read(script, allowance);
+        if (!found) return undefined;
+        shape = found.shape;
+        remembered.set(key, shape, { size: found.nodes });
       }
       return new SyntaxNode(shape, script);
     },
   };
+}
+
+/** In milliseconds, of this thread; before Node 23.9 of the whole process. */
+function cpuTime(): number {
+  const usage = typeof process.threadCpuUsage === 'function' ? process.threadCpuUsage() : process.cpuUsage();
+  return usage.user / 1000;
 }
 
 /**
