@@ -2,13 +2,11 @@ import { join } from 'node:path';
 import { BUNDLE, bundle } from '../../../build/bundle.ts';
 import type { RunningCluster } from '../../cluster/cluster.ts';
 import { must } from '../../cluster/install.ts';
+import { imageSettings } from '../load/image-settings.ts';
 import { type ServerProcess, startServer } from './server-process.ts';
 
 const BASE = join(import.meta.dirname, '..', '..', '..', 'manifests', 'base');
 const PORT = 8443;
-
-/** As in the Dockerfile. */
-const NODE_OPTIONS = ['--max-semi-space-size=16'];
 
 /** Our webhook from its bundle, as in its image, registered in the API server of `cluster`. */
 export async function startOurs(
@@ -24,9 +22,11 @@ export async function startOurs(
   for (let team = 0; team < 20; team++) await must(cluster, ['create', 'namespace', `team-${team}`]);
   const url = `https://127.0.0.1:${PORT}`;
   const args = ['--host', '127.0.0.1', '--port', `${PORT}`, '--probe-port', '8081', '--url', url];
+  const { flags, environment } = imageSettings('webhook');
   return startServer(
     'Kubesentry',
-    [...NODE_OPTIONS, join(BUNDLE, 'kubesentry.mjs'), 'webhook', '--kubeconfig', cluster.kubeconfig, ...args],
+    [...flags, join(BUNDLE, 'kubesentry.mjs'), 'webhook', '--kubeconfig', cluster.kubeconfig, ...args],
     `${url}/validate`,
+    { env: { ...process.env, ...environment } },
   );
 }

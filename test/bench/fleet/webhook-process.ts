@@ -4,10 +4,11 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { BUNDLE } from '../../../build/bundle.ts';
 import { eventually } from '../../cluster/eventually.ts';
+import { imageSettings } from '../load/image-settings.ts';
 import { textOf } from './usage.ts';
 
-/** As the image has it in its ENTRYPOINT, and what Node makes of the memory limit of the manifest: half of 768 MiB. */
-const NODE_OPTIONS = ['--max-semi-space-size=16', '--max-old-space-size=384'];
+/** What Node makes of the memory limit of the manifest: half of 768 MiB. */
+const OLD_SPACE = '--max-old-space-size=384';
 
 /** The webhook as its image starts it, one after the other. */
 export class WebhookProcess {
@@ -31,8 +32,10 @@ export class WebhookProcess {
   async start(): Promise<void> {
     const output = openSync(this.#log, 'a');
     const program = join(BUNDLE, 'kubesentry.mjs');
-    const words = [...NODE_OPTIONS, program, 'webhook', '--drain-seconds=0', ...this.#options];
-    this.#child = spawn(process.execPath, words, { stdio: ['ignore', output, output] });
+    const { flags, environment } = imageSettings('webhook');
+    const words = [...flags, OLD_SPACE, program, 'webhook', '--drain-seconds=0', ...this.#options];
+    const env = { ...process.env, ...environment };
+    this.#child = spawn(process.execPath, words, { env, stdio: ['ignore', output, output] });
     closeSync(output);
     await eventually('ready webhook', () =>
       textOf(`${this.#probes}/readyz`).then(

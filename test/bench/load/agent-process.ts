@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { BUNDLE } from '../../../build/bundle.ts';
 import { type Footprint, footprintOf } from './footprint.ts';
+import { imageSettings } from './image-settings.ts';
 
 export interface AgentProcessOptions {
   /** Path of the cgroup that it watches. */
@@ -56,7 +57,7 @@ export class AgentProcess {
     bundle = BUNDLE,
   }: AgentProcessOptions): Promise<AgentProcess> {
     const port = await freePort();
-    const { flags, environment } = ofImage();
+    const { flags, environment } = imageSettings('agent');
     const child = spawn(
       process.execPath,
       [
@@ -119,20 +120,6 @@ export class AgentProcess {
     this.#child.kill(signal);
     await ended;
   }
-}
-
-/** The last ENTRYPOINT and ENV of the Dockerfile are the agent's. */
-function ofImage(): { flags: string[]; environment: Record<string, string> } {
-  const file = readFileSync(join(import.meta.dirname, '../../../Dockerfile'), 'utf8');
-  const entry = [...file.matchAll(/^ENTRYPOINT (.*)$/gm)].at(-1)?.[1] ?? '[]';
-  const variables = [...file.matchAll(/^ENV (\w+)=(\S+)$/gm)].map(([, name = '', value = '']) => [
-    name,
-    value,
-  ]);
-  return {
-    flags: (JSON.parse(entry) as string[]).filter((part) => part.startsWith('--')),
-    environment: Object.fromEntries(variables) as Record<string, string>,
-  };
 }
 
 async function freePort(): Promise<number> {
