@@ -31,6 +31,30 @@ const configurationOnly: Plugin = {
   },
 };
 
+/** Each is asked for by one that is used, for what nobody here does: proxies, transports of pino, exemplars. */
+const NEVER_CALLED = /^(?:hpagent|socks|socks-proxy-agent|thread-stream|@opentelemetry\/api)$/;
+
+/** What comes along and nothing calls is 20 MB of every agent. */
+const calledOnly: Plugin = {
+  name: 'called-only',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^undici$/ }, () => ({ path: join(import.meta.dirname, 'undici.cjs') }));
+    onResolve({ filter: NEVER_CALLED }, ({ path }) => ({ path, namespace: 'never-called' }));
+    // Bodies are text and bytes here; forms and streams of the web need its fetch.
+    onResolve({ filter: /\/web\// }, ({ path, importer }) =>
+      importer.includes('node_modules/undici/') ? { path, namespace: 'never-called' } : undefined,
+    );
+    onLoad({ filter: /./, namespace: 'never-called' }, () => ({ contents: 'module.exports = {};' }));
+    // An import reads every property of a built-in, and three of this one load WebSocket and fetch.
+    onResolve({ filter: /^(?:node:)?http$/ }, ({ kind }) =>
+      kind === 'import-statement' ? { path: 'node:http', namespace: 'required' } : undefined,
+    );
+    onLoad({ filter: /./, namespace: 'required' }, ({ path }) => ({
+      contents: `module.exports = require('${path}');`,
+    }));
+  },
+};
+
 /** How esbuild makes files that need nothing but Node. */
 export const SELF_CONTAINED = {
   bundle: true,
@@ -38,7 +62,7 @@ export const SELF_CONTAINED = {
   minifyWhitespace: true,
   minifySyntax: true,
   legalComments: 'external',
-  plugins: [configurationOnly],
+  plugins: [configurationOnly, calledOnly],
   platform: 'node',
   target: 'node24',
   format: 'esm',
@@ -74,7 +98,9 @@ export async function bundle(into = BUNDLE, addon = ADDON): Promise<string[]> {
   cpSync(addon, join(into, 'build', basename(addon)));
   const grammars = ['web-tree-sitter/web-tree-sitter.wasm', 'tree-sitter-bash/tree-sitter-bash.wasm'];
   for (const file of grammars) cpSync(require.resolve(file), join(into, file.slice(file.indexOf('/') + 1)));
-  return [...Object.keys(metafile.inputs), ...grammars.map((file) => `node_modules/${file}`)].sort();
+  // What was replaced has the name of its replacement before it.
+  const taken = Object.keys(metafile.inputs).filter((path) => !path.includes(':'));
+  return [...taken, ...grammars.map((file) => `node_modules/${file}`)].sort();
 }
 
 if (import.meta.main) {

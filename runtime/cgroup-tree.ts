@@ -6,6 +6,9 @@ import type { CpuMounts } from './cpu-accounting.ts';
 /** More cgroups than any node has; a path that fell out is read again from /proc. */
 const LIMIT = 65_536;
 
+/** Cgroups that were removed, of which events may still be under way. */
+const REMOVED = 1024;
+
 /** A mounted hierarchy of cgroups. */
 export interface Hierarchy {
   /** Mount point. */
@@ -80,7 +83,9 @@ function isBelow(root: string, point: string): boolean {
  */
 export class CgroupTree {
   readonly hierarchy: Hierarchy;
-  readonly #paths = new LRUCache<number, string>({ max: LIMIT });
+  /** In the order in which they were made. */
+  readonly #paths = new Map<number, string>();
+  readonly #removed = new LRUCache<number, string>({ max: REMOVED });
 
   /** Reads what is there; events keep it up to date. */
   constructor(hierarchy: Hierarchy) {
@@ -88,17 +93,22 @@ export class CgroupTree {
     this.#scan('/');
   }
 
-  /** Path below the root of the hierarchy, beginning with a slash. */
+  /** Path below the root of the hierarchy, beginning with a slash; also of one that was just removed. */
   path(id: number): string | undefined {
-    return this.#paths.get(id);
+    return this.#paths.get(id) ?? this.#removed.get(id);
   }
 
   add(id: number, path: string): void {
     this.#paths.set(id, path);
+    const [oldest] = this.#paths.size > LIMIT ? this.#paths.keys() : [];
+    if (oldest !== undefined) this.#paths.delete(oldest);
   }
 
-  delete(id: number): void {
+  remove(id: number): void {
+    const path = this.#paths.get(id);
+    if (path === undefined) return;
     this.#paths.delete(id);
+    this.#removed.set(id, path);
   }
 
   /** Undefined when there is no such cgroup. */
@@ -106,6 +116,7 @@ export class CgroupTree {
     return statSync(join(this.hierarchy.root, path), { throwIfNoEntry: false })?.ino;
   }
 
+  /** Those that exist. */
   entries(): Iterable<[id: number, path: string]> {
     return this.#paths.entries();
   }
@@ -120,7 +131,7 @@ export class CgroupTree {
     const folder = join(this.hierarchy.root, path);
     const id = statSync(folder, { throwIfNoEntry: false })?.ino;
     if (id === undefined) return;
-    this.#paths.set(id, path);
+    this.add(id, path);
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
       if (entry.isDirectory()) this.#scan(join(path, entry.name));
     }

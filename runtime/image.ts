@@ -24,6 +24,9 @@ export interface Image {
 const SETTLED_MS = 2000;
 
 const LIMIT = 1024;
+
+/** Files of which the content was named lately. */
+const FILES = 256;
 const DELETED = ' (deleted)';
 
 /** Arguments longer than this together are cut: 1 MiB is more than any miner pads with, and bounds the work. */
@@ -39,6 +42,10 @@ interface Known {
 export class Images {
   readonly #proc: ProcFs;
   readonly #known = new LRUCache<string | number, Known>({ max: LIMIT });
+  /** By inode. Thousands of images may be of one file, and share the name of its content. */
+  readonly #contents = new LRUCache<bigint, { device: number; changed: number; name: string }>({
+    max: FILES,
+  });
 
   constructor(proc: ProcFs) {
     this.#proc = proc;
@@ -57,12 +64,20 @@ export class Images {
     const exe = this.#linkOf(event);
     // A process that is gone has no link any more; the next one with the same file may tell.
     if (exe === undefined && before) return before.image;
-    const { changed } = event;
-    const content = time - changed > SETTLED_MS ? `${device}:${inode}:${changed}` : undefined;
-    const file = { inode: Number(inode), device, content };
+    const file = { inode: Number(inode), device, content: this.#contentOf(event, time) };
     const image = { exe: exe ?? filename, filename, argv, comm, flags, ...file };
     this.#known.set(key, { image, isResolved: exe !== undefined });
     return image;
+  }
+
+  /** What the kernel executed, until the file is written again. */
+  #contentOf({ inode, device, changed }: EventView, time: number): string | undefined {
+    if (time - changed <= SETTLED_MS) return undefined;
+    const known = this.#contents.get(inode);
+    if (known?.device === device && known.changed === changed) return known.name;
+    const name = `${device}:${inode}:${changed}`;
+    this.#contents.set(inode, { device, changed, name });
+    return name;
   }
 
   /** All arguments: where the event had no room for them, those that /proc still has. */

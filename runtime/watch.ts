@@ -105,6 +105,7 @@ export class Watch {
     const tree = this.#treeOf(hierarchy);
     if (!tree) return;
     const { correlator, clock } = this.#options;
+    tree.remove(id);
     correlator.ended(path, clock.epoch(ktime));
     this.#options.enforcer.cgroupRemoved({ id, version: hierarchy === 0 ? 2 : 1 });
   }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -33,6 +33,18 @@ describe('the bundle', () => {
     expect(JSON.parse(alone('scan', '-f', innocent, '-o', 'json'))).toMatchObject([{ verdict: 'allow' }]);
   });
 
+  test('neither agent nor webhook load fetch and Web sockets, which nothing calls', () => {
+    const parts = readdirSync(folder).filter((file) => /^(?:main|connect)-.*\.mjs$/.test(file));
+    const load = `await Promise.all(${JSON.stringify(parts)}.map((file) => import('./' + file)));`;
+    const list = 'console.log(process.moduleLoadList.join())';
+    const loaded = execFileSync(process.execPath, ['--input-type=module', '-e', load + list], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    expect(loaded).toContain('NativeModule _http_server');
+    expect(loaded).not.toContain('internal/deps/undici/undici');
+  });
+
   test('names every package of which it has something, with the version and hash of the lock file', () => {
     const components = npmComponents(bundled, ROOT);
     const byName = new Map(components.map((component) => [component.name, component]));
@@ -45,6 +57,8 @@ describe('the bundle', () => {
     expect(byName.get('@peculiar/x509')?.purl).toContain('pkg:npm/%40peculiar/x509@');
     // Tools that build and test are no part of it.
     for (const name of ['vitest', 'esbuild', 'typescript']) expect(byName.has(name)).toBe(false);
+    // Nor is what is never called.
+    for (const name of ['socks', 'thread-stream']) expect(byName.has(name)).toBe(false);
   });
 
   test('a package that the lock file does not know is an error, not a gap', () => {
