@@ -24,15 +24,15 @@ USER 65532:65532
 CMD ["webhook"]
 
 # It runs on every node, so that memory counts. What it remembers lives for seconds, among what lives for ever: without
-# --optimize-for-size V8 does not move the survivors together, and keeps ever more pages that are nearly empty (a third
-# more of the heap after six minutes of 1,000 execs a second, and rising). It costs no CPU. One malloc arena is enough
-# for threads that hardly allocate.
+# --optimize-for-size V8 leaves the survivors where they are unless a page is 70 % free, and the heap goes on growing
+# though no more of it is used. Maglev is compiler enough: TurboFan takes 5 MB more, for a tenth less CPU where the load
+# is low and none where it is high. One malloc arena is enough for threads that hardly allocate.
 # The agent loads eBPF programs and reads other processes: uid 0, with the few capabilities that its manifest names.
 FROM base AS agent
 ENV MALLOC_ARENA_MAX=1
 # What libbpf reads at start, a compiler's work, a burst of reports: it goes back to the system instead of leaving holes.
 ENV MALLOC_MMAP_THRESHOLD_=16384
 ENV MALLOC_TRIM_THRESHOLD_=65536
-ENTRYPOINT ["/usr/local/bin/node", "--optimize-for-size", "/kubesentry/kubesentry.mjs"]
+ENTRYPOINT ["/usr/local/bin/node", "--optimize-for-size", "--max-opt=2", "/kubesentry/kubesentry.mjs"]
 USER 0:0
 CMD ["agent"]

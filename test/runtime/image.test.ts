@@ -68,3 +68,18 @@ test('programs that are gone before anybody looks share one image, until one liv
   expect(images.executed(executed(12, 'job', './job', job.inode), 0).exe).toBe(job.path);
   expect(images.executed(executed(13, 'job', './job', job.inode), 0).exe).toBe(job.path);
 });
+
+test('the content has another name once the file was written again, in another inode, or on another device', () => {
+  const images = new Images(new ProcFs(join(root, 'proc')));
+  const contentOf = (args: string, changes: Partial<EventView>) =>
+    images.executed(
+      { ...executed(14, 'job', './job', 5), argv: ['job', args], ...changes } as EventView,
+      10_000,
+    ).content;
+  const first = contentOf('1', { changed: 1000 });
+  expect(contentOf('2', { changed: 1000 })).toBe(first);
+  expect(contentOf('3', { changed: 2000 })).not.toBe(first);
+  expect(contentOf('4', { changed: 1000, device: 2 })).not.toBe(first);
+  expect(contentOf('5', { changed: 1000, inode: 6n })).not.toBe(first);
+  expect(contentOf('6', { changed: 9000 })).toBeUndefined();
+});
