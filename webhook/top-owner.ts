@@ -1,15 +1,20 @@
 import type { WorkloadRef } from '../api/detection.ts';
 import type { ObjectMeta } from '../api/object.ts';
 
+/** Of kinds there can be (RFC 1035 label, as CustomResourceDefinitions want it), and of names (RFC 1123 subdomain). */
+const KIND = /^[A-Za-z][A-Za-z0-9]{0,62}$/;
+const NAME = /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/;
+
 /**
  * The workload that people know a pod by. Names that the Deployment and the CronJob controller make are undone
  * (kubernetes/pkg/controller: NAME-<pod-template-hash>, NAME-<minutes since the epoch>), so that no ReplicaSet and
- * no Job has to be looked up. Ownership is what the object says of itself: context, never a pass.
+ * no Job has to be looked up. Ownership is what the object says of itself: context, never a pass. The API server takes
+ * any text as kind and name of an owner: what no kind and no name can be owns nothing.
  */
 export function topOwner(self: WorkloadRef, metadata: ObjectMeta): WorkloadRef {
   const references = Array.isArray(metadata.ownerReferences) ? metadata.ownerReferences : [];
   const owner = references.find((reference) => reference?.controller === true);
-  if (!owner || typeof owner.kind !== 'string' || typeof owner.name !== 'string') return self;
+  if (!owner || !isText(owner.kind, KIND) || !isText(owner.name, NAME)) return self;
   if (owner.kind === 'ReplicaSet') {
     const hash: unknown = metadata.labels?.['pod-template-hash'];
     if (typeof hash === 'string' && hash !== '' && owner.name.endsWith(`-${hash}`)) {
@@ -21,4 +26,8 @@ export function topOwner(self: WorkloadRef, metadata: ObjectMeta): WorkloadRef {
     if (cronJob) return { kind: 'CronJob', name: cronJob };
   }
   return { kind: owner.kind, name: owner.name };
+}
+
+function isText(value: unknown, shape: RegExp): boolean {
+  return typeof value === 'string' && shape.test(value);
 }

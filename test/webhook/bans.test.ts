@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Ban } from '../../api/fingerprint.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { KIND } from '../../kube/kind.ts';
 import type { DaemonSetController } from '../../kube/memory/daemon-set-controller.ts';
+import { further } from '../../webhook/response/bans.ts';
 import { COLLECTOR, mineIn, runDaemonSet } from './attack.ts';
 import { detectionIn, report } from './detections.ts';
 import { eventually, openScene, podOf, refusal, type Scene, userOf, workloadOf } from './harness.ts';
@@ -93,6 +95,31 @@ describe('the bans of an incident', () => {
       const grown = await scene.cluster.get(KIND.Quarantine, { name: quarantine.metadata.name as string });
       return grown?.spec.bans.find(({ value }) => value === '203.0.113.10:14444');
     }, 'the new pool');
+  });
+
+  it('still name the template where an attacker named pools enough to fill the list', async () => {
+    const pools = (from: number) =>
+      Array.from({ length: 16 }, (_, at) => ({ address: `203.0.113.${from + at}`, port: 3333 }));
+    // Before anything is known of the pod, as where its watch lags.
+    const named = [1, 2, 3, 4, 5, 6].map((round) =>
+      detectionIn(pod, {
+        id: `${round}`.repeat(32),
+        confidence: 0.5,
+        evidence: { protocol: 'stratum', destinations: pools(round * 20) },
+      }),
+    );
+    await report(scene, 'node-1', named);
+    const quarantine = await mineIn(scene, pod);
+    expect(facets(quarantine.spec.bans)).toEqual(expect.arrayContaining(['binary', 'owner', 'template']));
+    expect(facets(quarantine.spec.bans).filter((facet) => facet === 'pool')).toHaveLength(20);
+  });
+
+  it('leave room for the template also where all other traits were known before', () => {
+    const ban = (facet: Ban['facet'], value: string): Ban => ({ facet, value, reason: '' });
+    const many = (facet: Ban['facet']) => Array.from({ length: 64 }, (_, at) => ban(facet, `${at}`));
+    const first = further([...many('binary'), ...many('wallet'), ...many('pool')], []);
+    expect(first).toHaveLength(52);
+    expect(further([...many('pool'), ban('template', 't')], first)).toEqual([ban('template', 't')]);
   });
 });
 

@@ -1,5 +1,7 @@
+import { Value } from 'typebox/value';
 import { describe, expect, it } from 'vitest';
 import type { Incident } from '../../api/incident.ts';
+import { BlastCandidate } from '../../api/playbook.ts';
 import { KIND } from '../../kube/kind.ts';
 import { MemoryCluster } from '../../kube/memory/cluster.ts';
 import { correlate } from '../../webhook/incident/correlate.ts';
@@ -90,6 +92,15 @@ describe('the blast radius', () => {
   ])('names an incident that shares %s', (_, about, reason) => {
     const [[, why] = []] = reasons(world({ miner: ATTACKED }), [incidentOn('second', about)]);
     expect(why).toEqual([`incident second ${reason}`]);
+  });
+
+  it('fits into the incident whatever users and accounts are called', () => {
+    const account = 'a'.repeat(253);
+    const creator = `system:serviceaccount:shop:${account}`;
+    const pods = world({ miner: { ...ATTACKED, account, creator }, other: { account, creator } });
+    const { found } = blastRadius(incidentOn('miner', {}), { pods, incidents: [] });
+    expect(found?.blastRadius).toHaveLength(1);
+    expect(found?.blastRadius?.every((each) => Value.Check(BlastCandidate, each))).toBe(true);
   });
 
   it('does not connect an incident elsewhere that shows the same rule', () => {

@@ -2,14 +2,18 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Detection } from '../../api/detection.ts';
 import { INCIDENT_BOUNDS, type Incident, type TimelineEntry } from '../../api/incident.ts';
+import { KIND } from '../../kube/kind.ts';
+import { MemoryCluster } from '../../kube/memory/cluster.ts';
+import { Policy } from '../../webhook/admission/policy.ts';
 import { leaveOut } from '../../webhook/incident/bounded.ts';
 import { confidenceOf } from '../../webhook/incident/confidence.ts';
 import { correlate } from '../../webhook/incident/correlate.ts';
-import { incidentName } from '../../webhook/incident/subject.ts';
+import { IncidentStore } from '../../webhook/incident/store.ts';
+import { incidentName, type Subject } from '../../webhook/incident/subject.ts';
 import { addTimeline } from '../../webhook/incident/timeline.ts';
 import { trim } from '../../webhook/incident/trim.ts';
 import { detectionIn, idOf } from './detections.ts';
-import { podOf } from './harness.ts';
+import { log, podOf } from './harness.ts';
 
 const SUBJECT = { namespace: 'shop', workload: { kind: 'DaemonSet', name: 'collector' } };
 
@@ -266,4 +270,48 @@ describe('the name of an incident', () => {
     const named = (kind: string) => incidentName({ namespace: 'shop', workload: { kind, name: 'web' } }, 1);
     expect(named('DaemonSet')).not.toBe(named('Deployment'));
   });
+
+  it('that two workloads share hides neither behind the other', async () => {
+    const [first, second] = namesakes();
+    expect(incidentName(first, 1)).toBe(incidentName(second, 1));
+    const cluster = new MemoryCluster();
+    const store = new IncidentStore({ cluster, policy: () => new Policy([]), clock: () => new Date(), log });
+    const placed = (subject: Subject, id: string) => {
+      const base = detectionIn(podOf('x', 'shop'), { id: idOf(id) });
+      const container = base.container && { ...base.container, ...subject, pod: 'x' };
+      return { detection: { ...base, container }, node: 'n', pod: undefined };
+    };
+    const ids = await store.add([placed(first, 'a'), placed(second, 'b'), placed(second, 'c')]);
+    expect(ids.sort()).toEqual(['a', 'b', 'c'].map(idOf).sort());
+    await store.add([placed(first, 'd'), placed(second, 'c')]);
+    const { items } = await cluster.list(KIND.Incident);
+    const kept = items.map(({ metadata, spec, status }) => [
+      metadata.name,
+      spec.namespace,
+      status?.detections.map(({ id }) => id).sort(),
+    ]);
+    const name = incidentName(first, 1);
+    expect(kept).toEqual([
+      [name, first.namespace, ['a', 'd'].map(idOf).sort()],
+      [`${name}-2`, second.namespace, ['b', 'c'].map(idOf).sort()],
+    ]);
+  });
 });
+
+/** Two workloads of different namespaces whose incidents have the same name: whoever names workloads finds such. */
+function namesakes(): [Subject, Subject] {
+  const seen = new Map<string, Subject>();
+  for (let at = 0; ; at++) {
+    const kind = `Kind${at}`;
+    for (const [namespace, workload] of [
+      ['a', 'b-c'],
+      ['a-b', 'c'],
+    ] as const) {
+      const subject = { namespace, workload: { kind, name: workload } };
+      const name = incidentName(subject, 1);
+      const other = seen.get(name);
+      if (other && other.namespace !== namespace) return [other, subject];
+      seen.set(name, subject);
+    }
+  }
+}

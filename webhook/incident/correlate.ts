@@ -1,5 +1,5 @@
 import type { Action, Detection } from '../../api/detection.ts';
-import type { Ban, Fingerprint } from '../../api/fingerprint.ts';
+import type { Ban, Facet, Fingerprint } from '../../api/fingerprint.ts';
 import { INCIDENT_BOUNDS, type Incident } from '../../api/incident.ts';
 import { API_VERSION } from '../../api/names.ts';
 import { leaveOut } from './bounded.ts';
@@ -125,8 +125,13 @@ function traitsIn(before: readonly Ban[], seen: readonly Seen[], { subject }: Co
   const reason = `Part of the attack on ${workload.kind} ${namespace === '' ? '' : `${namespace}/`}${workload.name}.`;
   const traits = seen.flatMap((each) => each.traits.map((trait) => ({ ...trait, reason })));
   const all = new Map([...before, ...traits].map((ban) => [keyOf(ban), ban]));
-  return [...all.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  return [...all.values()].sort(
+    (a, b) => RANK.indexOf(a.facet) - RANK.indexOf(b.facet) || (keyOf(a) < keyOf(b) ? -1 : 1),
+  );
 }
+
+/** What says most comes first: a command line may name a hundred pools, and must not take the room of the template. */
+const RANK: readonly Facet[] = ['owner', 'template', 'image', 'binary', 'wallet', 'creator', 'pool'];
 
 function keyOf({ facet, value }: Pick<Ban, 'facet' | 'value'>): string {
   return `${facet} ${value}`;

@@ -9,9 +9,9 @@ import type { Placed } from '../intake/detections.ts';
 import { Limiter, restAfter } from '../limiter.ts';
 import type { Log } from '../log.ts';
 import { Turns } from '../turns.ts';
-import { belongsTo } from './belongs.ts';
+import { belongsTo, isAboutSubject } from './belongs.ts';
 import { correlate } from './correlate.ts';
-import { incidentName, type Subject, subjectOf } from './subject.ts';
+import { incidentName, type Subject, subjectKey, subjectOf } from './subject.ts';
 import { traitsOf } from './traits.ts';
 
 export type IncidentStatus = NonNullable<Incident['status']>;
@@ -72,7 +72,7 @@ export class IncidentStore {
     const groups = new Map<string, { subject: Subject; members: Placed[] }>();
     for (const each of placed) {
       const subject = subjectOf(each.detection, each.node);
-      const key = incidentName(subject, 1);
+      const key = subjectKey(subject);
       const group = groups.get(key) ?? { subject, members: [] };
       group.members.push(each);
       groups.set(key, group);
@@ -111,36 +111,37 @@ export class IncidentStore {
 
   /** What comes while the subject waits for its turn goes along; one that cannot be kept must not cost the others. */
   async #inBatch(subject: Subject, members: readonly Placed[]): Promise<void> {
-    const key = incidentName(subject, 1);
+    const key = subjectKey(subject);
     const open = this.#batches.get(key);
     if (open) {
       open.members.push(...members);
       await open.kept.catch((error: unknown) => {
         if (!isRefusal(error)) throw error;
-        return this.#keep(key, subject, () => members);
+        return this.#keep(subject, () => members);
       });
       return;
     }
     const batch: Batch = { members: [...members], kept: Promise.resolve() };
     this.#batches.set(key, batch);
-    batch.kept = this.#keep(key, subject, () => {
+    batch.kept = this.#keep(subject, () => {
       this.#batches.delete(key);
       return batch.members;
     });
     await batch.kept.catch((error: unknown) => {
       if (!isRefusal(error) || batch.members.length === members.length) throw error;
-      return this.#keep(key, subject, () => members);
+      return this.#keep(subject, () => members);
     });
   }
 
-  #keep(key: string, subject: Subject, take: () => readonly Placed[]): Promise<void> {
-    return this.#turns.run(key, () =>
+  #keep(subject: Subject, take: () => readonly Placed[]): Promise<void> {
+    const name = incidentName(subject, 1);
+    return this.#turns.run(name, () =>
       this.#writers.run(async () => {
         let left = take();
         for (let round = 1; left.length > 0 && round <= ROUNDS; round++) {
           left = await this.#withRetry((attempt) => this.#addToRound(subject, left, round, attempt));
         }
-      }, this.#isUrgent(key)),
+      }, this.#isUrgent(name)),
     );
   }
 
@@ -150,7 +151,7 @@ export class IncidentStore {
     return phase === undefined || phase === 'Detected';
   }
 
-  /** Answers those that belong to a later incident, because this one was closed before they happened. */
+  /** Answers those that belong to a later incident: this one was closed before they happened, or is about another subject. */
   async #addToRound(
     subject: Subject,
     members: readonly Placed[],
@@ -160,6 +161,7 @@ export class IncidentStore {
     const { cluster, policy, clock, known } = this.#options;
     const name = incidentName(subject, round);
     const before = known && attempt === 1 ? known(name) : await cluster.get(KIND.Incident, { name });
+    if (!isAboutSubject(before, subject)) return [...members];
     const now = clock();
     const mine = members.filter(({ detection }) => belongsTo(before, detection, now));
     const confirmFrom = policy().containFrom ?? CONFIRM_FROM;

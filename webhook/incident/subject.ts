@@ -11,6 +11,11 @@ export function subjectOf({ container }: Detection, node: string): Subject {
   return { namespace: container.namespace, workload };
 }
 
+/** The same for the same subject alone; names of incidents may meet. */
+export function subjectKey({ namespace, workload }: Subject): string {
+  return JSON.stringify([namespace, workload.kind, workload.name]);
+}
+
 /** Label values are bounded to 63, and the name of an incident becomes one. */
 const NAME_LENGTH = 63;
 
@@ -18,11 +23,9 @@ const NAME_LENGTH = 63;
  * The name that every replica gives to the incident of a subject: readable, with a hash against collisions. `round`
  * counts from 1: an incident that was closed is followed by another one.
  */
-export function incidentName({ namespace, workload }: Subject, round: number): string {
-  const hash = createHash('sha256')
-    .update(JSON.stringify([namespace, workload.kind, workload.name]))
-    .digest('hex')
-    .slice(0, 6);
+export function incidentName(subject: Subject, round: number): string {
+  const { namespace, workload } = subject;
+  const hash = createHash('sha256').update(subjectKey(subject)).digest('hex').slice(0, 6);
   const end = round === 1 ? `-${hash}` : `-${hash}-${round}`;
   const start = [namespace, workload.name]
     .filter(Boolean)

@@ -6,7 +6,7 @@ import type { Quarantine } from '../../api/quarantine.ts';
 import type { Policy } from '../admission/policy.ts';
 import { confidenceOf } from '../incident/confidence.ts';
 import type { PodIndex } from '../pod-index.ts';
-import { bannable } from './bans.ts';
+import { bannable, further } from './bans.ts';
 
 export interface ContainmentFacts {
   policy: Policy;
@@ -40,7 +40,7 @@ export function quarantineFor(incident: Incident, facts: ContainmentFacts): Quar
       incident: name,
       reason: `${workload.kind} ${namespace}/${workload.name} mines: ${reasons[0]}.`.slice(0, 1024),
       requestedBy: 'kubesentry',
-      bans: bannable(incident, facts.pods),
+      bans: further(bannable(incident, facts.pods), []),
     },
   };
 }
@@ -51,11 +51,7 @@ export function missingBans(
   quarantine: Quarantine,
   pods: Pick<PodIndex, 'isShared'>,
 ): Ban[] {
-  const known = new Set(quarantine.spec.bans.map(({ facet, value }) => `${facet}:${value}`));
-  const room = 64 - known.size;
-  return bannable(incident, pods)
-    .filter(({ facet, value }) => !known.has(`${facet}:${value}`))
-    .slice(0, Math.max(room, 0));
+  return further(bannable(incident, pods), quarantine.spec.bans);
 }
 
 /** A node may speak for its own pods only, or one broken node could have every namespace contained. */

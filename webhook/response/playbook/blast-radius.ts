@@ -12,8 +12,9 @@ export interface Surroundings {
 /** How strongly a connection speaks; a service account that half the namespace uses says little. */
 const WEIGHT = { incident: 8, strong: 6, template: 4, image: 3, medium: 3, creator: 2, account: 1 } as const;
 
-/** Of one candidate. */
+/** Of one candidate, and letters of one: names of users and accounts are longer than an Incident has room for. */
 const REASONS = 8;
+const REASON = 256;
 
 /** These create on behalf of others: sharing one connects nothing. */
 const CONTROLLERS = 'system:serviceaccount:kube-system:';
@@ -163,7 +164,8 @@ function entryOf(
 
 function connect(entry: Entry, links: readonly (readonly [weight: number, reason: string])[]): Entry {
   const { reasons } = entry.candidate;
-  for (const [weight, reason] of links) {
+  for (const [weight, text] of links) {
+    const reason = text.slice(0, REASON);
     if (reasons.length === REASONS || reasons.includes(reason)) continue;
     reasons.push(reason);
     entry.weight += weight;
