@@ -5,16 +5,23 @@ import type { ObjectMeta } from '../api/object.ts';
 const KIND = /^[A-Za-z][A-Za-z0-9]{0,62}$/;
 const NAME = /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/;
 
+/** Whether a pod shows what a kubelet runs from a file on its disk: changing or deleting it changes nothing there. */
+export function isMirror({ annotations }: ObjectMeta): boolean {
+  return annotations?.['kubernetes.io/config.mirror'] !== undefined;
+}
+
 /**
  * The workload that people know a pod by. Names that the Deployment and the CronJob controller make are undone
  * (kubernetes/pkg/controller: NAME-<pod-template-hash>, NAME-<minutes since the epoch>), so that no ReplicaSet and
  * no Job has to be looked up. Ownership is what the object says of itself: context, never a pass. The API server takes
- * any text as kind and name of an owner: what no kind and no name can be owns nothing.
+ * any text as kind and name of an owner: what no kind and no name can be owns nothing. A static pod belongs to its node,
+ * and is a workload of its own: the others there have nothing to do with it.
  */
 export function topOwner(self: WorkloadRef, metadata: ObjectMeta): WorkloadRef {
   const references = Array.isArray(metadata.ownerReferences) ? metadata.ownerReferences : [];
   const owner = references.find((reference) => reference?.controller === true);
   if (!owner || !isText(owner.kind, KIND) || !isText(owner.name, NAME)) return self;
+  if (owner.kind === 'Node') return self;
   if (owner.kind === 'ReplicaSet') {
     const hash: unknown = metadata.labels?.['pod-template-hash'];
     if (typeof hash === 'string' && hash !== '' && owner.name.endsWith(`-${hash}`)) {

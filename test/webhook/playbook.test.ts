@@ -139,7 +139,7 @@ describe('the approved step terminate', () => {
       { apiVersion, kind: of, name: metadata.name ?? '', uid: metadata.uid ?? '', controller: true },
     ];
     const job = await scene.cluster.create(KIND.Job, {
-      ...workloadOf('Job', 'llm-train', 'billing'),
+      ...workloadOf('Job', 'llm-train', 'billing', { image: 'llm:1', command: ['train'] }),
       apiVersion: 'batch/v1',
       metadata: { ...key('llm-train'), ownerReferences: referenceTo(top) },
     });
@@ -158,6 +158,94 @@ describe('the approved step terminate', () => {
     expect(await scene.cluster.get(kind, key('llm'))).toBeUndefined();
     expect(await scene.cluster.get(KIND.Job, key('llm-train'))).toBeUndefined();
     expect(done.undo).toContain('Job\\.llm-train');
+  });
+
+  it.each<[string, string, object]>([
+    [
+      'a Job that is named as if a CronJob had made it',
+      'CronJob',
+      { apiVersion: 'batch/v1', kind: 'Job', name: 'ledger-29384756' },
+    ],
+    [
+      'a ReplicaSet that is named as if a Deployment had made it',
+      'Deployment',
+      { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'ledger-5d9c' },
+    ],
+    ['nothing but what it claims', 'DaemonSet', { apiVersion: 'apps/v1', kind: 'DaemonSet', name: 'ledger' }],
+  ])('spares an innocent owner whose pod the attacker wrote: made by %s', async (_, kind, maker) => {
+    const innocent = { image: 'ledger:3', command: ['book'] };
+    const evil = { image: 'evil.example.com/x', command: ['sh'] };
+    const ownerKind = KIND[kind as 'CronJob'];
+    const { apiVersion } = ownerKind;
+    await scene.cluster.create(ownerKind, { ...workloadOf(kind, 'ledger', 'billing', innocent), apiVersion });
+    const { kind: makerKind, name: makerName } = maker as { kind: string; name: string };
+    const isForged = makerKind === kind;
+    const by = isForged
+      ? await scene.cluster.get(ownerKind, { namespace: 'billing', name: 'ledger' })
+      : await scene.cluster.create(KIND[makerKind as 'Job'], {
+          ...workloadOf(makerKind, makerName, 'billing', evil),
+          ...maker,
+        });
+    const reference = { ...maker, uid: by?.metadata.uid as string, controller: true };
+    const forged = (name: string, container: object, uid = reference.uid) =>
+      scene.cluster.create(KIND.Pod, {
+        ...podOf(name, 'billing', container),
+        metadata: {
+          namespace: 'billing',
+          name,
+          labels: { 'pod-template-hash': '5d9c' },
+          ownerReferences: [{ ...reference, uid } as never],
+        },
+        spec: { nodeName: 'node-1', containers: [{ name: 'main', ...container }] },
+      });
+    const mining = await forged('mining', evil);
+    await forged('working', innocent, 'of another Job or ReplicaSet of that name');
+    await mineIn(scene, mining);
+    const { items } = await scene.cluster.list(KIND.Incident);
+    expect(items[0]?.spec.workload).toEqual({ kind, name: 'ledger' });
+    const name = items[0]?.metadata.name as string;
+    await approve(name, 'terminate');
+    const done = await stepIn(name, 'terminate', 'Done');
+    expect(done.evidence[0]).toMatch(new RegExp(`^spared: ${kind} billing/ledger: `));
+    expect(done.message).toContain('The pods that mined are gone.');
+    expect(await scene.cluster.get(ownerKind, { namespace: 'billing', name: 'ledger' })).toBeDefined();
+    const left = (await scene.cluster.list(KIND.Pod, { namespace: 'billing' })).items;
+    const names = left.map(({ metadata }) => metadata.name);
+    expect(names).toContain('working');
+    expect(names).not.toContain('mining');
+    if (isForged) return;
+    expect(
+      await scene.cluster.get(KIND[makerKind as 'Job'], { namespace: 'billing', name: makerName }),
+    ).toBeUndefined();
+  });
+
+  it('does not take other static pods of a node for its own, and tells who can end one', async () => {
+    const mirror = (name: string) =>
+      scene.cluster.create(KIND.Pod, {
+        ...podOf(name, 'billing'),
+        metadata: {
+          namespace: 'billing',
+          name,
+          annotations: { 'kubernetes.io/config.mirror': 'h', 'kubernetes.io/config.hash': name },
+          ownerReferences: [
+            { apiVersion: 'v1', kind: 'Node', name: 'node-1', uid: 'n', controller: true } as never,
+          ],
+        },
+        spec: { nodeName: 'node-1', containers: [{ name: 'main', image: 'x:1', command: ['mine'] }] },
+      });
+    const mining = await mirror('worker-node-1');
+    const other = await mirror('etcd-node-1');
+    await mineIn(scene, mining);
+    const [incident] = (await scene.cluster.list(KIND.Incident)).items;
+    expect(incident?.spec.workload).toEqual({ kind: 'Pod', name: 'worker-node-1' });
+    const name = incident?.metadata.name as string;
+    await approve(name, 'terminate');
+    const { evidence } = await stepIn(name, 'terminate', 'Running');
+    expect(evidence.join()).toContain('Pod billing/worker-node-1, which node node-1 runs from a file');
+    for (const { metadata } of [mining, other]) {
+      const key = { namespace: 'billing', name: metadata.name as string };
+      expect((await scene.cluster.get(KIND.Pod, key))?.metadata.uid).toBe(metadata.uid);
+    }
   });
 
   it('says why when the API server refuses, and goes on when it no longer does', async () => {

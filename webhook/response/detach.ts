@@ -6,7 +6,7 @@ import type { Cluster } from '../../kube/cluster.ts';
 import { everyObject } from '../../kube/every-object.ts';
 import { KIND } from '../../kube/kind.ts';
 import { WORKLOAD_KINDS } from '../../kube/workloads.ts';
-import { topOwner } from '../top-owner.ts';
+import { isMirror, topOwner } from '../top-owner.ts';
 import type { Effect } from './condition.ts';
 import { type Labels, labelsToTake } from './service-labels.ts';
 
@@ -90,11 +90,9 @@ export function isAbout({ spec }: Quarantine, { metadata }: KubeObject): boolean
   return owner.kind === spec.workload.kind && owner.name === spec.workload.name;
 }
 
-/** A mirror pod is what the kubelet says of a static pod: changing it changes nothing. */
 function isContained(pod: KubeObject, quarantine: Quarantine): boolean {
-  const { annotations, deletionTimestamp } = pod.metadata;
-  const isMirror = annotations?.['kubernetes.io/config.mirror'] !== undefined;
-  return !isMirror && deletionTimestamp === undefined && isAbout(quarantine, pod);
+  const { metadata } = pod;
+  return !isMirror(metadata) && metadata.deletionTimestamp === undefined && isAbout(quarantine, pod);
 }
 
 /** With the uid: another pod of that name must not get the note. */

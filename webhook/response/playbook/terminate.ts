@@ -5,11 +5,11 @@ import type { Cluster } from '../../../kube/cluster.ts';
 import { everyObject } from '../../../kube/every-object.ts';
 import { KIND } from '../../../kube/kind.ts';
 import { WORKLOAD_KINDS } from '../../../kube/workloads.ts';
-import { topOwner } from '../../top-owner.ts';
+import { isMirror, topOwner } from '../../top-owner.ts';
 import { count } from './confirm.ts';
 import { Evidence } from './evidence.ts';
 import type { Outcome } from './outcome.ts';
-import { LEFT, left, mayNot, type Owner, ownersOf } from './owners.ts';
+import { LEFT, left, mayNot, minedOf, type Owner, ownersOf } from './owners.ts';
 import { refusedRespawns } from './respawns.ts';
 
 export interface TerminateOptions {
@@ -29,8 +29,25 @@ export async function terminate(
   const { cluster, gracePeriodSeconds } = options;
   const { namespace, workload } = spec;
   const evidence = new Evidence(cluster, metadata.name ?? '');
-  const pods = await podsOf(cluster, namespace, workload);
-  const owners = await ownersOf(workload, pods, namespace, cluster);
+  const all = await podsOf(cluster, namespace, workload);
+  const mined = minedOf(status);
+  const told = status?.steps?.find(({ step }) => step === 'terminate')?.evidence ?? [];
+  const owners = await ownersOf(spec, all, mined, told, cluster);
+  const { spared } = owners;
+  // Said before anything is deleted: whoever goes on after a crash finds no sign of it any more.
+  if (spared.some((line) => !told.includes(line))) {
+    return {
+      state: 'Running',
+      message: `${spared.length} of its owners are innocent.`,
+      evidence: [...spared, ...told],
+    };
+  }
+  const uids = new Set(owners.found.map(({ object }) => object.metadata.uid));
+  const isTheirs = ({ metadata: { name, ownerReferences = [] } }: KubeObject) =>
+    spared.length === 0 ||
+    mined.pods.has(`${namespace}/${name}`) ||
+    ownerReferences.some(({ controller, uid }) => controller === true && uids.has(uid));
+  const pods = all.filter(isTheirs);
   const ours: Owner[] = [];
   const stay = [...owners.hidden];
   for (const owner of owners.found) {
@@ -40,28 +57,31 @@ export async function terminate(
   }
   const deleted: string[] = [];
   for (const pod of pods) {
+    if (isMirror(pod.metadata)) continue;
     if (workload.kind === 'Pod') await evidence.keep(pod);
     if (await deletePod(pod, gracePeriodSeconds, cluster)) deleted.push(lineOf('Pod', pod.metadata));
   }
 
-  const waiting = await podsOf(cluster, namespace, workload);
+  const waiting = (await podsOf(cluster, namespace, workload)).filter(isTheirs);
   const waitingFor = await stillThere(ours, cluster);
   const kept = (await evidence.list()).filter(
     ({ kind, uid }) =>
       kind !== 'ServiceAccount' &&
       !owners.found.some((owner) => owner.object.metadata.uid === uid && !ours.includes(owner)),
   );
-  const told = status?.steps?.find(({ step }) => step === 'terminate')?.evidence ?? [];
   const attempts = await refusedRespawns(kept, namespace, cluster);
   const isDone = waiting.length === 0 && waitingFor.length === 0;
   const what = `${workload.kind} ${namespace}/${workload.name}`;
   return {
     state: isDone ? 'Done' : 'Running',
     message: isDone
-      ? `${what} and its pods are gone.`
+      ? spared.length > 0
+        ? `The pods that mined are gone. ${what} stays: they were none of its own.`
+        : `${what} and its pods are gone.`
       : `Still to go of ${what}: ${[...waitingFor, count(waiting.length, 'pod')].join(', ')}.`,
     evidence: [
       ...new Set([
+        ...spared,
         ...kept.map(({ kind, name, uid }) => lineOf(kind, { namespace, name, uid })),
         ...told.filter((line) => line.startsWith('deleted: ')),
         ...deleted,
@@ -126,8 +146,13 @@ async function deletePod(
 /** What a human has to know of a pod that is told to go and does not. */
 function whyItStays({ metadata, spec }: KubeObject): string[] {
   const { name, namespace, finalizers = [], deletionTimestamp } = metadata;
-  if (deletionTimestamp === undefined) return [];
   const { nodeName = 'none' } = (spec ?? {}) as { nodeName?: string };
+  if (isMirror(metadata)) {
+    return [
+      `${LEFT}Pod ${namespace}/${name}, which node ${nodeName} runs from a file on its disk; delete the file there`,
+    ];
+  }
+  if (deletionTimestamp === undefined) return [];
   const why =
     finalizers.length > 0
       ? `its finalizers ${finalizers.join(', ')}`
