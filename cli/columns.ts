@@ -1,5 +1,8 @@
-/** Rows in columns as kubectl prints them: three spaces between, nothing behind the last. */
-export function columns(header: readonly string[], rows: readonly (readonly string[])[]): string {
+import { printable } from '../api/printable.ts';
+
+/** Rows in columns as kubectl prints them: three spaces between, nothing behind the last. A row is one line. */
+export function columns(header: readonly string[], given: readonly (readonly string[])[]): string {
+  const rows = given.map((row) => row.map(printable));
   const widths = header.map((title, at) =>
     Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)),
   );

@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import { KubesentryError } from '../api/errors.ts';
 import { VERSION } from '../api/names.ts';
+import { printable } from '../api/printable.ts';
 import { COMMANDS, PLUGIN_COMMANDS } from './commands.ts';
 
 const asPlugin = basename(process.argv[1] ?? '').startsWith('kubectl-');
@@ -36,7 +37,9 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
     return command ? await command(rest) : 1;
   } catch (error) {
     if (!(error instanceof KubesentryError)) throw error;
-    process.stderr.write(`error: ${error.message}\n${error.remedy}\n`);
+    // The API server repeats what others named; its own lines stay.
+    const lines = error.message.split('\n').map(printable);
+    process.stderr.write(`error: ${lines.join('\n')}\n${error.remedy}\n`);
     return 1;
   }
 }

@@ -1,4 +1,5 @@
 import { isMap, isScalar, isSeq, type LineCounter, type Node, type ParsedNode } from 'yaml';
+import { printable } from '../api/printable.ts';
 import { objectPath } from '../detection/object-path.ts';
 
 /** A place in a text, as compilers show one. Lines and columns start at 1. */
@@ -68,7 +69,7 @@ const WIDTH = 100;
 /** The line of a place and carets under the match. */
 export function underlined({ line, column, length, text }: Place, numbered: boolean): string[] {
   const from = column - 1 + length > WIDTH ? Math.max(column - 1 - 20, 0) : 0;
-  const cut = clean(text.slice(from, from + WIDTH));
+  const cut = printable(text.slice(from, from + WIDTH));
   const number = numbered ? `${line}` : '';
   const gutter = ' '.repeat(Math.max(number.length, 2));
   const carets = '^'.repeat(Math.max(Math.min(length, cut.length - (column - 1 - from)), 1));
@@ -77,9 +78,4 @@ export function underlined({ line, column, length, text }: Place, numbered: bool
     `${number.padStart(gutter.length)} | ${from > 0 ? '…' : ''}${cut}`,
     `${gutter} | ${' '.repeat(column - 1 - from + (from > 0 ? 1 : 0))}${carets}`,
   ];
-}
-
-/** Texts come from files that anybody wrote: nothing of them may steer a terminal. */
-function clean(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, '?');
 }

@@ -1,3 +1,4 @@
+import { printable } from '../api/printable.ts';
 import type { Judgement } from '../detection/verdict.ts';
 import { type ManifestText, underlined } from './manifest-text.ts';
 
@@ -29,12 +30,13 @@ export function table(scanned: readonly Scanned[], colours: boolean): string {
   ]);
   const header = ['VERDICT', 'SCORE', 'NAMESPACE', 'RESOURCE', 'SOURCE'];
   const widths = header.map((title, at) =>
-    Math.max(title.length, ...rows.map((row) => clean(row[at] ?? '').length)),
+    Math.max(title.length, ...rows.map((row) => printable(row[at] ?? '').length)),
   );
   const line = (row: readonly string[], colour = '') =>
     row
       .map((cell, at) => {
-        const text = at === row.length - 1 ? clean(cell) : clean(cell).padEnd((widths[at] as number) + 3);
+        const text =
+          at === row.length - 1 ? printable(cell) : printable(cell).padEnd((widths[at] as number) + 3);
         return at === 0 && colour !== '' ? `${colour}${text}${PLAIN}` : text;
       })
       .join('');
@@ -44,7 +46,7 @@ export function table(scanned: readonly Scanned[], colours: boolean): string {
     if (item.verdict === 'allow') continue;
     const shown = item.findings.filter(({ score }) => score >= SHOWN_FROM);
     for (const { rule, score, path, message, evidence } of shown.slice(0, SHOWN_LIMIT)) {
-      lines.push(`  ${rule} (${score}) ${clean(path)}: ${clean(message)}`);
+      lines.push(`  ${rule} (${score}) ${printable(path)}: ${printable(message)}`);
       const place = item.manifest?.place(path, evidence);
       if (place) lines.push(...underlined(place, true).map((text) => `    ${text}`));
     }
@@ -58,9 +60,4 @@ export function table(scanned: readonly Scanned[], colours: boolean): string {
     `${scanned.length} resources: ${count('deny')} denied, ${count('warn')} warned, ${count('allow')} allowed.`,
   );
   return `${lines.join('\n')}\n`;
-}
-
-/** Names come from files that anybody wrote: nothing of them may steer a terminal. */
-function clean(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, '?');
 }

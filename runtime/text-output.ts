@@ -1,5 +1,6 @@
 import type { Detection } from '../api/detection.ts';
 import type { Finding } from '../api/finding.ts';
+import { printable } from '../api/printable.ts';
 
 /** One detection as a line for people. Control characters are the attacker's and are not shown. */
 export function textLine(detection: Detection): string {
@@ -22,5 +23,5 @@ export function textLine(detection: Detection): string {
     ...(action === 'none' ? [] : [`[${action}]`]),
     ...(repeats === 0 ? [] : [`[seen ${repeats + 1} times]`]),
   ].join('  ');
-  return line.replace(/[\p{Cc}\p{Cf}]/gu, '?');
+  return printable(line);
 }

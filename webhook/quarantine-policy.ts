@@ -16,10 +16,23 @@ const same = (field: string) =>
 const fewer = (absent: number) =>
   `object.spec.?replicas.orValue(${absent}) <= oldObject.spec.?replicas.orValue(${absent})`;
 
+/**
+ * A Secret of this type gets a token of an account. The webhook is not asked about it: it would be shown the contents of
+ * all others.
+ */
+const TOKEN_SECRETS = {
+  operations: ['CREATE'],
+  apiGroups: [''],
+  apiVersions: ['v1'],
+  resources: ['secrets'],
+  scope: 'Namespaced',
+};
+
 /** As runs-code.ts decides: tokens for the kubelet, scaling down, and updates that start nothing. */
 const IS_HARMLESS = [
   `(request.operation == 'DELETE' && (oldObject.metadata.name != '${QUARANTINE_NETWORK_POLICY}' || ${IS_CLEANER}))`,
   `(${SUBRESOURCE} == 'token' && 'system:nodes' in request.userInfo.groups)`,
+  "(request.resource.resource == 'secrets' && object.type != 'kubernetes.io/service-account-token')",
   `(${SUBRESOURCE} == 'scale' && ${fewer(0)})`,
   `(request.operation == 'UPDATE' && ${SUBRESOURCE} == '' && object.spec == oldObject.spec` +
     ` && (request.resource.resource != 'pods' || (${same('labels')} && ${same('annotations')})))`,
@@ -59,7 +72,7 @@ export function quarantinePolicy(): [policy: KubeObject, binding: KubeObject] {
         matchConstraints: {
           matchPolicy: 'Equivalent',
           namespaceSelector: { matchExpressions: [{ key: LABEL.quarantine, operator: 'Exists' }] },
-          resourceRules: CONTAINED,
+          resourceRules: [...CONTAINED, TOKEN_SECRETS],
         },
         matchConditions: [MAY_NOT_OVERRULE],
         validations: [

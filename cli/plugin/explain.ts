@@ -3,6 +3,7 @@ import type { Denial } from '../../api/denial.ts';
 import { KubesentryError } from '../../api/errors.ts';
 import type { Finding } from '../../api/finding.ts';
 import { SYSTEM_NAMESPACE } from '../../api/names.ts';
+import { printable } from '../../api/printable.ts';
 import { RULES, type Rule } from '../../detection/rules.ts';
 import { KIND } from '../../kube/kind.ts';
 import { ManifestText, underlined } from '../manifest-text.ts';
@@ -99,12 +100,12 @@ function denialText({ metadata, spec, status }: Denial, shown: Shown | undefined
   const times = status ? `${status.count} times, first ${status.firstSeen}, last ${status.lastSeen}` : 'once';
   return [
     `${metadata.name}: ${what}`,
-    `  Asked by  ${user.username}`,
+    `  Asked by  ${printable(user.username)}`,
     `  Refused   ${times}`,
     `  Gate      ${spec.gate}, score ${spec.score} of 100`,
     ...(spec.incident ? [`  Incident  ${spec.incident}: kubectl kubesentry incidents ${spec.incident}`] : []),
     '',
-    ...findings.flatMap((finding) => findingLines(finding, shown)),
+    ...findings.flatMap((finding) => findingLines(finding, shown)).map(printable),
     ...(spec.gate === 'rules'
       ? [
           '',

@@ -2,6 +2,7 @@ import type { Detection } from '../../api/detection.ts';
 import type { Incident } from '../../api/incident.ts';
 import { BREAK_GLASS_GROUP } from '../../api/names.ts';
 import type { StepStatus } from '../../api/playbook.ts';
+import { printable } from '../../api/printable.ts';
 import type { Quarantine } from '../../api/quarantine.ts';
 import { leftOut } from './report/facts.ts';
 
@@ -32,7 +33,7 @@ export function details({ metadata, spec, status }: Incident, quarantine: Quaran
     ...status.timeline.map(({ time, source, message }) => `${time}  ${source.padEnd(9)}  ${message}`),
     ...(omitted === undefined ? [] : ['', omitted]),
   ];
-  return `${lines.join('\n')}\n`;
+  return `${lines.map(printable).join('\n')}\n`;
 }
 
 function toDo(name: string, { phase, steps = [] }: Status, quarantine: Quarantine | undefined): string[] {

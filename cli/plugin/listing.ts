@@ -126,7 +126,7 @@ function printed<T extends Stored>(
 ): string {
   switch (format) {
     case 'json':
-      return `${JSON.stringify(alone ? objects[0] : listOf(objects), null, 2)}\n`;
+      return `${asJson(alone ? objects[0] : listOf(objects))}\n`;
     case 'yaml':
       return alone ? `---\n${stringify(objects[0])}` : stringify(listOf(objects));
     case 'name':
@@ -140,6 +140,14 @@ function printed<T extends Stored>(
       return withHeader ? text : text.slice(text.indexOf('\n') + 1);
     }
   }
+}
+
+/** Of the characters that steer a terminal JSON leaves these as they are. */
+function asJson(value: unknown): string {
+  return JSON.stringify(value, null, 2).replace(
+    /[\u007f-\u009f]/g,
+    (letter) => `\\u00${letter.charCodeAt(0).toString(16)}`,
+  );
 }
 
 /** As kubectl prints several objects. */

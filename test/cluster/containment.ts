@@ -147,9 +147,25 @@ export function containment(opened: () => ResponseScene): void {
     const AS_MALLORY = ['--as=mallory', '--as-group=system:authenticated'];
     const mallory = (...args: string[]): Promise<KubectlResult> => kubectl(...args, ...AS_MALLORY);
     let incident: string;
+    let inside: string;
 
     beforeAll(async () => {
       const pod = await shopIn('attacked');
+      inside = pod.metadata.name ?? '';
+      // As if it were ours, and it allows everything.
+      await apply({
+        apiVersion: 'networking.k8s.io/v1',
+        kind: 'NetworkPolicy',
+        metadata: { namespace: 'attacked', name: 'kubesentry-quarantine' },
+        spec: { podSelector: { matchLabels: { app: 'none' } }, policyTypes: ['Egress'], egress: [{}] },
+      });
+      const { spec } = daemonSet('attacked', 'api', ['serve', 'api']);
+      await apply({
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata: { namespace: 'attacked', name: 'api' },
+        spec: { ...spec, replicas: 1 },
+      });
       await must(scene.cluster, [
         'create',
         'clusterrolebinding',
@@ -186,6 +202,14 @@ export function containment(opened: () => ResponseScene): void {
       ],
       ['puts the labels back on a pod', () => ['label', 'pods', '--all', '-n', 'attacked', 'tier=front']],
       ['gets into a pod', () => ['exec', '-n', 'attacked', 'ds/web', '--', 'sh']],
+      ['attaches to a pod', () => ['attach', '-n', 'attacked', inside]],
+      ['forwards a port', () => ['port-forward', '-n', 'attacked', inside, '18080:80']],
+      ['debugs a pod', () => ['debug', '-n', 'attacked', inside, '--image=registry.example.com/x:1']],
+      [
+        'makes a Secret with a token',
+        () => ['create', '-n', 'attacked', '-f', 'test/fixtures/token-secret.yaml'],
+      ],
+      ['scales up', () => ['scale', 'deployment', 'api', '--replicas=3', '-n', 'attacked']],
       ['asks for a token', () => ['create', 'token', 'default', '-n', 'attacked']],
       ['deploys', () => ['create', 'deployment', 'x', '--image=registry.example.com/x:1', '-n', 'attacked']],
       ['makes a pod', () => ['run', 'x', '--image=registry.example.com/x:1', '-n', 'attacked']],
@@ -193,6 +217,22 @@ export function containment(opened: () => ResponseScene): void {
       const { status, stderr } = await mallory(...args());
       expect(stderr).toMatch(/is in quarantine|kubesentry:break-glass/);
       expect(status).not.toBe(0);
+    });
+
+    test('who made a NetworkPolicy of our name before, finds nothing allowed in it', async () => {
+      const key = { namespace: 'attacked', name: 'kubesentry-quarantine' };
+      const policy = await scene.admin.get(KIND.NetworkPolicy, key);
+      expect(policy?.spec).toEqual({ podSelector: {}, policyTypes: ['Ingress', 'Egress'] });
+    });
+
+    test('may do what starts nothing: make other Secrets, scale down, delete', async () => {
+      for (const args of [
+        ['create', 'secret', 'generic', 'plain', '--from-literal=a=b'],
+        ['scale', 'deployment', 'api', '--replicas=0'],
+        ['delete', 'deployment', 'api'],
+      ]) {
+        expect(await mallory(...args, '-n', 'attacked')).toMatchObject({ status: 0 });
+      }
     });
 
     test('what is refused of records is itself recorded, with who tried it', async () => {

@@ -173,6 +173,47 @@ export function termination(opened: () => ResponseScene): void {
     expect(await podsIn('lab')).toEqual([]);
   });
 
+  test('a pod that claims an owner of a kind that cannot be, longer than an Incident has room for: contained', async () => {
+    await namespace('claims');
+    const nobody = {
+      apiVersion: 'x.example.com/v1',
+      kind: 'K'.repeat(300),
+      name: 'x',
+      uid: 'u',
+      controller: true,
+    };
+    const created = await scene.admin.create(
+      KIND.Pod,
+      pod('claims', 'worker', { ownerReferences: [nobody] }),
+    );
+    await scene.report([mining(created)]);
+    const step = await terminated('claims');
+    expect(step.evidence.join('\n')).toMatch(/deleted: Pod claims\/worker \(uid/);
+    expect(await podsIn('claims')).toEqual([]);
+  });
+
+  test('a Job that is named as if an innocent CronJob had made it: the CronJob stays', async () => {
+    await namespace('framed');
+    await apply({
+      apiVersion: 'batch/v1',
+      kind: 'CronJob',
+      metadata: { namespace: 'framed', name: 'backup' },
+      spec: { schedule: '0 0 1 1 *', jobTemplate: { spec: { template: template('save') } } },
+    });
+    await apply({
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { namespace: 'framed', name: 'backup-29384756' },
+      spec: { template: template('mine', 'framed') },
+    });
+    await scene.report([mining(await scene.podOnNode('framed'))]);
+    const step = await terminated('framed');
+    expect(step.evidence[0]).toMatch(/^spared: CronJob framed\/backup: /);
+    expect(step.evidence.join('\n')).toMatch(/deleted: Job framed\/backup-29384756 \(uid/);
+    expect(await podsIn('framed')).toEqual([]);
+    expect(await must(scene.cluster, ['get', 'cronjobs', '-n', 'framed', '-o', 'name'])).toContain('backup');
+  });
+
   test('a bare pod that something outside of the cluster makes again: gone, kept, and refused from then on', async () => {
     await namespace('bare');
     const created = await scene.admin.create(KIND.Pod, pod('bare', 'worker'));

@@ -88,11 +88,14 @@ describe('the quarantine policy', () => {
     const [policy, binding] = quarantinePolicy() as unknown as [
       {
         metadata: { name: string };
-        spec: { matchConstraints: { resourceRules: unknown }; failurePolicy: string };
+        spec: { matchConstraints: { resourceRules: unknown[] }; failurePolicy: string };
       },
       { spec: { policyName: string; validationActions: string[] } },
     ];
-    expect(policy.spec.matchConstraints.resourceRules).toEqual(entry('quarantine').rules);
+    const [tokens, ...others] = policy.spec.matchConstraints.resourceRules.toReversed();
+    expect(others.reverse()).toEqual(entry('quarantine').rules);
+    // What the webhook must not be shown.
+    expect(tokens).toMatchObject({ operations: ['CREATE'], apiGroups: [''], resources: ['secrets'] });
     expect(policy.spec.failurePolicy).toBe('Fail');
     expect(binding.spec).toEqual({ policyName: policy.metadata.name, validationActions: ['Deny', 'Audit'] });
   });

@@ -128,6 +128,29 @@ describe('a contained workload behind Services', () => {
     expect(labels).toEqual({ app: 'x', tier: 'front' });
   });
 
+  it('is taken out also where its maker wrote that this was done already', async () => {
+    const forged = await scene.as('alice').create(KIND.Pod, {
+      ...podOf('forged', 'shop'),
+      metadata: {
+        name: 'forged',
+        namespace: 'shop',
+        labels: { app: 'web', tier: 'front', team: 'b' },
+      },
+      spec: { nodeName: 'node-1', containers: [{ name: 'main', image: 'web:1', command: ['serve'] }] },
+    });
+    const mark = { 'kubesentry.io/detached': 'nothing' };
+    const quarantined = report(scene, 'node-1', [detectionIn(pod)]);
+    const key = { namespace: 'shop', name: forged.metadata.name as string };
+    await scene.as('breakGlass').patch(KIND.Pod, key, { metadata: { labels: mark } });
+    await quarantined;
+    const { metadata } = await activeQuarantine(scene);
+    const labels = await eventually(async () => {
+      const { labels: now } = (await scene.cluster.get(KIND.Pod, key))?.metadata ?? {};
+      return now?.['kubesentry.io/detached'] === metadata.name ? now : undefined;
+    }, 'the mark of this quarantine');
+    expect(labels).not.toHaveProperty('app');
+  });
+
   it('cannot be given its labels back by others meanwhile', async () => {
     await report(scene, 'node-1', [detectionIn(pod)]);
     await activeQuarantine(scene);
@@ -136,6 +159,53 @@ describe('a contained workload behind Services', () => {
       .as('alice')
       .patch(KIND.Pod, { namespace: 'shop', name: 'web-x' }, { metadata: { labels: { tier: 'front' } } });
     expect(await refusal(patch)).toContain('in quarantine');
+  });
+});
+
+describe('a NetworkPolicy that somebody made under our name before', () => {
+  it('allows nothing while the namespace is contained', async () => {
+    await using scene = await openScene();
+    const pod = await scene.cluster.create(KIND.Pod, {
+      ...podOf('web', 'shop'),
+      spec: { nodeName: 'node-1', containers: [{ name: 'main', image: 'web:1', command: ['serve'] }] },
+    });
+    const key = { namespace: 'shop', name: 'kubesentry-quarantine' };
+    await scene.as('alice').create(KIND.NetworkPolicy, {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: key,
+      spec: { podSelector: {}, policyTypes: ['Egress'], egress: [{}] },
+    });
+    await report(scene, 'node-1', [detectionIn(pod)]);
+    await activeQuarantine(scene);
+    const spec = await eventually(async () => {
+      const policy = await scene.cluster.get(KIND.NetworkPolicy, key);
+      return policy?.metadata.labels?.['kubesentry.io/quarantine'] ? policy.spec : undefined;
+    }, 'our network policy');
+    expect(spec).toEqual({ podSelector: {}, policyTypes: ['Ingress', 'Egress'], ingress: [], egress: [] });
+  });
+
+  it('goes with the Quarantine, also where the label was taken away before', async () => {
+    await using scene = await openScene();
+    const pod = await scene.cluster.create(KIND.Pod, {
+      ...podOf('web', 'shop'),
+      spec: { nodeName: 'node-1', containers: [{ name: 'main', image: 'web:1', command: ['serve'] }] },
+    });
+    const key = { namespace: 'shop', name: 'kubesentry-quarantine' };
+    await scene.cluster.apply(KIND.NetworkPolicy, {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { ...key, labels: { 'kubesentry.io/quarantine': 'one-that-is-gone' } },
+      spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'] },
+    });
+    await eventually(
+      async () => ((await scene.cluster.get(KIND.NetworkPolicy, key)) ? undefined : true),
+      'the end of the network policy',
+    );
+    // What is in force keeps its own.
+    await report(scene, 'node-1', [detectionIn(pod)]);
+    await activeQuarantine(scene);
+    await eventually(() => scene.cluster.get(KIND.NetworkPolicy, key), 'our network policy');
   });
 });
 

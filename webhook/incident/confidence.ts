@@ -1,4 +1,5 @@
 import type { Detection } from '../../api/detection.ts';
+import { printable } from '../../api/printable.ts';
 
 /** How sure the detections together make us, and what that rests on. */
 export interface Confidence {
@@ -35,5 +36,5 @@ function compare(a: Detection, b: Detection): number {
 
 function reasonOf({ rule, confidence, process, container }: Detection): string {
   const where = container?.pod ? ` in pod ${container.pod}` : '';
-  return `${rule}: ${process.exe.slice(0, 256)}${where} (confidence ${confidence})`;
+  return `${rule}: ${printable(process.exe.slice(0, 256))}${where} (confidence ${confidence})`;
 }

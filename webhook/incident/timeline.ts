@@ -1,5 +1,6 @@
 import type { Detection } from '../../api/detection.ts';
 import { INCIDENT_BOUNDS, type Incident, type TimelineEntry } from '../../api/incident.ts';
+import { printable } from '../../api/printable.ts';
 import { leaveOut } from './bounded.ts';
 
 type Status = NonNullable<Incident['status']>;
@@ -11,7 +12,8 @@ export const NO_MARKS = { detections: '', pods: '', timeline: '', nodes: '', fin
 /** Adds lines that no detection stands for: what the response did, what admission refused. A known line changes nothing. */
 export function addTimeline(status: Status, entries: readonly TimelineEntry[]): Status {
   const all = new Map<string, TimelineEntry>();
-  for (const entry of [...othersOf(status.timeline), ...entries]) {
+  const more = entries.map((entry) => ({ ...entry, message: printable(entry.message) }));
+  for (const entry of [...othersOf(status.timeline), ...more]) {
     const before = all.get(lineKey(entry));
     if (!before || compareLines(entry, before) < 0) all.set(lineKey(entry), entry);
   }
@@ -46,7 +48,7 @@ function lineOf({ id, time, rule, process, container, action }: Detection): Time
   const where = container?.pod ? ` in pod ${container.pod}` : '';
   const done = action === 'none' ? '' : `; ${action} by the node`;
   const how = process.pid === 0 ? 'by its manifest' : `pid ${process.pid}`;
-  const message = `${rule}: ${process.exe.slice(0, 256)} (${how})${where}${done}.`;
+  const message = `${rule}: ${printable(process.exe.slice(0, 256))} (${how})${where}${done}.`;
   return { time, source: 'runtime', reference: id, message };
 }
 

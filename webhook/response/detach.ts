@@ -43,7 +43,11 @@ export async function detach(quarantine: Quarantine, cluster: Cluster): Promise<
     const { taken, kept } = labelsToTake(labels, services, keys ?? new Set(Object.keys(labels)));
     for (const service of kept) left.add(service);
     if (LABEL.detached in labels || Object.keys(taken).length > 0) detached++;
-    if (!(LABEL.detached in labels) && Object.keys(taken).length > 0) await take(pod, taken, name, cluster);
+    // Whoever makes a pod may have written there that this was done.
+    if (Object.keys(taken).length > 0) {
+      const before = labelsOn(pod.metadata.annotations?.[DETACHED_LABELS]);
+      await take(pod, { ...before, ...taken }, name, cluster);
+    }
   }
   const pods = `${detached} pod${detached === 1 ? '' : 's'}`;
   const isDone = left.size === 0;

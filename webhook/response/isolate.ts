@@ -19,7 +19,8 @@ export async function isolate(quarantine: Quarantine, cluster: Cluster): Promise
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
     metadata: { name: QUARANTINE_NETWORK_POLICY, namespace, labels: { [LABEL.quarantine]: name } },
-    spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'] },
+    // Nothing is allowed, in words: somebody may have made a policy of this name before.
+    spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'], ingress: [], egress: [] },
   });
   return {
     type: NETWORK_DENIED,

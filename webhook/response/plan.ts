@@ -22,6 +22,7 @@ export type Step =
   | { do: 'label'; namespace: string; from: string | undefined; to: Quarantine | undefined }
   | { do: 'activate'; quarantine: Quarantine }
   | { do: 'isolate'; quarantine: Quarantine }
+  | { do: 'rejoin'; namespace: string }
   | { do: 'detach'; quarantine: Quarantine }
   | { do: 'tellEgress'; quarantine: Quarantine; effect: Effect }
   | { do: 'reattach'; pod: KubeObject }
@@ -121,13 +122,15 @@ function planReattach(pod: KubeObject, { quarantines, now }: PlanFacts): Step[] 
   return inForce.some((quarantine) => isAbout(quarantine, pod)) ? [] : [{ do: 'reattach', pod }];
 }
 
-function planLabel({ metadata }: KubeObject, { quarantines, now }: PlanFacts): Step[] {
+function planLabel({ metadata }: KubeObject, { quarantines, isIsolated, now }: PlanFacts): Step[] {
   const namespace = metadata.name ?? '';
   const from = metadata.labels?.[LABEL.quarantine];
   const wanted = quarantines.inNamespace(namespace, now).filter(containsNamespace);
   // Of several, the one that it carries already is as good as another.
   const to = wanted.find(({ metadata: { name } }) => name === from) ?? wanted[0];
-  return from === to?.metadata.name ? [] : [{ do: 'label', namespace, from, to }];
+  if (from !== to?.metadata.name) return [{ do: 'label', namespace, from, to }];
+  // Somebody may have taken the label away before the Quarantine.
+  return to === undefined && isIsolated(namespace) ? [{ do: 'rejoin', namespace }] : [];
 }
 
 function planIncident(incident: Incident, facts: PlanFacts): Step[] {

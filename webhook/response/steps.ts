@@ -65,6 +65,14 @@ export async function perform(step: Step, tools: StepTools): Promise<void> {
         tools,
       );
     }
+    case 'rejoin': {
+      const { items } = await cluster.list(KIND.Quarantine);
+      const now = tools.clock();
+      const isWanted = ({ spec }: Quarantine) => spec.namespace === step.namespace && !spec.workload;
+      return items.some((each) => isInForce(each, now) && isWanted(each))
+        ? undefined
+        : rejoin(step.namespace, cluster);
+    }
     case 'detach': {
       // Conditions are written as one list: from an old copy it would lack what was done since.
       const live = await cluster.get(KIND.Quarantine, { name: step.quarantine.metadata.name ?? '' });

@@ -1,3 +1,4 @@
+import { printable } from '../../../api/printable.ts';
 import type { Report } from '../../../api/report.ts';
 import { authorship } from './authorship.ts';
 import { cpuCourses, effects, leftOut, lineage, titleOf } from './facts.ts';
@@ -6,9 +7,9 @@ import { cpuCourses, effects, leftOut, lineage, titleOf } from './facts.ts';
 export function markdown(report: Report): string {
   const { incident, quarantine, denials, generated } = report;
   const { metadata, status } = incident;
-  if (!status) return `# ${titleOf(report)}\n\nNothing is known yet.\n`;
+  if (!status) return `# ${text(titleOf(report))}\n\nNothing is known yet.\n`;
   const lines = [
-    `# ${titleOf(report)}`,
+    `# ${text(titleOf(report))}`,
     '',
     `Incident \`${metadata.name}\`, ${status.phase}, confidence ${status.confidence}. First seen ${status.firstSeen}, last seen ${status.lastSeen} (UTC). Written ${generated}.`,
     '',
@@ -23,7 +24,7 @@ export function markdown(report: Report): string {
     `- Service accounts: ${list(status.serviceAccounts ?? [])}`,
     ...(status.blastRadius ?? []).map(
       ({ kind, namespace, name, reasons }) =>
-        `- Perhaps also ${kind} ${namespace}/${name}: ${text(reasons.join('; '))}`,
+        `- Perhaps also ${text(`${kind} ${namespace}/${name}: ${reasons.join('; ')}`)}`,
     ),
     '',
     '## Who did it',
@@ -33,7 +34,7 @@ export function markdown(report: Report): string {
     '## Processes',
     '',
     ...status.detections.flatMap((detection) => [
-      `Pod ${text(detection.container?.pod ?? 'none: a process of the node')}, rule \`${detection.rule}\`, ${detection.action === 'none' ? 'only reported' : detection.action} by the node, SHA-256 ${detection.process.sha256 ?? 'gone before it could be read'}:`,
+      `Pod ${text(detection.container?.pod ?? 'none: a process of the node')}, rule ${text(detection.rule)}, ${detection.action === 'none' ? 'only reported' : detection.action} by the node, SHA-256 ${detection.process.sha256 ?? 'gone before it could be read'}:`,
       '',
       ...fence(
         lineage(detection).map(
@@ -89,12 +90,12 @@ function list(names: readonly string[]): string {
 
 /** What an attacker names must not become markup. */
 function text(value: string): string {
-  return value.replace(/\s+/g, ' ').replace(/[\\`*_{}[\]<>()#|!~]/g, '\\$&');
+  return printable(value.replace(/\s+/g, ' ')).replace(/[\\`*_{}[\]<>()#|!~]/g, '\\$&');
 }
 
 /** A fence longer than any run of backticks inside. */
 function fence(lines: readonly string[]): string[] {
-  const body = lines.map((line) => line.replace(/[\r\n]+/g, ' '));
+  const body = lines.map((line) => printable(line.replace(/[\r\n]+/g, ' ')));
   const longest = Math.max(
     2,
     ...(body

@@ -1,4 +1,5 @@
 import { PLAYBOOK, type PlaybookStep, STEP_BOUNDS, type StepStatus } from '../../../api/playbook.ts';
+import { printable } from '../../../api/printable.ts';
 import type { IncidentStatus } from '../../incident/store.ts';
 import { addTimeline } from '../../incident/timeline.ts';
 
@@ -56,6 +57,7 @@ function bounded(lines: readonly string[]): string[] {
   return [...kept, `... and ${lines.length - kept.length} more.`];
 }
 
-function cut(text: string): string {
+function cut(whole: string): string {
+  const text = printable(whole);
   return text.length <= STEP_BOUNDS.line ? text : `${text.slice(0, STEP_BOUNDS.line - 3)}...`;
 }
