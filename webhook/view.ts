@@ -33,6 +33,8 @@ export interface ClusterViewOptions {
 export class ClusterView {
   readonly pods = new PodIndex();
   readonly quarantines = new QuarantineIndex();
+  /** Those that this replica is about to write: admission goes by them already, the response does not. */
+  readonly #expected = new QuarantineIndex();
   readonly #indicators: Indicators;
   readonly #reflectors: {
     quarantines: Reflector<Quarantine>;
@@ -133,6 +135,15 @@ export class ClusterView {
     return this.#reflectors.isolation.store.get({ namespace, name }) !== undefined;
   }
 
+  /**
+   * Refuses here from now on what a Quarantine forbids that is being written. Answers how to end that: whether it could be
+   * written or not, what is in force is told by the API server from then on.
+   */
+  expectQuarantine(wanted: Quarantine): () => void {
+    this.#expected.set(wanted);
+    return () => this.#expected.delete(wanted.metadata.name ?? '');
+  }
+
   /** In force here at once; the watch brings it to the other replicas. */
   noteQuarantine(quarantine: Quarantine): void {
     this.#reflectors.quarantines.store.note(quarantine);
@@ -169,9 +180,13 @@ export class ClusterView {
       now,
       indicators: this.#extended,
       policy: this.#policy,
-      quarantinesOf: (namespace) => this.quarantines.inNamespace(namespace, now),
-      hasBans: this.quarantines.hasBans,
-      banOf: (facet, value) => this.quarantines.banOf(facet, value, now),
+      quarantinesOf: (namespace) => [
+        ...this.quarantines.inNamespace(namespace, now),
+        ...this.#expected.inNamespace(namespace, now),
+      ],
+      hasBans: this.quarantines.hasBans || this.#expected.hasBans,
+      banOf: (facet, value) =>
+        this.quarantines.banOf(facet, value, now) ?? this.#expected.banOf(facet, value, now),
       namespaceLabels: (name) => this.#reflectors.namespaces.store.get({ name })?.metadata.labels,
       podNamed: (namespace, name) => this.pods.named(namespace, name),
     };

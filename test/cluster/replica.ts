@@ -76,6 +76,9 @@ export class Replica {
         throw new Error(`${name} ended: ${tail.join('\n')}`);
       }
       return (await replica.#ask('/readyz'))?.status === 200;
+    }).catch((error: unknown) => {
+      child.kill('SIGKILL');
+      throw error;
     });
     return replica;
   }

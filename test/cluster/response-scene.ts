@@ -71,6 +71,7 @@ export class ResponseScene {
     policy: string = WRITES_POLICY,
   ): Promise<ResponseScene> {
     const cluster = await startCluster({ name, audit: { file: AUDIT_LOG, policy } });
+    let opened: ResponseScene | undefined;
     try {
       const admin = await connectCluster({ kubeconfig: cluster.kubeconfig });
       const front = await Front.open();
@@ -84,11 +85,12 @@ export class ResponseScene {
       writeKubeconfig({ file: kubeconfig, server: cluster.url, caFile, token });
       const ours = await connectCluster({ kubeconfig });
       const scene = new ResponseScene(cluster, { admin, ours }, front, token);
+      opened = scene;
       await Promise.all(['one', 'two'].map((each) => scene.startReplica(each)));
       await scene.#meetTheAgent();
       return scene;
     } catch (error) {
-      await cluster.stop();
+      await (opened?.close() ?? cluster.stop());
       throw error;
     }
   }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { KubesentryError } from '../../api/errors.ts';
 import { LABEL, QUARANTINE_NOTE } from '../../api/names.ts';
 import { containsNamespace, type Quarantine } from '../../api/quarantine.ts';
@@ -5,18 +6,23 @@ import { KIND } from '../../kube/kind.ts';
 import { contained } from './phases.ts';
 import type { StepTools } from './steps.ts';
 
+/** How long the label goes before the Quarantine at most, milliseconds. */
+const AHEAD_MS = 250;
+
 /**
- * In force in this replica with the first write; the others hear of it by their watches, and the API server's own policy
- * by the label. Both go out together: every agent hears of a Quarantine, and the label must not wait for that. The leader
- * goes on with `activate`, after everything that is not contained yet.
+ * The label first, by which the API server's own policy refuses, whichever replica it would ask: every agent hears of a
+ * Quarantine, and thousands of them keep an API server busy just then. The leader goes on with `activate`, after
+ * everything that is not contained yet.
  */
 export async function contain(wanted: Quarantine, tools: StepTools): Promise<void> {
   const { incidents, clock } = tools;
   const { namespace, incident } = wanted.spec;
-  const [quarantine] = await Promise.all([
-    created(wanted, tools),
-    containsNamespace(wanted) ? label(namespace, wanted, tools) : undefined,
-  ]);
+  const labelled = containsNamespace(wanted) ? label(namespace, wanted, tools) : undefined;
+  if (labelled) {
+    const ahead = sleep(AHEAD_MS, undefined, { ref: false });
+    await Promise.race([labelled.catch(() => {}), ahead]);
+  }
+  const [quarantine] = await Promise.all([created(wanted, tools), labelled]);
   const name = incident ?? quarantine.metadata.name ?? '';
   await incidents.amend(name, (status) => contained(status, quarantine, clock()));
 }

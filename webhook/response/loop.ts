@@ -86,13 +86,18 @@ export class ResponseLoop {
     const { policy, pods } = view;
     const quarantine = quarantineFor(incident, { policy, pods, now: clock() });
     if (!quarantine) return;
-    await this.#turns.run(quarantine.spec.namespace, () =>
-      this.#urgent.run(async () => {
-        // More may have been reported while this one waited for its turn.
-        const now = view.incidentNamed(incident.metadata.name ?? '')?.status?.phase;
-        if (now === 'Confirmed') await this.#perform({ do: 'quarantine', quarantine, isCurrent: true });
-      }),
-    );
+    const isOver = view.expectQuarantine(quarantine);
+    try {
+      await this.#turns.run(quarantine.spec.namespace, () =>
+        this.#urgent.run(async () => {
+          // More may have been reported while this one waited for its turn.
+          const now = view.incidentNamed(incident.metadata.name ?? '')?.status?.phase;
+          if (now === 'Confirmed') await this.#perform({ do: 'quarantine', quarantine, isCurrent: true });
+        }),
+      );
+    } finally {
+      isOver();
+    }
   }
 
   lead(leads: boolean): void {
@@ -180,6 +185,7 @@ export class ResponseLoop {
       policies: view.policies(),
       detached: view.detached(),
       isIsolated: (namespace) => view.isIsolated(namespace),
+      incidentNamed: (name) => view.incidentNamed(name),
       now,
     });
   }

@@ -19,7 +19,8 @@ export type Step =
   /** `isCurrent` where nothing but the API server can know better: it was in this moment that the incident got sure. */
   | { do: 'quarantine'; quarantine: Quarantine; isCurrent?: boolean }
   | { do: 'ban'; quarantine: Quarantine; bans: Ban[] }
-  | { do: 'label'; namespace: string; from: string | undefined; to: Quarantine | undefined }
+  /** `isSure` where it is known that nobody is writing the Quarantine that the label names. */
+  | { do: 'label'; namespace: string; from: string | undefined; to: Quarantine | undefined; isSure: boolean }
   | { do: 'activate'; quarantine: Quarantine }
   | { do: 'isolate'; quarantine: Quarantine }
   | { do: 'rejoin'; namespace: string }
@@ -44,6 +45,7 @@ export interface PlanFacts {
   detached: Iterable<KubeObject>;
   /** Whether our NetworkPolicy is in a namespace. */
   isIsolated: (namespace: string) => boolean;
+  incidentNamed: (name: string) => Incident | undefined;
   now: Date;
 }
 
@@ -122,13 +124,18 @@ function planReattach(pod: KubeObject, { quarantines, now }: PlanFacts): Step[] 
   return inForce.some((quarantine) => isAbout(quarantine, pod)) ? [] : [{ do: 'reattach', pod }];
 }
 
-function planLabel({ metadata }: KubeObject, { quarantines, isIsolated, now }: PlanFacts): Step[] {
+function planLabel({ metadata }: KubeObject, facts: PlanFacts): Step[] {
+  const { quarantines, isIsolated, now } = facts;
   const namespace = metadata.name ?? '';
   const from = metadata.labels?.[LABEL.quarantine];
   const wanted = quarantines.inNamespace(namespace, now).filter(containsNamespace);
   // Of several, the one that it carries already is as good as another.
   const to = wanted.find(({ metadata: { name } }) => name === from) ?? wanted[0];
-  if (from !== to?.metadata.name) return [{ do: 'label', namespace, from, to }];
+  // It is written before the Quarantine.
+  const coming = from === undefined || to ? undefined : facts.incidentNamed(from);
+  if (coming && quarantineFor(coming, facts)) return [];
+  const isSure = coming?.status?.phase === 'Confirmed';
+  if (from !== to?.metadata.name) return [{ do: 'label', namespace, from, to, isSure }];
   // Somebody may have taken the label away before the Quarantine.
   return to === undefined && isIsolated(namespace) ? [{ do: 'rejoin', namespace }] : [];
 }

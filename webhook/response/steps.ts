@@ -42,6 +42,7 @@ export async function perform(step: Step, tools: StepTools): Promise<void> {
       return ban(step.quarantine, step.bans, tools);
     case 'label': {
       if (step.from !== undefined && (await isWanted(step.from, step.namespace, tools))) return;
+      if (step.from !== undefined && !step.isSure && (await isComing(step.from, cluster))) return;
       if ((await labelOf(step.namespace, cluster)) === step.to?.metadata.name) return;
       if (step.to === undefined) await rejoin(step.namespace, cluster);
       await label(step.namespace, step.to, tools);
@@ -130,6 +131,11 @@ function isTrue({ status }: Quarantine, type: string): boolean {
 async function labelOf(name: string, cluster: Cluster): Promise<string | undefined> {
   const { items } = await cluster.list(KIND.Namespace, { fieldSelector: `metadata.name=${name}` });
   return items[0]?.metadata.labels?.[LABEL.quarantine];
+}
+
+/** Whether somebody is writing a Quarantine just now: the label of the namespace goes before it. */
+async function isComing(name: string, cluster: Cluster): Promise<boolean> {
+  return (await cluster.get(KIND.Incident, { name }))?.status?.phase === 'Confirmed';
 }
 
 /** Whether a Quarantine is in force, of that namespace where one is given. */
