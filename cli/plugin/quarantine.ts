@@ -1,9 +1,12 @@
+import { createHash } from 'node:crypto';
+import type { WorkloadRef } from '../../api/detection.ts';
 import { KubesentryError } from '../../api/errors.ts';
 import { API_VERSION, BREAK_GLASS_GROUP, PROTECTED_NAMESPACES } from '../../api/names.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { Quarantine } from '../../api/quarantine.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
+import { WORKLOAD_KINDS } from '../../kube/workloads.ts';
 import { age, LIST_HELP, LIST_OPTIONS, list, type Table } from './listing.ts';
 import { pluginCommand, type Session } from './options.ts';
 
@@ -88,7 +91,7 @@ export async function quarantine(session: Session): Promise<void> {
   const wanted: Quarantine = {
     apiVersion: API_VERSION,
     kind: 'Quarantine',
-    metadata: { name: nameOf(namespace, workload?.name) },
+    metadata: { name: nameOf(namespace, workload) },
     spec: {
       namespace,
       ...(workload && { workload }),
@@ -110,6 +113,9 @@ export async function quarantine(session: Session): Promise<void> {
     throw new KubesentryError('USAGE', `Quarantine ${name} is in force already.`);
   });
   await activation(cluster, name);
+  if (workload && !(await isThere(workload, namespace, cluster))) {
+    session.warn(`There is no ${workload.kind} ${namespace}/${workload.name} now. Is that its name?\n`);
+  }
   write(
     `${workload ? `${workload.kind} ${namespace}/${workload.name}` : `namespace ${namespace}`} is contained. ` +
       `To end it: kubectl kubesentry release ${name}\n`,
@@ -152,10 +158,27 @@ function workloadOf(target: string): { kind: string; name: string } {
   return { kind, name };
 }
 
-/** The name becomes a label value: at most 63. */
-function nameOf(namespace: string, workload: string | undefined): string {
-  const name = ['manual', namespace, workload].filter(Boolean).join('-');
-  return name.slice(0, 63).replace(/[^a-z0-9]+$/, '');
+/** The name becomes a label value: at most 63. A hash tells apart what would have the same one. */
+function nameOf(namespace: string, workload: WorkloadRef | undefined): string {
+  const name = ['manual', namespace, workload?.name].filter(Boolean).join('-');
+  if (!workload && name.length <= NAME_LENGTH) return name;
+  const about = JSON.stringify([namespace, workload?.kind, workload?.name]);
+  const end = `-${createHash('sha256').update(about).digest('hex').slice(0, 6)}`;
+  return `${name.slice(0, NAME_LENGTH - end.length).replace(/[^a-z0-9]+$/, '')}${end}`;
+}
+
+const NAME_LENGTH = 63;
+
+/** A name with a typing error would be contained without anybody noticing. */
+async function isThere({ kind, name }: WorkloadRef, namespace: string, cluster: Cluster): Promise<boolean> {
+  const known = WORKLOAD_KINDS.find((each) => each.kind === kind);
+  if (!known) return true;
+  try {
+    return (await cluster.get(known, { namespace, name })) !== undefined;
+  } catch (error) {
+    if (error instanceof KubesentryError && error.code === 'KUBE_REFUSED') return true;
+    throw error;
+  }
 }
 
 const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };

@@ -81,6 +81,22 @@ describe('what people decide', () => {
     await scene.as('alice').create(KIND.Pod, podOf('x', 'billing'));
   });
 
+  it('quarantine contains workloads of one name apart, and says when there is none of that name', async () => {
+    const contain = (target: string) => run(quarantine, ['billing', target], { reason: 'a drill' });
+    const first = await contain('Deployment/ledger');
+    const second = await contain('StatefulSet/ledger');
+    expect(first.warnings).toBe('There is no Deployment billing/ledger now. Is that its name?\n');
+    expect(second.text).toContain('StatefulSet billing/ledger is contained.');
+    await expect(contain('Deployment/ledger')).rejects.toThrow('is in force already');
+    const all = (await scene.cluster.list(KIND.Quarantine)).items;
+    const items = all.filter(({ spec }) => spec.namespace === 'billing');
+    expect(items.map(({ spec }) => spec.workload?.kind).sort()).toEqual(['Deployment', 'StatefulSet']);
+    for (const { metadata } of items) {
+      expect(metadata.name).toMatch(/^manual-billing-ledger-[0-9a-f]{6}$/);
+      await run(release, [metadata.name as string]);
+    }
+  });
+
   it('dismiss asks for a reason, and ends it', async () => {
     await expect(run(dismiss, [name])).rejects.toThrow('--reason');
     await run(dismiss, [name], { reason: 'our own benchmark' });
