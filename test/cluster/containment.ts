@@ -203,7 +203,17 @@ export function containment(opened: () => ResponseScene): void {
       ['puts the labels back on a pod', () => ['label', 'pods', '--all', '-n', 'attacked', 'tier=front']],
       ['gets into a pod', () => ['exec', '-n', 'attacked', 'ds/web', '--', 'sh']],
       ['attaches to a pod', () => ['attach', '-n', 'attacked', inside]],
-      ['forwards a port', () => ['port-forward', '-n', 'attacked', inside, '18080:80']],
+      // As kubectl would, which does not ask before the pod runs.
+      [
+        'forwards a port',
+        () => [
+          'create',
+          '--raw',
+          `/api/v1/namespaces/attacked/pods/${inside}/portforward?ports=80`,
+          '-f',
+          '/dev/null',
+        ],
+      ],
       ['debugs a pod', () => ['debug', '-n', 'attacked', inside, '--image=registry.example.com/x:1']],
       [
         'makes a Secret with a token',

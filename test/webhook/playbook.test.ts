@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SYSTEM_NAMESPACE } from '../../api/names.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { PlaybookStep, StepStatus } from '../../api/playbook.ts';
 import { KIND } from '../../kube/kind.ts';
+import { MemoryCluster } from '../../kube/memory/cluster.ts';
 import type { DaemonSetController } from '../../kube/memory/daemon-set-controller.ts';
 import { COLLECTOR, mineIn, runDaemonSet } from './attack.ts';
 import { eventually, openScene, podOf, refusal, type Scene, workloadOf } from './harness.ts';
@@ -246,6 +247,34 @@ describe('the approved step terminate', () => {
       const key = { namespace: 'billing', name: metadata.name as string };
       expect((await scene.cluster.get(KIND.Pod, key))?.metadata.uid).toBe(metadata.uid);
     }
+  });
+
+  it('asks ever less often for a pod that a finalizer holds, whatever else changes meanwhile', async () => {
+    const held = podOf('held', 'billing', { command: ['serve'] });
+    held.metadata.finalizers = ['example.com/hold'];
+    held.spec = { ...(held.spec as object), nodeName: 'node-1' };
+    await mineIn(scene, await scene.cluster.create(KIND.Pod, held));
+    const name = (await scene.cluster.list(KIND.Incident)).items[0]?.metadata.name as string;
+    await approve(name, 'terminate');
+    const { evidence } = await stepIn(name, 'terminate', 'Running');
+    expect(evidence.join()).toContain('it waits for its finalizers example.com/hold');
+    const list = vi.spyOn(MemoryCluster.prototype, 'list');
+    const end = performance.now() + 2_000;
+    for (let at = 0; performance.now() < end; at++) {
+      const annotations = { at: `${at}` };
+      await scene.cluster.patch(KIND.Namespace, { name: 'default' }, { metadata: { annotations } });
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const asked = list.mock.calls.filter(
+      ([kind, query]) => kind.kind === 'Pod' && query?.namespace === 'billing',
+    );
+    list.mockRestore();
+    // Twice in one attempt, after 0.5, 1 and 2 seconds.
+    expect(asked.length).toBeGreaterThan(0);
+    expect(asked.length).toBeLessThanOrEqual(6);
+    const key = { namespace: 'billing', name: 'held' };
+    await scene.cluster.patch(KIND.Pod, key, { metadata: { finalizers: null } });
+    await stepIn(name, 'terminate', 'Done');
   });
 
   it('says why when the API server refuses, and goes on when it no longer does', async () => {

@@ -41,7 +41,10 @@ const BUSY_MS = 500;
 /** Steps of which every agent hears, since they change a Quarantine. */
 const HEARD_BY_AGENTS: ReadonlySet<string> = new Set(['activate', 'ban', 'detach', 'isolate', 'tellEgress']);
 
-/** When a step that takes its time is looked at again, milliseconds. */
+/**
+ * When a step that takes its time is looked at again, milliseconds; twice as long each time, up to the period. A pod may
+ * wait for a finalizer for days.
+ */
 const PROGRESS_MS = 500;
 
 /** Between two looks at everything while there is much to do: a thousand incidents change hundreds of times a second. */
@@ -65,6 +68,8 @@ export class ResponseLoop {
   readonly #underWay = new Map<string, Promise<void>>();
   /** Incidents that were told a moment ago, by place, and when. */
   readonly #told = new Map<string, number>();
+  /** By step and incident, when one that is not done yet is tried again, and after what pause that is. */
+  readonly #paced = new Map<string, { until: number; ms: number }>();
   /** Places under way that there is more to do about. */
   readonly #again = new Set<string>();
   #queue: Job[] = [];
@@ -134,7 +139,9 @@ export class ResponseLoop {
     const began = performance.now();
     const recently = began - PERIOD_MS;
     for (const [place, at] of this.#told) if (at < recently) this.#told.delete(place);
-    const jobs = jobsOf(this.#plan(), this.#options.view);
+    for (const [deed, { until }] of this.#paced) if (until < recently) this.#paced.delete(deed);
+    const due = this.#plan().filter((step) => (this.#paced.get(deedOf(step))?.until ?? 0) <= began);
+    const jobs = jobsOf(due, this.#options.view);
     for (const { place } of jobs) if (this.#underWay.has(place)) this.#again.add(place);
     // What is contained at once tells by its writes that there is more to do.
     this.#queue = jobs.filter((job) => !this.#turns.isTaken(job.place) && !this.#wasToldJustNow(job));
@@ -197,12 +204,23 @@ export class ResponseLoop {
       const go = () => this.#traced(step, about);
       const state = await (HEARD_BY_AGENTS.has(step.do) ? this.#toAgents.run(go) : go());
       log.info({ ...about, ...(state && { state }) }, 'response');
-      if (state === 'Running') setTimeout(() => this.wake(), PROGRESS_MS).unref();
+      this.#pace(deedOf(step), state);
       if (state === 'Failed') metrics.responseFailures.inc();
     } catch (error) {
       metrics.responseFailures.inc();
       log.warn({ ...about, err: error }, 'a step of the response failed and is tried again');
     }
+  }
+
+  #pace(deed: string, state: Outcome['state'] | undefined): void {
+    const before = this.#paced.get(deed);
+    if (state !== 'Running' && state !== 'Failed') {
+      this.#paced.delete(deed);
+      return;
+    }
+    const ms = Math.min(before ? 2 * before.ms : PROGRESS_MS, PERIOD_MS);
+    this.#paced.set(deed, { until: performance.now() + ms, ms });
+    setTimeout(() => this.wake(), ms).unref();
   }
 
   async #traced(
@@ -220,6 +238,10 @@ export class ResponseLoop {
     const outcome = (state: Outcome['state'] | undefined) => ({ 'kubesentry.state': state });
     return tracer.span(`response ${name}`, { attributes, outcome }, go);
   }
+}
+
+function deedOf(step: Step | Move): string {
+  return `${step.do} ${'incident' in step ? step.incident : ''}`;
 }
 
 function describe(step: Step | Move): About {
