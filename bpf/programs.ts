@@ -9,7 +9,7 @@ import { KnownExecs } from './known-execs.ts';
 import { type Spending, spendingOf } from './spending.ts';
 
 /** One compiled file each. `exec`, `process` and `cgroup` are what identity rests on. */
-export const FAMILIES = [
+const FAMILIES = [
   'exec',
   'process',
   'cgroup',

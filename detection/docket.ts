@@ -6,7 +6,7 @@ import type { Allowance } from './shell/parser.ts';
 import { UNKNOWN } from './text.ts';
 
 /** What one judgement may cost: bytes of text read, summed over every decoding and entering. */
-export const WORK_LIMIT = 256 * 1024;
+const WORK_LIMIT = 256 * 1024;
 
 /** CPU time for reading its shell text, in milliseconds; ordinary text of that length takes 130. */
 const PARSING_LIMIT = 500;
@@ -77,7 +77,7 @@ export class Docket {
 }
 
 /** Cut, and free of control characters, so that it can be shown on a terminal. */
-export function printable(text: string): string {
+function printable(text: string): string {
   const shown = text.replaceAll(UNKNOWN, '?').replace(/[\p{Cc}\p{Cf}]/gu, ' ');
   return shown.length > EVIDENCE_LENGTH ? `${shown.slice(0, EVIDENCE_LENGTH - 1)}…` : shown;
 }

@@ -9,8 +9,8 @@ export const DENY_FROM = 80;
 export const WARN_FROM = 30;
 
 /** Posture counts when everything else reaches this, and then with at most POSTURE_CAP. */
-export const POSTURE_FROM = 40;
-export const POSTURE_CAP = 10;
+const POSTURE_FROM = 40;
+const POSTURE_CAP = 10;
 
 /** From which scores on a verdict is given. */
 export interface Thresholds {

@@ -19,7 +19,7 @@ export interface Hierarchy {
 
 /** v1 controllers whose hierarchy can tell containers apart; any will do, and every node with v1 has one. */
 const V1_CONTROLLERS = ['memory', 'pids', 'cpu'] as const;
-export type V1Controller = (typeof V1_CONTROLLERS)[number];
+type V1Controller = (typeof V1_CONTROLLERS)[number];
 
 export interface Hierarchies {
   /** Undefined on nodes that have v1 alone. */

@@ -121,7 +121,7 @@ export function parseStat(text: string): ProcStat | undefined {
 }
 
 /** Splits NUL-terminated arguments; text behind the last NUL counts, since a process may write there. */
-export function splitArguments(text: string): string[] {
+function splitArguments(text: string): string[] {
   const parts = text.split('\0');
   if (parts.at(-1) === '') parts.pop();
   return parts;

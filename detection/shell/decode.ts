@@ -7,7 +7,7 @@ export function textOfBytes(bytes: Buffer): string {
   return text.includes('�') ? bytes.toString('latin1') : text;
 }
 
-export function bytesOfText(text: string): Buffer {
+function bytesOfText(text: string): Buffer {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: latin1 is what textOfBytes gives for bytes.
   return Buffer.from(text, /^[\x00-\xff]*$/.test(text) ? 'latin1' : 'utf8');
 }

@@ -10,7 +10,7 @@ export interface User {
   groups: string[];
 }
 
-export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
+type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
 
 /** A request that admission has to agree to. */
 export interface AdmissionRequest {

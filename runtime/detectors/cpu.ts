@@ -32,7 +32,7 @@ export interface CpuHabit {
   learned: number;
 }
 
-export const NO_HABIT: CpuHabit = { mean: undefined, learned: 0 };
+const NO_HABIT: CpuHabit = { mean: undefined, learned: 0 };
 
 /** Ten minutes of samples. */
 const COURSE = 60;

@@ -3,7 +3,7 @@ import { everyObject } from '../../kube/every-object.ts';
 import { KIND } from '../../kube/kind.ts';
 
 /** How long a Denial is kept after the last attempt. */
-export const DENIAL_DAYS = 7;
+const DENIAL_DAYS = 7;
 
 /** Deletes Denials that were last seen longer than `days` ago. Answers how many. */
 export async function expireDenials(cluster: Cluster, now: Date, days = DENIAL_DAYS): Promise<number> {

@@ -3,7 +3,7 @@ import { objectPath } from '../../detection/object-path.ts';
 import { isRecord, type JsonRecord } from '../../detection/shape.ts';
 
 /** Stands for what is left out: texts around a match may hold secrets. */
-export const ELIDED = '…';
+const ELIDED = '…';
 
 /** Of a list, items before the one of interest are kept as a mark each, so that indexes stay what they were. */
 const INDEX_LIMIT = 32;

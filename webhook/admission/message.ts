@@ -46,7 +46,7 @@ export function warningText(request: AdmissionRequest, ruling: Ruling, id: strin
 }
 
 /** `DaemonSet shop/xmrig`, `exec into Pod shop/x`. */
-export function subjectOf({
+function subjectOf({
   kind,
   name,
   namespace,

@@ -120,7 +120,7 @@ function isOwnCommand({ process, container }: Detection): boolean {
   return container !== null && process.ancestors.every(({ exe }) => SHELL.test(exe));
 }
 
-export function openIncidentOf(
+function openIncidentOf(
   workload: { namespace: string; kind: string; name: string },
   incidents: Iterable<Incident>,
 ): string | undefined {

@@ -15,7 +15,7 @@ export interface Standing {
 const NAMED = 100;
 
 /** Where `kubectl kubesentry status` reads what was found. */
-export const RESULTS = { namespace: SYSTEM_NAMESPACE, name: BACKGROUND_CONFIG_MAP } as const;
+const RESULTS = { namespace: SYSTEM_NAMESPACE, name: BACKGROUND_CONFIG_MAP } as const;
 
 /** Keeps what one round found; the next round replaces it. */
 export async function keepResults(

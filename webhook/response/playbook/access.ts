@@ -70,7 +70,7 @@ export async function reviewAccess(
 }
 
 /** Pure: which of the rights that attackers use these rules give. */
-export function excessOf(rules: readonly Rule[]): string[] {
+function excessOf(rules: readonly Rule[]): string[] {
   if (rules.some(({ resources = [], verbs = [] }) => resources.includes('*') && verbs.includes('*'))) {
     return ['may do everything'];
   }

@@ -144,7 +144,7 @@ function keyOf({ apiVersion, kind }: Kind, name: string): string {
 }
 
 /** How a line of evidence about an owner begins that has nothing to do with it. */
-export const SPARED = 'spared: ';
+const SPARED = 'spared: ';
 
 /** How a line of evidence about something that people have to see to begins. */
 export const LEFT = 'left to people: ';
