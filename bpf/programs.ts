@@ -9,17 +9,7 @@ import { KnownExecs } from './known-execs.ts';
 import { type Spending, spendingOf } from './spending.ts';
 
 /** One compiled file each. `exec`, `process` and `cgroup` are what identity rests on. */
-const FAMILIES = [
-  'exec',
-  'process',
-  'cgroup',
-  'connect',
-  'egress',
-  'names',
-  'iter',
-  'fpu',
-  'lsm',
-] as const;
+const FAMILIES = ['exec', 'process', 'cgroup', 'connect', 'egress', 'names', 'iter', 'fpu', 'lsm'] as const;
 
 /** What has a substitute where the kernel does not take it: SIGKILL at exec stands in for a refusal by BPF LSM. */
 export const OPTIONAL: readonly Family[] = ['lsm'];

@@ -46,14 +46,7 @@ export function warningText(request: AdmissionRequest, ruling: Ruling, id: strin
 }
 
 /** `DaemonSet shop/xmrig`, `exec into Pod shop/x`. */
-function subjectOf({
-  kind,
-  name,
-  namespace,
-  resource,
-  subResource,
-  object,
-}: AdmissionRequest): string {
+function subjectOf({ kind, name, namespace, resource, subResource, object }: AdmissionRequest): string {
   const called = name || `${object?.metadata?.generateName ?? ''}*`;
   // A Namespace is said to be in itself.
   const place = namespace === '' || kind.kind === 'Namespace' ? called : `${namespace}/${called}`;
