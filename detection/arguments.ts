@@ -121,6 +121,12 @@ function listed(value: string, limit: number): readonly string[] {
   return LIST.test(value) ? value.split(LIST, limit) : [value];
 }
 
+/** `TCP:HOST:PORT` of socat, and `[1]HOST:PORT` where a miner has several. */
+function addressOf(text: string): Endpoint | undefined {
+  const [, address] = /^(?:(?:tcp|openssl|ssl)[46]?(?:-connect)?:|\[\d\])([^,]+)/i.exec(text) ?? [];
+  return address === undefined ? undefined : parseEndpoint(address);
+}
+
 /** A pool by its scheme whose host only run time knows, or a part of it. */
 function unknownHost(value: string): Endpoint | undefined {
   const endpoint = value.includes(UNKNOWN) ? parseEndpoint(value.replaceAll(UNKNOWN, 'x')) : undefined;
@@ -141,7 +147,9 @@ function readValue(
 ): void {
   const known = value.includes(UNKNOWN) ? value.replaceAll(UNKNOWN, '') : value;
   if (role === 'algorithm' || role === 'value' || role === undefined) {
-    for (const algorithm of listed(known, 4)) {
+    for (const algorithm of role === 'algorithm' && known.includes('+')
+      ? known.split('+', 4)
+      : listed(known, 4)) {
       const common = indicators.algorithms.get(fold(algorithm));
       if (common === undefined || (role !== 'algorithm' && (common || (name === '' && letter === ''))))
         continue;
@@ -157,7 +165,7 @@ function readValue(
     if (wallet) facts.wallets.push({ wallet, word, role });
   }
   for (const part of role === 'pool' ? listed(known, 8) : [known]) {
-    const read = parseEndpoint(part);
+    const read = parseEndpoint(part) ?? addressOf(part);
     const endpoint = (read && !isWildcard(read) ? undefined : unknownHost(value)) ?? read;
     if (!endpoint) continue;
     const [, mined] = endpoint.scheme === '' ? [] : (MINED_SCHEME.exec(endpoint.scheme) ?? []);

@@ -8,14 +8,18 @@ import { type Data, UNKNOWN_DATA } from './shell/data.ts';
 import { decodeBase64, decodeHex, inflate, inflateBare } from './shell/decode.ts';
 import { unescapeAnsi } from './shell/escapes.ts';
 import type { Machine } from './shell/machine.ts';
+import { findWallets } from './wallet/wallet.ts';
 
 /** A call that starts a program, right before its first argument. */
 const SPAWN =
-  /\b(run|call|check_call|check_output|popen|system|getoutput|getstatusoutput|exec\w*|spawn\w*|shell_exec|passthru|posix_spawn|proc_open|backtick|fork|qx|os\.execute|(?:bash_)?commands?\s*=|cmds?\s*=)\s*\(?\s*[[(]?\s*[rbfu]*$/i;
+  /\b(run|call|check_call|check_output|popen|system|getoutput|getstatusoutput|exec\w*|spawn\w*|shell_exec|passthru|posix_spawn|proc_open|backtick|fork|qx|os\.execute|(?:bash_)?commands?\s*=|cmds?\s*=|\.command|\b(?:sh|bat|pwsh|powershell)(?=\s*\(?\s*(?:script\s*:\s*)?$))\s*\(?\s*(?:script\s*:\s*)?(?:new\s+String\s*\[\]\s*\{)?[[(]?\s*[rbfu]*$/i;
+
+/** `"curl …".execute()` of Groovy, with one string or a list of them. */
+const EXECUTES = /^\s*\]?\s*\.execute\(/;
 const RUNS =
-  /\b(exec(?:[lv]p?e?)?|eval|system|popen|spawn\w*|subprocess|child_process|execSync|execFile|shell_exec|passthru|chmod|fork|compile|instance_eval)\b/i;
+  /\b(exec(?:[lv]p?e?)?|eval|system|popen|spawn\w*|subprocess|child_process|execSync|execFile|shell_exec|passthru|chmod|fork|compile|instance_eval|iex|Invoke-Expression|Start-Process)\b/i;
 const FETCHES =
-  /\b(urlopen|urlretrieve|requests|urllib\w*|fetch|https?\.get|LWP|file_get_contents|curl\w*|open-uri|Net::HTTP|axios|wget|HTTP::Tiny)\b/i;
+  /\b(urlopen|urlretrieve|requests|urllib\w*|fetch|https?\.get|LWP|file_get_contents|curl\w*|open-uri|Net::HTTP|axios|wget|HTTP::Tiny|DownloadString|DownloadFile|Invoke-WebRequest|iwr)\b/i;
 const DECODES =
   /base64|b64decode|atob|decode_base64|unhexlify|fromhex|zlib|decompress|Buffer\.from|hex2bin|pack\b/i;
 
@@ -55,7 +59,11 @@ export function judgeCode(code: string, path: string, machine: Machine, depth = 
     const [first] = words;
     const [literal] = group;
     if (!first || !literal) continue;
-    if (SPAWN.test(code.slice(Math.max(literal.from - 48, 0), literal.from))) {
+    const last = group.at(-1) ?? literal;
+    if (
+      SPAWN.test(code.slice(Math.max(literal.from - 48, 0), literal.from)) ||
+      EXECUTES.test(code.slice(last.to, last.to + 16))
+    ) {
       if (words.length === 1 || /\s/.test(first.text)) machine.runScript(first.text, path);
       else machine.call(words);
     } else if (runs && words.length > 2) judgeArguments(words, machine.docket);
@@ -67,7 +75,9 @@ export function judgeCode(code: string, path: string, machine: Machine, depth = 
   const inner = [...literals.flatMap(({ text }) => decodedOf(text, code) ?? []), ...numbersOf(code)];
   for (const text of inner) judgeDecoded(text, path, machine, runs, depth);
   judgeMessage(code, path, machine);
-  const urls = literals.map(({ text }) => text).filter(isFetchable);
+  const urls = literals
+    .flatMap(({ text }) => (text.includes('://') ? text.split(/\s+/, 64) : []))
+    .filter(isFetchable);
   for (const text of urls) judgeUrl({ text, path }, machine);
   if (runs && FETCHES.test(code) && (urls.length > 0 || RUNS_FETCHED.test(code)))
     judgeDownloadedRun({ downloadedFrom: urls }, path, machine, true);
@@ -142,18 +152,14 @@ function judgeDecoded(text: string, path: string, machine: Machine, runs: boolea
 /** A login with a password is the first line of CryptoNote's stratum, and of a few other services. */
 function judgeMessage(code: string, path: string, { docket }: Machine): void {
   const [, method] =
-    /["']method\\?["']\s*(?::|=>)\s*\\?["'](mining\.subscribe|mining\.authorize|eth_submitLogin|login)\\?["']/.exec(
+    /\bmethod\\?["']?\s*(?::|=>)\s*\\?["'](mining\.subscribe|mining\.authorize|eth_submitLogin|login)\\?["']/.exec(
       code,
     ) ?? [];
   const isLogin = method === 'login';
-  if (method === undefined || (isLogin && !/["']login\\?["']\s*(?::|=>)/.test(code))) return;
-  docket.report(
-    'stratum-message',
-    path,
-    'It holds a request of the stratum protocol.',
-    method,
-    isLogin ? 40 : 80,
-  );
+  if (method === undefined || (isLogin && !/\blogin\\?["']?\s*(?::|=>)/.test(code))) return;
+  const isPaid = isLogin && findWallets(code).some(({ mined }) => mined);
+  const message = 'It holds a request of the stratum protocol.';
+  docket.report('stratum-message', path, message, method, isLogin && !isPaid ? 40 : 80);
 }
 
 /** String literals, adjacent ones joined (`"xm" + "rig"`). Linear: every character is read once. */

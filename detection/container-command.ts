@@ -6,11 +6,11 @@ import type { Machine } from './shell/machine.ts';
 
 /** Flags of `docker run` and `kubectl run` that take no value; every other long option takes the next word. */
 const FLAG =
-  /^(--(rm|detach|interactive|tty|privileged|init|read-only|publish-all|no-healthcheck|oom-kill-disable|stdin|quiet|attach|command)|-[ditPq]+)$/;
+  /^(--(rm|detach|interactive|tty|privileged|init|read-only|publish-all|no-healthcheck|oom-kill-disable|stdin|quiet|attach|command|net-host|null-io|all-platforms)|-[ditPq]+)$/;
 
 /** `docker run IMAGE ARGS`, `docker exec C COMMAND`, `kubectl run --image=IMAGE -- ARGS`, `kubectl exec P -- COMMAND`. */
 export function judgeContainerCommand(words: readonly Word[], dashes: number, machine: Machine): Data {
-  const verb = words.findIndex(({ text }) => /^(run|create|exec|debug)$/.test(text));
+  const verb = words.findIndex(({ text }) => /^(run|create|exec|debug|pull)$/.test(text));
   const image = words.find(({ text }) => text.startsWith('--image='));
   const named = words.findIndex(({ text }) => text === '--image');
   const imageWord = image ? { ...image, text: image.text.slice('--image='.length) } : words[named + 1];

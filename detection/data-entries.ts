@@ -1,17 +1,21 @@
+import { hasSteps, judgeSteps } from './ci-steps.ts';
 import { judgeCode } from './code.ts';
 import { judgeCommandLines } from './command-lines.ts';
 import { isCompose, judgeCompose } from './compose.ts';
 import { isDockerfile, judgeDockerfile } from './dockerfile.ts';
+import type { Docket } from './docket.ts';
 import { isStratum, parseEndpoint } from './endpoint.ts';
 import { judgeEnvironment, type Variable } from './environment.ts';
 import { hasDomain } from './indicators.ts';
 import { judgeMinerConfig } from './miner-config.ts';
 import { nameIn } from './names.ts';
+import { judgeNotebook } from './notebook.ts';
 import { judgeScriptText } from './script-text.ts';
 import { isRecord, textOf } from './shape.ts';
 import { judgeSql } from './shell/builtins.ts';
 import { inflate, textOfBytes } from './shell/decode.ts';
 import type { Machine } from './shell/machine.ts';
+import { fold } from './text.ts';
 import { judgeUserData } from './user-data.ts';
 import { findWallets } from './wallet/wallet.ts';
 import { judgeCrontab, judgeUnit } from './written-file.ts';
@@ -20,7 +24,7 @@ import { judgeCrontab, judgeUnit } from './written-file.ts';
 const DOCUMENT =
   /\.(md|mdx|html?|rst|adoc|csv|tsv|log|svg|xml|css|rules?|yar|yara|rego|ya?ml|tpl|tmpl|lock|sum|pem|crt|key|po)$/i;
 const SHELL = /\.(sh|bash|zsh|ksh)$/i;
-const CODE = /\.(py|pl|js|mjs|cjs|rb|php|lua)$/i;
+const CODE = /\.(py|pl|js|mjs|cjs|ts|rb|php|lua|go|c|cc|cpp|java|rs|groovy|kts?|scala|cs)$|^jenkinsfile/i;
 
 /** Settings of programs that run commands: build servers, package managers, supervisors. */
 const SETTINGS = /\.(ya?ml|toml|json|xml|ini|conf|cfg|properties|env)$/i;
@@ -72,6 +76,7 @@ function judgeEntry(key: string, text: string, path: string, machine: Machine): 
   machine.path = path;
   if (text.startsWith('#cloud-config')) judgeUserData(text, path, machine);
   else if (isCompose(key)) judgeCompose(text, path, machine);
+  else if (/\.ipynb$/i.test(key)) judgeNotebook(text, path, machine);
   else if (isDockerfile(key, text)) judgeDockerfile(text, path, machine);
   else if (shebang || SHELL.test(key)) judgeScriptText(text, path, machine);
   else if (CODE.test(key)) judgeCode(text, path, machine);
@@ -83,6 +88,7 @@ function judgePlain(key: string, text: string, path: string, machine: Machine): 
   if (/cron/i.test(key) || /^[ \t]*(@reboot|([\d*/,-]{1,20}[ \t]+){5})/m.test(text))
     judgeCrontab(text, machine);
   if (SETTINGS.test(key)) judgeCommandLines(text, path, machine);
+  if (hasSteps(key, text)) judgeSteps(text, path, machine);
   if (/ExecStart|^[ \t]*command[ \t]*=/m.test(text)) judgeUnit(text, machine);
   if (DOCUMENT.test(key) ? !/\.ya?ml$/i.test(key) : isProse(text)) {
     judgeMentions(text, path, machine);
@@ -106,6 +112,20 @@ function judgeMentions(text: string, path: string, { docket }: Machine): void {
     const endpoint = parseEndpoint(word);
     if (!endpoint || !(isStratum(endpoint) || hasDomain(docket.indicators.pools, endpoint.host))) continue;
     docket.report('pool-mention', path, `It names ${endpoint.host}, a mining pool.`, endpoint.host);
+    judgeForwarding(text, path, docket);
+    return;
+  }
+}
+
+/** A server that settings of nginx, HAProxy, Envoy, stunnel or socat send connections on to. */
+const FORWARDS =
+  /\b(?:server(?:[ \t]+[\w-]+)?|proxy_pass|connect[ \t]*=|address:)[ \t]+["']?(?:tcp:\/\/)?([\w-]+(?:\.[\w-]+)+)["']?(?::\d{2,5}\b|,?\s*port_value:)/g;
+
+/** A proxy to a pool hides from others whom a miner speaks to. */
+function judgeForwarding(text: string, path: string, docket: Docket): void {
+  for (const [, host = ''] of text.matchAll(FORWARDS)) {
+    if (!hasDomain(docket.indicators.pools, fold(host))) continue;
+    docket.report('pool-host', path, `It forwards connections to ${host}, a mining pool.`, host, 90);
     return;
   }
 }

@@ -128,6 +128,9 @@ export function judgeUrl({ text, path }: Word, { docket }: Machine): void {
       endpoint.host,
     );
   }
+  const asked = /[?&]name=([\w.-]+)/.exec(endpoint.path)?.[1];
+  if (asked !== undefined && hasDomain(docket.indicators.pools, asked))
+    docket.report('pool-lookup', path, `It asks for the address of ${asked}.`, asked);
   const isPage = PAGE.test(endpoint.path);
   for (const step of [...endpoint.path.split(/[/?#&=]/, 16)]) {
     const match = nameIn(step, docket.indicators);

@@ -5,16 +5,17 @@ import { judgeData } from './data-entries.ts';
 import { Docket } from './docket.ts';
 import { judgeEnvironment } from './environment.ts';
 import { judgeImage } from './image.ts';
-import type { Indicators } from './indicators.ts';
+import { hasDomain, type Indicators } from './indicators.ts';
 import { judgeArguments } from './miner-arguments.ts';
 import { fillIn, parametersOf } from './parameters.ts';
 import { judgePosture } from './posture.ts';
 import { isInert } from './program.ts';
 import type { RuleId } from './rules.ts';
 import { judgeScriptText } from './script-text.ts';
-import { isRecord } from './shape.ts';
+import { isRecord, textOf } from './shape.ts';
 import { VALUE_LIMIT } from './shell/data.ts';
 import { Machine } from './shell/machine.ts';
+import { fold } from './text.ts';
 import { judgeUserData } from './user-data.ts';
 import { type Judgement, judgementOf } from './verdict.ts';
 import { type ContainerView, workloadView } from './workload.ts';
@@ -48,7 +49,10 @@ function deploying(docket: Docket): Machine {
 
 function judgeWith(object: unknown, machine: Machine): Judgement {
   const { docket } = machine;
-  if (isRecord(object)) judgeData(object, machine);
+  if (isRecord(object)) {
+    judgeData(object, machine);
+    judgeAlias(object, docket);
+  }
   const view = workloadView(object);
   if (!view) return judgementOf(docket.findings);
   const parameters = isRecord(object) ? parametersOf(object) : new Map<string, string>();
@@ -63,6 +67,14 @@ function judgeWith(object: unknown, machine: Machine): Judgement {
     docket.report('analysis-limit', '', 'The object is too deep or too large; parts were not read.');
   if (docket.findings.length > 0) judgePosture(view, docket);
   return judgementOf(docket.findings);
+}
+
+/** A Service that is another name for a pool. */
+function judgeAlias({ kind, spec }: Record<string, unknown>, docket: Docket): void {
+  if (kind !== 'Service' || !isRecord(spec)) return;
+  const host = fold(textOf(spec.externalName));
+  if (host !== '' && hasDomain(docket.indicators.pools, host))
+    docket.report('pool-host', 'spec.externalName', `It is another name for ${host}, a mining pool.`, host);
 }
 
 /** A container of a workflow as its engine would start it. */

@@ -124,7 +124,9 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket): void {
   } else if (told && user !== undefined && pool.role === 'pool') {
     const poolPassword = password !== undefined && POOL_PASSWORD.test(password);
     const hints = [poolPassword, hasMiningPort(pool.endpoint), isPublicAddress(pool.endpoint.host)];
-    const score = (password === undefined ? 20 : 40) + 20 * hints.filter(Boolean).length;
+    const isHidden = pool.endpoint.host.endsWith('.onion');
+    const score =
+      (password === undefined ? 20 : 40) + 20 * hints.filter(Boolean).length + (isHidden ? 40 : 0);
     report(
       pool.word,
       'It is given an address, a user and a password in the way of a miner.',

@@ -44,13 +44,17 @@ const SCRIPT_FIELDS: ReadonlySet<string> = new Set([
 ]);
 
 /** Fields that hold the values of a chart, or a patch of Kustomize, as text. */
-const VALUES_FIELDS: ReadonlySet<string> = new Set(['values', 'valuesContent', 'patch']);
+const VALUES_FIELDS: ReadonlySet<string> = new Set(['values', 'valuesContent', 'patch', 'patchesJson6902']);
 
 /** So many texts of an object are read as values of a chart. */
 const VALUES_LIMIT = 4;
 
 /** Fields that hold words of a command where no container is around them. */
-const COMMAND_FIELDS: ReadonlySet<string> = new Set(['command', 'arguments', 'entrypoint']);
+const COMMAND_FIELDS: ReadonlySet<string> = new Set(['command', 'arguments', 'entrypoint', 'fromList']);
+
+/** Other names of fields that operators have for a script; shorter text is none. */
+const SCRIPT_NAME = /(?:script|command|cmd|code|function)s?$/i;
+const SCRIPT_LENGTH = 24;
 
 const DEPTH_LIMIT = 24;
 const NODE_LIMIT = 20_000;
@@ -113,7 +117,7 @@ export function findPodParts(object: JsonRecord): {
     for (const key of Object.keys(node)) {
       const child = node[key];
       const isList = CONTAINER_LISTS.has(key);
-      const isScript = SCRIPT_FIELDS.has(key);
+      const isScript = SCRIPT_FIELDS.has(key) || isScriptText(key, child);
       if (COMMAND_FIELDS.has(key) && isWords(child)) {
         if (!values?.command && !values?.args) commands.push({ path: `${path}.${key}`, words: child });
         continue;
@@ -136,6 +140,10 @@ export function findPodParts(object: JsonRecord): {
 
   visit(object, '', 0, object, false);
   return { parts, scripts, images, commands, malformed, truncated };
+}
+
+function isScriptText(key: string, value: unknown): boolean {
+  return typeof value === 'string' && value.length >= SCRIPT_LENGTH && SCRIPT_NAME.test(key);
 }
 
 function isWords(value: unknown): value is string[] {
@@ -161,7 +169,8 @@ function valuesContainer(node: JsonRecord): JsonRecord | undefined {
 
 /** `repository: xmrig/xmrig` beside a tag, a digest or a pull policy, or one such value by its name. */
 function chartImage(node: JsonRecord): string | undefined {
-  const { repository, tag, name, value } = node;
+  const { repository, tag, name, value, url } = node;
+  if (typeof url === 'string' && url.startsWith('oci://')) return url.slice('oci://'.length);
   if (typeof value === 'string' && /(^|\.)(image|repository)$/.test(textOf(name))) return value;
   if (typeof repository !== 'string') return undefined;
   if (!('tag' in node || 'digest' in node || 'pullPolicy' in node || 'imagePullPolicy' in node))

@@ -198,3 +198,23 @@ function runLater(name: string, { words, stdin, machine }: Call): Data {
   else machine.runScript(data.text, machine.path);
   return NOTHING;
 }
+
+/** What is compiled, or read by the compiler's own shell, is going to run. */
+export function runCompiler({ words, stdin, machine }: Call): Data {
+  for (const { text, path } of words.slice(1)) {
+    const source = machine.scope.read(text)?.text;
+    if (source !== undefined) judgeCode(source, path, machine);
+  }
+  if (stdin.text !== undefined) judgeCode(stdin.text, machine.path, machine);
+  return UNKNOWN_DATA;
+}
+
+/** `java -jar FILE ARGUMENTS`: the file is the program. */
+export function runJava({ words, machine }: Call): Data {
+  const jar = words.findIndex(({ text }) => text === '-jar');
+  if (jar > 0 && jar + 1 < words.length) {
+    const [file, ...rest] = words.slice(jar + 1) as [Word, ...Word[]];
+    judgeProgram([{ ...file, text: file.text.replace(/\.jar$/i, '') }, ...rest], machine);
+  }
+  return UNKNOWN_DATA;
+}

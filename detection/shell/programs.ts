@@ -5,9 +5,20 @@ import { runAlias, runAwk, runCut, runPsql, runRead, runSed, runSet } from './bu
 import { concatenate, type Data, NOTHING, UNKNOWN_DATA } from './data.ts';
 import { decodeBase32, decodeBase64, decodeHex, inflate } from './decode.ts';
 import { unescapeAnsi } from './escapes.ts';
-import { runCode, runDot, runEval, runFind, runNested, runShell, runTrap } from './interpreters.ts';
+import {
+  runCode,
+  runCompiler,
+  runDot,
+  runEval,
+  runFind,
+  runJava,
+  runNested,
+  runShell,
+  runTrap,
+} from './interpreters.ts';
 import { runKubectl } from './kubectl.ts';
 import type { Machine } from './machine.ts';
+import { runPowerShell } from './powershell.ts';
 import { isWrapper } from './wrappers.ts';
 
 /** One command with what comes in; it returns what goes out. */
@@ -229,6 +240,9 @@ export const PROGRAMS: Record<string, Program> = {
     'curl wget wget2 fetch aria2c axel lwp-request lwp-download lynx ftpget tftp nc ncat netcat socat get http https',
   ),
   ...named(runKubectl, 'kubectl oc'),
+  ...named(runPowerShell, 'powershell powershell.exe pwsh pwsh.exe'),
+  ...named(runCompiler, 'go gcc g++ cc c++ clang tcc rustc javac jshell groovy scala kotlinc'),
+  java: runJava,
   eval: runEval,
   source: runDot,
   '.': runDot,
