@@ -124,15 +124,12 @@ function readAll(names: readonly string[]): { resources: Resource[]; errors: Kub
   const resources: Resource[] = [];
   const errors: KubesentryError[] = [];
   for (const name of names) {
-    try {
-      for (const file of filesOf(name)) {
-        const read = resourcesOf(file);
-        resources.push(...read.resources);
-        if (read.error) errors.push(read.error);
-      }
-    } catch (error) {
-      if (!(error instanceof KubesentryError)) throw error;
-      errors.push(error);
+    const found = filesOf(name);
+    errors.push(...found.errors);
+    for (const file of found.files) {
+      const read = resourcesOf(file);
+      resources.push(...read.resources);
+      errors.push(...read.errors);
     }
   }
   return { resources, errors };

@@ -57,13 +57,13 @@ function manifestOf({ spec }: Denial, file: string | undefined): Shown | undefin
     const { contents } = parseDocument(text, { lineCounter: lines });
     return { manifest: new ManifestText(text, lines, contents) };
   }
-  const { resources, error } = resourcesOf(file);
+  const { resources, errors } = resourcesOf(file);
   const found = resources.find(({ object }) => {
     const { kind, metadata } = (object ?? {}) as { kind?: unknown; metadata?: { name?: unknown } };
     return kind === spec.resource.kind && metadata?.name === spec.resource.name;
   });
   if (found?.manifest) return { manifest: found.manifest, file };
-  if (error) throw error;
+  if (errors[0]) throw errors[0];
   const { kind, name } = spec.resource;
   throw new KubesentryError('INPUT_UNREADABLE', `There is no ${kind} ${name} in ${file}.`);
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -141,10 +141,101 @@ describe('what cannot be read', () => {
     expect(scan(['-f', file('laugh.yaml', laugh.join('\n'))]).status).toBe(1);
   });
 
+  test('a template of Helm is one; what Argo fills in is none', () => {
+    const workflow = file('workflow.yaml', 'kind: Workflow\nargs: ["{{workflow.name}}"]\nspec: [\n');
+    expect(scan(['-f', workflow]).stderr).not.toContain('helm template');
+  });
+
+  test('bytes are no text, and a hundred thousand brackets are too deep', () => {
+    const bytes = join(folder, 'bytes.yaml');
+    writeFileSync(bytes, Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0, 1, 2]));
+    expect(scan(['-f', bytes]).stderr).toContain('it is no text');
+    const { stderr } = scan(['-f', file('deep.yaml', '['.repeat(100_000))]);
+    expect(stderr).toContain('it is nested too deep');
+  });
+
+  test('an item of a list that is no object is named, and its neighbours are judged', () => {
+    const list = { kind: 'List', items: [null, { kind: 'Pod', metadata: { name: 'a' } }, 7] };
+    const { status, stdout, stderr } = scan(['-f', file('list.json', JSON.stringify(list)), '-o', 'json']);
+    expect(status).toBe(1);
+    expect(stderr).toContain('an item of its list is no object');
+    expect(JSON.parse(stdout).map(({ name }: { name: string }) => name)).toEqual(['a']);
+  });
+
+  test('in a folder is named, and the rest of the folder is judged', () => {
+    const mixed = join(folder, 'mixed');
+    mkdirSync(join(mixed, 'folder.yaml'), { recursive: true });
+    symlinkSync('nowhere', join(mixed, 'dangling.yaml'));
+    spawnSync('mkfifo', [join(mixed, 'pipe.yaml')]);
+    writeFileSync(join(mixed, 'pod.yaml'), 'kind: Pod\nmetadata: {name: a}\n');
+    const { status, stdout, stderr } = scan(['-f', mixed, '-o', 'json']);
+    expect(status).toBe(1);
+    expect(stderr).toContain('dangling.yaml');
+    expect(stderr).toContain('pipe.yaml cannot be read: it is no file');
+    expect(stderr).not.toContain('folder.yaml');
+    expect(JSON.parse(stdout)).toHaveLength(1);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)(
+    'a folder without permission is named, and the rest is judged',
+    () => {
+      const outer = join(folder, 'outer');
+      mkdirSync(join(outer, 'secret'), { recursive: true, mode: 0o755 });
+      writeFileSync(join(outer, 'pod.yaml'), 'kind: Pod\nmetadata: {name: a}\n');
+      chmodSync(join(outer, 'secret'), 0);
+      chmodSync(folder, 0o755);
+      // As root everything can be read, and others may not be able to read the sources.
+      const code = `
+      import { filesOf } from ${JSON.stringify(join(ROOT, 'cli/resources.ts'))};
+      process.seteuid(65534);
+      const { files, errors } = filesOf(${JSON.stringify(outer)});
+      console.log(JSON.stringify({ files, errors: errors.map(({ message }) => message) }));`;
+      const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
+        encoding: 'utf8',
+      });
+      expect(JSON.parse(stdout)).toEqual({
+        files: [join(outer, 'pod.yaml')],
+        errors: [expect.stringContaining('secret cannot be read: EACCES')],
+      });
+    },
+  );
+
   test('a wrong option is said to be one', () => {
     expect(scan(['--nonsense'])).toMatchObject({ status: 1, stderr: expect.stringContaining('--help') });
     expect(scan(['-o', 'xml']).stderr).toContain('xml');
   });
+});
+
+test('JSON objects one behind the other, as lines or not, and UTF-16 are read as kubectl reads them', () => {
+  const pod = (name: string) => JSON.stringify({ kind: 'Pod', metadata: { name, note: '} {"a' } });
+  const names = (input: string | Buffer) => {
+    const path = join(folder, 'stream.json');
+    writeFileSync(path, input);
+    const { stdout } = scan(['-f', path, '-o', 'json']);
+    return JSON.parse(stdout).map(({ name, source }: { name: string; source: string }) => [
+      name,
+      Number(source.split(':').at(-1)),
+    ]);
+  };
+  expect(names(`${pod('a')}\n${pod('b')}\n`)).toEqual([
+    ['a', 1],
+    ['b', 2],
+  ]);
+  expect(names(`${pod('a')}${pod('b')}`).map(([name]: [string]) => name)).toEqual(['a', 'b']);
+  const text = '\ufeffkind: Pod\r\nmetadata: {name: c}\r\n';
+  expect(names(Buffer.from(text, 'utf16le'))).toEqual([['c', 1]]);
+  expect(names(Buffer.from(text, 'utf16le').swap16())).toEqual([['c', 1]]);
+});
+
+test('what stands in a typed list is of its kind, said or not', () => {
+  const list = {
+    apiVersion: 'v1',
+    kind: 'ConfigMapList',
+    items: [{ data: { 'run.sh': '#!/bin/sh\nxmrig' } }],
+  };
+  const { status, stdout } = scan(['-o', 'json'], JSON.stringify(list));
+  expect(status).toBe(2);
+  expect(JSON.parse(stdout)[0]).toMatchObject({ kind: 'ConfigMap', verdict: 'deny' });
 });
 
 test('a folder is read in order, manifests only', () => {

@@ -116,8 +116,8 @@ never('the expansion of variables', 0.03, (given) => {
 never('the reader of manifests', 0.02, (given) => {
   const file = join(folder, 'x.yaml');
   writeFileSync(file, given);
-  const { error } = resourcesOf(file);
-  if (error) expect(error).toBeInstanceOf(KubesentryError);
+  const { errors } = resourcesOf(file);
+  for (const error of errors) expect(error).toBeInstanceOf(KubesentryError);
 });
 
 const json = fc.jsonValue({ maxDepth: 4 });
