@@ -4,7 +4,7 @@ import { hasDomain, type Indicators } from './indicators.ts';
 import { longOption } from './option-grammar.ts';
 import type { OptionRole } from './rows.ts';
 import { fold, UNKNOWN } from './text.ts';
-import { type Wallet, walletOf } from './wallet/wallet.ts';
+import { isMeantAsWallet, type Wallet, walletOf } from './wallet/wallet.ts';
 
 /** One argument, and where it stands. */
 export interface Word {
@@ -29,6 +29,8 @@ export interface ArgumentFacts {
   user: string | undefined;
   /** The value of an option for a wallet, whether or not it is one. */
   payee: string | undefined;
+  /** What has the form of a wallet; its checksum may be wrong. */
+  meant: Word | undefined;
   password: string | undefined;
 }
 
@@ -45,6 +47,7 @@ export function readArguments(words: readonly Word[], indicators: Indicators): A
     port: undefined,
     user: undefined,
     payee: undefined,
+    meant: undefined,
     password: undefined,
   };
   // An option of one letter whose value nobody knows: `-A ethash`.
@@ -158,6 +161,7 @@ function readValue(
   }
   if (role === 'user' || role === 'wallet' || role === 'login' || role === 'worker') facts.user ??= known;
   if (role === 'wallet' && !/^[./~]/.test(known)) facts.payee ??= known;
+  if (isMeantAsWallet(known)) facts.meant ??= word;
   if (role === 'password') facts.password ??= known;
   if (role === 'port' && /^\d{1,5}$/.test(known)) facts.port = Number(known);
   for (const part of role === undefined ? [known] : listed(known, 4)) {

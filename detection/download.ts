@@ -10,7 +10,7 @@ import { type Data, NOTHING, UNKNOWN_DATA } from './shell/data.ts';
 import type { Machine } from './shell/machine.ts';
 import type { Call } from './shell/programs.ts';
 import { fold, UNKNOWN } from './text.ts';
-import { walletOf } from './wallet/wallet.ts';
+import { isMeantAsWallet, walletOf } from './wallet/wallet.ts';
 
 /** Short options of curl and wget that take a value, by their manual pages. */
 const CURL_VALUED = 'oHXduAexmTbcCDEFKPQUwYyzrt';
@@ -196,14 +196,8 @@ function isRepeated(urls: readonly string[]): boolean {
 export function judgeHanded(data: Data, words: readonly Word[], { docket }: Machine): void {
   if (!data.downloadedFrom) return;
   for (const { text, path } of words.slice(0, 16)) {
-    const wallet = walletOf(text);
-    if (wallet?.mined)
-      docket.report(
-        'miner-arguments',
-        path,
-        `It hands a ${wallet.coin} wallet to a downloaded script.`,
-        text,
-      );
+    if (walletOf(text)?.mined || isMeantAsWallet(text))
+      docket.report('miner-arguments', path, 'It hands a wallet to a script that it downloads.', text);
   }
 }
 

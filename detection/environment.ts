@@ -9,7 +9,7 @@ import { isInert } from './program.ts';
 import { VALUE_LIMIT } from './shell/data.ts';
 import { decodeBase64 } from './shell/decode.ts';
 import { fold, tokens } from './text.ts';
-import { type Wallet, walletOf } from './wallet/wallet.ts';
+import { isMeantAsWallet, type Wallet, walletOf } from './wallet/wallet.ts';
 
 export interface Variable {
   name: string;
@@ -155,6 +155,8 @@ function judgeTogether({ pool, wallet, payee, algorithm, coin, worker }: Facts, 
     report(algorithm, 'A wallet and a mining algorithm are set.', 90);
   } else if (coin && worker && wallet?.named) {
     report(coin, `A coin, a ${wallet.wallet.coin} wallet and a worker are set.`, 90);
+  } else if (pool && payee && isMeantAsWallet(payee.value)) {
+    report(pool.variable, 'A pool and what is meant as a wallet are set.', 90);
   } else if (pool && payee && /wallet/i.test(payee.name) && hasMiningPort(pool.endpoint)) {
     report(pool.variable, 'A pool and a wallet are set.', 60);
   }

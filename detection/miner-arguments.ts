@@ -105,6 +105,8 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket): void {
     docket.report('miner-arguments', word.path, message, word.text, score);
   if (pool && payee && (told || payee.wallet.mined)) {
     report(payee.word, `It is given a pool and a ${payee.wallet.coin} wallet.`, 100);
+  } else if (told && facts.meant) {
+    report(facts.meant, 'It is given a pool and what is meant as a wallet.', 90);
   } else if (pool && algorithm && (!algorithm.common || (told && user !== undefined))) {
     const sure = !algorithm.common || (password !== undefined && POOL_PASSWORD.test(password));
     report(algorithm.word, `It is given a pool and the mining algorithm ${algorithm.name}.`, sure ? 100 : 40);

@@ -3,7 +3,7 @@ import type { Docket } from './docket.ts';
 import { isStratum, isWildcard, parseEndpoint } from './endpoint.ts';
 import { hasDomain } from './indicators.ts';
 import { fold } from './text.ts';
-import { walletOf } from './wallet/wallet.ts';
+import { isMeantAsWallet, walletOf } from './wallet/wallet.ts';
 
 /** Keys of xmrig's config.json that are no options of its command line, and of nanominer, xmr-stak and others. */
 const MARKS = new Set(
@@ -76,7 +76,7 @@ function readPairs(text: string, { indicators }: Docket): ConfigFacts {
       )
     ) {
       facts.payee = true;
-      if (walletOf(plain)) facts.wallet = true;
+      if (walletOf(plain) || isMeantAsWallet(plain)) facts.wallet = true;
     }
     if (!/^(url|uri|host|hostname|server|address|endpoint|pool.*|.*pool|.*stratum.*)$/.test(name)) continue;
     const endpoint = parseEndpoint(plain);

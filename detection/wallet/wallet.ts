@@ -18,9 +18,6 @@ export interface Wallet {
 /** No address is shorter; what is shorter is not looked at. */
 const SHORTEST = 26;
 
-/** Standard and integrated addresses of Monero, and sub-addresses. */
-const MONERO_FORM = /^(?:4[0-9AB]|8[2-9A-C])[1-9A-HJ-NP-Za-km-z]{93}(?:[1-9A-HJ-NP-Za-km-z]{11})?$/;
-
 /**
  * The wallet that `text` is or starts with. Pools take a worker, a difficulty or an e-mail behind it
  * (`ADDRESS.rig+5000/mail`), unMineable a coin before it (`DOGE:ADDRESS.rig#code`).
@@ -43,8 +40,6 @@ export function walletOf(text: string): Wallet | undefined {
     /^(?:([A-Za-z0-9]{2,8}):)?([0-9A-Za-z]{26,150})(?![0-9A-Za-z])/.exec(text) ?? [];
   if (body === '') return undefined;
   if (isCryptoNote(body)) return { coin: 'cryptonote', address: body, mined: true, checked: true };
-  // Nothing else has this form; with a wrong checksum it pays nobody, and is meant as a wallet all the same.
-  if (MONERO_FORM.test(body)) return { coin: 'cryptonote', address: body, mined: true, checked: false };
   const ethereum = ethereumAddress(body);
   const coin = ethereum ? 'ethereum' : (base58CheckCoin(body) ?? bech32Coin(body));
   if (coin === undefined) return undefined;
@@ -56,6 +51,18 @@ export function walletOf(text: string): Wallet | undefined {
   };
 }
 
+/** Standard and integrated addresses of Monero, and sub-addresses. */
+const MONERO_FORM =
+  /^(?:4[0-9AB]|8[2-9A-C])[1-9A-HJ-NP-Za-km-z]{93}(?:[1-9A-HJ-NP-Za-km-z]{11})?(?![0-9A-Za-z])/;
+
+/**
+ * Whether `text` begins with what has the form of a Monero address, whatever its checksum says. It pays nobody when that
+ * is wrong, and is meant as a wallet all the same: beside a pool it counts, alone it is a placeholder.
+ */
+export function isMeantAsWallet(text: string): boolean {
+  return text.length >= 95 && MONERO_FORM.test(text);
+}
+
 const WALLET_LIMIT = 16;
 
 /** Every wallet in a text, at most 16. Linear in its length. */
@@ -63,8 +70,7 @@ export function findWallets(text: string): Wallet[] {
   const found = new Map<string, Wallet>();
   for (const [token] of text.matchAll(/[0-9A-Za-z:]{26,160}/g)) {
     const wallet = walletOf(token) ?? walletOf(token.slice(token.lastIndexOf(':') + 1));
-    // In prose a form alone is a placeholder.
-    if (wallet && (wallet.checked || wallet.coin !== 'cryptonote')) found.set(wallet.address, wallet);
+    if (wallet) found.set(wallet.address, wallet);
     if (found.size >= WALLET_LIMIT) break;
   }
   return [...found.values()];
