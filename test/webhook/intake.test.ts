@@ -67,6 +67,23 @@ describe('a detection', () => {
     expect(await incidents()).toEqual([before]);
   });
 
+  it('of a pod that is on no node yet waits until it is on one', async () => {
+    const waiting = await scene.cluster.create(KIND.Pod, podOf('waiting', 'billing'));
+    // Until the watch has shown it.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const detection = detectionIn(waiting);
+    expect((await report(scene, 'node-2', [detection])).json).toEqual({ acknowledged: [], rejected: [] });
+    expect(await incidents()).toEqual([]);
+    const key = { name: 'waiting', namespace: 'billing' };
+    await scene.cluster.patch(KIND.Pod, key, { spec: { nodeName: 'node-1' } });
+    await eventually(async () => {
+      const { json } = await report(scene, 'node-2', [detection]);
+      return json.rejected[0]?.code === 'NOT_YOUR_NODE' ? true : undefined;
+    }, 'refusal of the other node');
+    const { json } = await report(scene, 'node-1', [detection]);
+    expect(json.acknowledged).toEqual([detection.id]);
+  });
+
   it('of a pod on another node is refused for good', async () => {
     const detection = detectionIn(pod);
     const { status, json } = await report(scene, 'node-2', [detection]);

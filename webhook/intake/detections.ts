@@ -87,7 +87,8 @@ export class Intake {
         continue;
       }
       const place = this.#place(reading.detection, report.node);
-      if ('detection' in place) placed.set(place.detection.id, place);
+      if (place === undefined) metrics.detections.inc({ outcome: 'deferred' });
+      else if ('detection' in place) placed.set(place.detection.id, place);
       else rejected.push(place);
     }
     const acknowledged = await this.#options.journal.keep([...placed.values()], body.bytes.length);
@@ -109,10 +110,15 @@ export class Intake {
     throw new KubesentryError('NOT_YOUR_NODE', `The report speaks for node ${node}; its token ${whose}.`);
   }
 
-  #place(detection: Detection, node: string): Placed | DetectionReportAnswer['rejected'][number] {
+  /**
+   * Undefined for a pod that is on no node yet: nothing can mine there, or our watch is behind. It is not acknowledged, and
+   * comes again; a node that was taken over must not speak for pods that wait in other people's namespaces.
+   */
+  #place(detection: Detection, node: string): Placed | DetectionReportAnswer['rejected'][number] | undefined {
     const { container } = detection;
     const pod = container?.podUid ? this.#options.view.pods.byUid(container.podUid) : undefined;
     if (!container || !pod) return { detection, node, pod: undefined };
+    if (pod.exists && pod.node === undefined) return undefined;
     if (pod.node !== undefined && pod.node !== node) {
       return {
         id: detection.id,
