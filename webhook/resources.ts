@@ -54,7 +54,7 @@ export const JUDGED: ResourceRule[] = [rule(WRITES, '', [...PODS, 'configmaps'])
 export const CONTAINED: ResourceRule[] = [
   rule(WRITES, '', [...PODS, 'pods/resize', 'replicationcontrollers/scale']),
   rule(['CREATE'], '', ['pods/binding', 'bindings', 'serviceaccounts/token']),
-  rule(['CONNECT'], '', ['pods/exec', 'pods/attach', 'pods/portforward']),
+  rule(['CONNECT'], '', ['pods/exec', 'pods/attach', 'pods/portforward', 'pods/proxy', 'services/proxy']),
   ...WORKLOADS,
   // Policies add up: another one would open what ours closes.
   rule([...WRITES, 'DELETE'], 'networking.k8s.io', ['networkpolicies']),

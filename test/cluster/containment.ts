@@ -214,6 +214,14 @@ export function containment(opened: () => ResponseScene): void {
           '/dev/null',
         ],
       ],
+      [
+        'asks a pod through the API server',
+        () => ['get', '--raw', `/api/v1/namespaces/attacked/pods/${inside}/proxy/`],
+      ],
+      [
+        'asks a Service through the API server',
+        () => ['get', '--raw', '/api/v1/namespaces/attacked/services/front/proxy/'],
+      ],
       ['debugs a pod', () => ['debug', '-n', 'attacked', inside, '--image=registry.example.com/x:1']],
       [
         'makes a Secret with a token',

@@ -178,6 +178,19 @@ describe('in a quarantined namespace', () => {
         false,
       );
     }
+    const options = {
+      apiVersion: 'v1',
+      kind: 'PodProxyOptions',
+      metadata: { name: 'web', namespace: 'shop' },
+    };
+    for (const resource of ['pods', 'services']) {
+      const proxied = {
+        resource: { group: '', version: 'v1', resource },
+        operation: 'CONNECT',
+        subResource: 'proxy',
+      };
+      expect((await answer(options, proxied)).status.message).toMatch(/^request to (Pod|Service) shop/);
+    }
     const token = {
       apiVersion: 'authentication.k8s.io/v1',
       kind: 'TokenRequest',

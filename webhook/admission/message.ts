@@ -55,12 +55,14 @@ function subjectOf({ kind, name, namespace, resource, subResource, object }: Adm
       exec: 'exec into Pod',
       attach: 'attach to Pod',
       portforward: 'port-forward to Pod',
+      proxy: 'request to Pod',
       ephemeralcontainers: 'ephemeral container in Pod',
       binding: 'start of Pod',
       resize: 'resize of Pod',
     };
     return `${act[subResource] ?? `${subResource} of Pod`} ${place}`;
   }
+  if (resource.resource === 'services' && subResource === 'proxy') return `request to Service ${place}`;
   if (subResource === 'token') return `Token for ServiceAccount ${place}`;
   return `${kind.kind} ${place}`;
 }

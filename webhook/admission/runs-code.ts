@@ -10,6 +10,7 @@ const POD_SUBRESOURCES: ReadonlySet<string> = new Set([
   'exec',
   'attach',
   'portforward',
+  'proxy',
   'ephemeralcontainers',
   'binding',
   'resize',
@@ -33,6 +34,8 @@ export function runsCode(request: AdmissionRequest): boolean {
   if (resource.resource === 'networkpolicies') return opensNetwork(request);
   if (operation === 'DELETE') return false;
   if (resource.resource === 'pods' && subResource !== '') return POD_SUBRESOURCES.has(subResource);
+  // A web shell in a pod would be asked through the API server.
+  if (resource.resource === 'services') return subResource === 'proxy';
   if (subResource === 'scale') return replicasOf(object, 0) > replicasOf(oldObject, 0);
   // The kubelet renews the tokens of pods that run already; it asks for no others.
   if (subResource === 'token') return !isNode(request.userInfo);
