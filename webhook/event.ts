@@ -37,13 +37,20 @@ export function eventOf(telling: Telling): KubeObject {
     type,
     reason,
     action,
-    note: oneLine(note, NOTE),
+    note: within(oneLine(note, NOTE)),
     eventTime: microTime(time),
     ...(series && { series: { count: series.count, lastObservedTime: microTime(series.last) } }),
     reportingController: 'kubesentry.io/webhook',
     reportingInstance: 'kubesentry-webhook',
     regarding: { ...regarding, ...(namespace && { namespace }) },
   };
+}
+
+/** Letters outside of ASCII take up to four bytes; a part of one is none. */
+function within(text: string): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= NOTE) return text;
+  return `${new TextDecoder().decode(bytes.subarray(0, NOTE - 3), { stream: true })}...`;
 }
 
 /** metav1.MicroTime has six digits. */
