@@ -25,6 +25,8 @@ export interface KnownPod {
   /** Undefined until it is scheduled. */
   node: string | undefined;
   workload: WorkloadRef;
+  /** What made it for the workload, such as a ReplicaSet; undefined where nothing is between them. */
+  maker: WorkloadRef | undefined;
   serviceAccount: string;
   /** Its own, then those of its node; empty until it has one. */
   addresses: readonly string[];
@@ -180,12 +182,14 @@ function describe(pod: KubeObject, creator: string | undefined): Omit<KnownPod, 
     return undefined;
   }
   const spec = (pod.spec ?? {}) as { nodeName?: string; serviceAccountName?: string };
+  const workload = topOwner({ kind: 'Pod', name }, pod.metadata);
   return {
     uid,
     name,
     namespace,
     node: spec.nodeName,
-    workload: topOwner({ kind: 'Pod', name }, pod.metadata),
+    workload,
+    maker: makerOf(pod, workload),
     serviceAccount: spec.serviceAccountName ?? 'default',
     addresses: addressesOf(pod),
     creator,
@@ -194,6 +198,13 @@ function describe(pod: KubeObject, creator: string | undefined): Omit<KnownPod, 
       String((pod.status as { phase?: unknown } | undefined)?.phase),
     ),
   };
+}
+
+function makerOf({ metadata }: KubeObject, { kind, name }: WorkloadRef): WorkloadRef | undefined {
+  const owner = metadata.ownerReferences?.find?.((reference) => reference?.controller === true);
+  // What topOwner does not take for an owner is the pod itself.
+  if (!owner || kind === 'Pod' || (owner.kind === kind && owner.name === name)) return undefined;
+  return { kind: owner.kind, name: owner.name };
 }
 
 /** Only with one of its own: the node's alone would say that the pod speaks from there. */

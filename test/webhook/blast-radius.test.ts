@@ -94,6 +94,32 @@ describe('the blast radius', () => {
     expect(why).toEqual([`incident second ${reason}`]);
   });
 
+  it('tells the chain of owners, from the pod up', () => {
+    const pods = new PodIndex();
+    const reference = {
+      apiVersion: 'apps/v1',
+      kind: 'ReplicaSet',
+      name: 'web-5d9c',
+      uid: 'u',
+      controller: true,
+    };
+    pods.set({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: {
+        name: 'miner',
+        namespace: 'shop',
+        uid: 'uid-miner',
+        labels: { 'pod-template-hash': '5d9c' },
+        ownerReferences: [reference],
+      },
+      spec: { nodeName: 'node-1', containers: [] },
+    });
+    expect(blastRadius(incidentOn('miner', {}), { pods, incidents: [] }).evidence).toEqual([
+      'owners: Pod shop/miner, made by ReplicaSet web-5d9c, made by Deployment web',
+    ]);
+  });
+
   it('fits into the incident whatever users and accounts are called', () => {
     const account = 'a'.repeat(253);
     const creator = `system:serviceaccount:shop:${account}`;

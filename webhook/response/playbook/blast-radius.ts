@@ -56,10 +56,13 @@ export function blastRadius(incident: Incident, surroundings: Surroundings): Out
     message:
       `${count(attacked.length, 'pod')} of the workload known here; ${count(sorted.length, 'other workload')} ` +
       `connected with it; ${count(neighbours, 'other pod')} on its nodes.`,
-    evidence: candidates.map(
-      ({ namespace, kind, name, pods, reasons }) =>
-        `${kind} ${namespace}/${name} (${count(pods, 'pod')}): ${reasons.join('; ')}`,
-    ),
+    evidence: [
+      ...ownerLines(attacked),
+      ...candidates.map(
+        ({ namespace, kind, name, pods, reasons }) =>
+          `${kind} ${namespace}/${name} (${count(pods, 'pod')}): ${reasons.join('; ')}`,
+      ),
+    ],
     found: { blastRadius: candidates, serviceAccounts: serviceAccounts.slice(0, 32) },
   };
 }
@@ -72,6 +75,22 @@ function attackedPods(incident: Incident, pods: Surroundings['pods']): KnownPod[
   });
   const owned = [...pods.values()].filter((pod) => belongs(pod, incident));
   return [...new Map([...named, ...owned].map((pod) => [pod.uid, pod])).values()];
+}
+
+/** Chains of owners that a step tells. */
+const CHAINS = 4;
+
+/** From the pod up, as the pods say it, one for each chain. */
+function ownerLines(attacked: readonly KnownPod[]): string[] {
+  const chains = new Map<string, string>();
+  for (const { namespace, name, maker, workload } of attacked) {
+    const owners = [maker, workload.kind === 'Pod' ? undefined : workload].flatMap((owner) =>
+      owner ? [`made by ${owner.kind} ${owner.name}`] : [],
+    );
+    const key = owners.join();
+    if (!chains.has(key)) chains.set(key, [`owners: Pod ${namespace}/${name}`, ...owners].join(', '));
+  }
+  return [...chains.values()].sort().slice(0, CHAINS);
 }
 
 interface Traits {
