@@ -50,6 +50,30 @@ describe('a policy', () => {
     expect(await refusal(create('billing', 'x'))).toContain('is refused');
   });
 
+  it('exempts a workload with what its controller makes, and not who writes that it is made by it', async () => {
+    const kinds = { apiVersion: 'apps/v1', kind: 'DaemonSet', name: 'bench', uid: 'u', controller: true };
+    const owned = (name: string) => {
+      const pod = podOf(name, 'shop', MINER);
+      pod.metadata.ownerReferences = [kinds];
+      return pod;
+    };
+    await setPolicy({
+      exemptions: [{ namespaces: ['shop'], workloads: ['DaemonSet/bench'], reason: 'a drill' }],
+    });
+    await eventually(
+      () =>
+        scene
+          .as('daemonSets')
+          .create(KIND.Pod, owned('bench-x'))
+          .catch(() => undefined),
+      'a pod of the controller',
+    );
+    expect(await refusal(scene.as('alice').create(KIND.Pod, owned('bench-y')))).toContain('is refused');
+    // What is there may be changed by others.
+    const key = { namespace: 'shop', name: 'bench-x' };
+    await scene.as('alice').patch(KIND.Pod, key, { metadata: { labels: { team: 'a' } } });
+  });
+
   it('counts only in kubesentry-system', async () => {
     await setPolicy({ admission: { mode: 'off' } }, 'shop');
     await setPolicy({ admission: { namespaces: [{ names: ['billing'], mode: 'off' }] } });

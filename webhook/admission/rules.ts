@@ -6,7 +6,7 @@ import { workloadView } from '../../detection/workload.ts';
 import type { Facts, Gate, Ruling } from './gate.ts';
 import type { AdmissionRequest } from './review.ts';
 import { leavesRunning } from './runs-code.ts';
-import { workloadsOf } from './workloads-of.ts';
+import { provenWorkloadsOf } from './workloads-of.ts';
 
 /** What detection says about the object, within the modes and exemptions of the policy. */
 export const rules: Gate = (request, facts) => {
@@ -62,7 +62,7 @@ function isExempt(finding: Finding, request: AdmissionRequest, facts: Facts): bo
       rule: finding.rule,
       namespace: request.namespace,
       user: request.userInfo.username,
-      workloads: workloadsOf(request, facts),
+      workloads: provenWorkloadsOf(request, facts),
       images: imagesAt(finding.path, request),
     },
     facts.now,

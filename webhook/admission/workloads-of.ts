@@ -1,5 +1,8 @@
+import type { OwnerReference } from '../../api/object.ts';
+import { WORKLOAD_KINDS } from '../../kube/workloads.ts';
 import { topOwner } from '../top-owner.ts';
 import type { Facts } from './gate.ts';
+import { KEEPERS } from './requester.ts';
 import type { AdmissionRequest } from './review.ts';
 
 /**
@@ -14,9 +17,30 @@ export function workloadsOf(request: AdmissionRequest, facts: Facts): string[] {
   }
   const metadata = object?.metadata ?? {};
   const self = { kind: subResource === 'scale' ? kindOfScaled(resource.resource) : kind.kind, name };
-  const owner = metadata.ownerReferences?.find?.((reference) => reference?.controller === true);
+  const owner = controllerOf(object);
   const top = topOwner(self, metadata);
   return [self, ...(owner ? [owner] : []), top].map((each) => `${each.kind}/${each.name}`);
+}
+
+/**
+ * The same for who asks to be spared: an owner of the kinds of Kubernetes counts where their controllers made the object,
+ * or where it was there before. Whoever makes a pod could write any into it.
+ */
+export function provenWorkloadsOf(request: AdmissionRequest, facts: Facts): string[] {
+  const { kind, name, object, oldObject, userInfo } = request;
+  const owner = controllerOf(object);
+  const isProven =
+    !owner ||
+    !OWNERS.has(owner.kind) ||
+    KEEPERS.includes(userInfo.username) ||
+    controllerOf(oldObject)?.uid === owner.uid;
+  return isProven ? workloadsOf(request, facts) : [`${kind.kind}/${name}`];
+}
+
+const OWNERS: ReadonlySet<string> = new Set(WORKLOAD_KINDS.map(({ kind }) => kind));
+
+function controllerOf(object: AdmissionRequest['object']): OwnerReference | undefined {
+  return object?.metadata?.ownerReferences?.find?.((reference) => reference?.controller === true);
 }
 
 const SCALED: Record<string, string> = {
