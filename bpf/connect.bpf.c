@@ -154,6 +154,7 @@ static __always_inline int on_connect(struct bpf_sock_addr *context, const __u8 
 	event->verdict = verdict;
 	event->rule = rule;
 	event->state = 0;
+	event->asked_port = 0;
 	bpf_ringbuf_submit(event, verdict == VERDICT_NONE ? QUIETLY : AT_ONCE);
 	return answer;
 }
@@ -197,6 +198,7 @@ int BPF_PROG(on_sock_state, struct sock *socket, int old_state, int new_state)
 	event->rule = destination_in(&listed_destinations, event->remote, bpf_htons(event->remote_port));
 	event->verdict = event->rule ? VERDICT_LISTED : VERDICT_NONE;
 	event->state = 0;
+	event->asked_port = 0;
 	bpf_ringbuf_submit(event, AT_ONCE);
 	return 0;
 }

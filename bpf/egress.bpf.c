@@ -13,10 +13,10 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /*
- * What is looked at of a connection in a second: eight full segments, or some hundred small ones, since a message may come
+ * What is looked at of a connection in a second: two full segments, or some hundred small ones, since a message may come
  * a byte at a time. For as long as it lives, as it may have been used for something else first.
  */
-#define LOOK_BYTES (CHUNKS * CHUNK_BYTES * 8)
+#define LOOK_BYTES 32768
 #define LOOK_COST 64
 #define SECOND_SHIFT 30 /* of nanoseconds */
 
@@ -64,7 +64,7 @@ int on_egress(struct __sk_buff *skb)
 	struct packet packet = {};
 	__u64 cookie;
 	struct socket_state *state;
-	__u8 verdict;
+	__u8 verdict, method;
 
 	if (!now || !parse(skb, &packet))
 		return 1;
@@ -86,14 +86,15 @@ int on_egress(struct __sk_buff *skb)
 	if (!state)
 		return 1;
 	/* Known already: what is dropped is sent again and again. */
-	if (state->method)
+	if (is_sure(state->method))
 		return !is_dropped(packet_policy(skb, now));
 	if (!is_of_interest(skb, cookie, packet.payload) || !may_look(state, packet.size))
 		return 1;
-	state->method = stratum_method(skb, cookie, packet.payload, packet.size);
-	if (!state->method)
+	method = stratum_method(skb, cookie, packet.payload, packet.size);
+	if (!method || method == state->method)
 		return 1;
-	verdict = is_dropped(packet_policy(skb, now)) ? VERDICT_ENFORCED : VERDICT_LISTED;
+	state->method = method;
+	verdict = is_sure(method) && is_dropped(packet_policy(skb, now)) ? VERDICT_ENFORCED : VERDICT_LISTED;
 	report(skb, &packet, state, cookie, EVENT_STRATUM, verdict);
 	return verdict != VERDICT_ENFORCED;
 }

@@ -189,7 +189,11 @@ export class EventView {
   }
   /** socket: TCP state, 1 established. */
   get socketState(): number {
-    return this.#u32(FLOW.state);
+    return this.#u16(FLOW.state);
+  }
+  /** name, of a proxy: the port that it is asked to connect to. */
+  get askedPort(): number {
+    return this.#u16(FLOW.asked_port);
   }
 
   // cgroupMkdir, cgroupRmdir.

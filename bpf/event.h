@@ -75,6 +75,8 @@ enum name_match {
 
 #define FILENAME_MAX_BYTES 1024
 #define ARGS_MAX_BYTES 8192
+/* Of more the middle is left out, and the last so many are there: padding does not push them away. */
+#define ARGS_TAIL_BYTES 2048
 
 struct exec_event {
 	struct event_header header;
@@ -99,6 +101,7 @@ enum connect_source {
 	SOURCE_SOCK_STATE = 2, /* the first witness did not see it */
 	SOURCE_DNS = 3, /* of EVENT_NAME: a question for a listed name */
 	SOURCE_TLS = 4, /* of EVENT_NAME: a listed server name in a ClientHello */
+	SOURCE_PROXY = 5, /* of EVENT_NAME: a proxy is asked to connect to a listed name */
 };
 
 /* EVENT_CONNECT, EVENT_SOCKET and EVENT_NAME, whose rule is the value of the listed name. */
@@ -114,7 +117,8 @@ struct connect_event {
 	__u8 source; /* enum connect_source */
 	__u8 verdict; /* enum verdict */
 	__u32 rule; /* value of the listed destination */
-	__u32 state; /* TCP_*, of EVENT_SOCKET only */
+	__u16 state; /* TCP_*, of EVENT_SOCKET only */
+	__u16 asked_port; /* of SOURCE_PROXY only: what the proxy is to connect to */
 };
 
 #define CGROUP_PATH_MAX_BYTES 512
@@ -132,13 +136,14 @@ struct cgroup_event {
 enum stratum_method {
 	STRATUM_SUBSCRIBE = 1, /* mining.subscribe */
 	STRATUM_AUTHORIZE = 2, /* mining.authorize */
-	STRATUM_LOGIN = 3, /* login with agent, algo, pass or rigid beside it: CryptoNote pools */
+	STRATUM_LOGIN = 3, /* login with what CryptoNote pools want beside it: login, agent and pass, algorithms, rigid */
 	STRATUM_ETH_LOGIN = 4, /* eth_submitLogin */
 	STRATUM_ETH_WORK = 5, /* eth_submitWork, eth_getWork, eth_submitHashrate */
 	STRATUM_TEMPLATE = 6, /* getjobtemplate, get_block_template of a pool's daemon interface */
 	STRATUM_SUBMIT = 7, /* mining.submit, or submit with job_id and nonce beside it */
 	STRATUM_KEEPALIVED = 8, /* keepalived */
 	STRATUM_OTHER = 9, /* any other mining.* */
+	STRATUM_BARE_LOGIN = 10, /* login with less beside it, as other services have it too */
 };
 
 /* EVENT_STRATUM, and EVENT_QUARANTINE once a socket. */

@@ -33,7 +33,7 @@ export const EXEC_FLAG = {
 /** Which name of an exec was listed. */
 export const NAME_MATCH = ['none', 'comm', 'filename', 'file', 'argv0'] as const;
 
-export const CONNECT_SOURCE = { cgroupHook: 1, sockState: 2, dns: 3, tls: 4 } as const;
+export const CONNECT_SOURCE = { cgroupHook: 1, sockState: 2, dns: 3, tls: 4, proxy: 5 } as const;
 
 /** Index is `enum stratum_method`. */
 export const STRATUM_METHOD = [
@@ -47,6 +47,7 @@ export const STRATUM_METHOD = [
   'submit',
   'keepalived',
   'mining.*',
+  'bare login',
 ] as const;
 
 const header = {
@@ -106,6 +107,7 @@ export const LAYOUT = {
       verdict: 135,
       rule: 136,
       state: 140,
+      asked_port: 142,
     },
   },
   cgroup_event: {

@@ -63,7 +63,8 @@ static __always_inline __u64 read_args(struct exec_scratch *scratch, struct task
 {
 	struct exec_event *event = &scratch->event;
 	unsigned long start = BPF_CORE_READ(task, mm, arg_start);
-	__u64 total = BPF_CORE_READ(task, mm, arg_end) - start;
+	unsigned long end = BPF_CORE_READ(task, mm, arg_end);
+	__u64 total = end - start;
 	__u64 size = total;
 
 	event->args_total = total;
@@ -74,6 +75,13 @@ static __always_inline __u64 read_args(struct exec_scratch *scratch, struct task
 	if (bpf_probe_read_user(scratch->text + at, size, (void *)start)) {
 		event->flags |= EXEC_ARGS_UNREADABLE;
 		size = 0;
+	} else if (total > ARGS_MAX_BYTES) {
+		char *tail = scratch->text + at + ARGS_MAX_BYTES - ARGS_TAIL_BYTES;
+
+		if (bpf_probe_read_user(tail, ARGS_TAIL_BYTES, (void *)(end - ARGS_TAIL_BYTES)))
+			event->flags |= EXEC_ARGS_UNREADABLE;
+		/* Two parts of arguments meet here. */
+		tail[0] = 0;
 	}
 	event->args_len = size;
 	return size;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Names of mining pools, where a pod says them in the clear: in the question of a DNS query, and as the server name of
- * a TLS ClientHello (RFC 1035 section 4.1, RFC 8446 section 4.1.2, RFC 6066 section 3). A listed domain covers its
- * subdomains.
+ * Names of mining pools, where a pod says them in the clear: in the question of a DNS query, as the server name of a
+ * TLS ClientHello, and to a proxy that resolves it instead (RFC 1035 section 4.1, RFC 8446 section 4.1.2, RFC 6066
+ * section 3, RFC 1928 section 4, RFC 9110 section 9.3.6). A listed domain covers its subdomains.
  *
  * The name stays in the kernel: what is handed up is the number of the listed domain. Programs of their own beside
  * egress.bpf.c, so that a kernel that refuses these still cuts what is quarantined.
@@ -19,6 +19,10 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Heads of 40 bytes, and of DNS 12 and 5 beside the name of a domain. */
 #define NAMELESS_BYTES 44
 
+/* How a TLS record, and a request of SOCKS, begin. */
+#define TLS_HANDSHAKE 0x16
+#define SOCKS5 5
+
 /* More extensions than any client sends. */
 #define EXTENSIONS 32
 
@@ -30,7 +34,16 @@ struct name_scratch {
 	__u32 rule;
 	__u32 at; /* offset in the packet */
 	__u32 is_in_search_path;
+	__u32 asked_port; /* of a proxy */
 	__u32 is_busy; /* a softirq may send while a process that sends is interrupted in here */
+};
+
+/* A name that was found, and where it stood. */
+struct name {
+	__u32 rule;
+	__u16 port; /* that is connected to, by a proxy or without */
+	__u8 source; /* enum connect_source */
+	__u8 name_reserved;
 };
 
 struct {
@@ -95,6 +108,33 @@ __attribute__((noinline)) int lower(__u32 zero)
 			scratch->name[at] = one + ('a' - 'A');
 	}
 	return 1;
+}
+
+/* Takes `.HOST:PORT ` apart, as it stands behind CONNECT. */
+__attribute__((noinline)) int plain_authority(__u32 zero)
+{
+	struct name_scratch *scratch = bpf_map_lookup_elem(&name_scratch, &zero);
+	volatile __u32 *length, *port, *colon;
+
+	if (!scratch)
+		return 0;
+	length = &scratch->length;
+	port = &scratch->asked_port;
+	colon = &scratch->next;
+	*port = 0;
+	*colon = 0;
+	for (__u32 at = 1; at < NAME_MAX_BYTES; at++) {
+		__u8 one = scratch->name[at];
+
+		if (at >= *length || one <= ' ')
+			break;
+		if (one == ':')
+			*colon = at;
+		else if (*colon)
+			*port = (*port * 10 + (one - '0')) & 0xffff;
+	}
+	*length = *colon;
+	return *colon != 0;
 }
 
 static __always_inline bool is_service_label(struct name_scratch *scratch, __u32 dot)
@@ -168,8 +208,7 @@ static __always_inline long load_name(struct __sk_buff *skb, __u32 at, __u8 *int
 }
 
 /* The question of a query that goes to a resolver. */
-static __always_inline bool read_question(struct __sk_buff *skb, struct packet *packet, struct name_scratch *scratch,
-					  __u32 at)
+static __always_inline bool read_question(struct __sk_buff *skb, struct name_scratch *scratch, __u32 at)
 {
 	__be16 head[3]; /* id, flags, number of questions */
 	__u64 length = (__u64)skb->len - (at + 12);
@@ -208,7 +247,7 @@ static __always_inline bool read_server_name(struct __sk_buff *skb, struct packe
 	if (packet->size < 50 || bpf_skb_load_bytes(skb, packet->payload, head, sizeof(head)))
 		return false;
 	/* A handshake record of TLS 1.x that holds a ClientHello. */
-	if (head[0] != 0x16 || head[1] != 3 || head[5] != 1)
+	if (head[0] != TLS_HANDSHAKE || head[1] != 3 || head[5] != 1)
 		return false;
 	/* Record 5, handshake 4, version 2, random 32. */
 	*at = packet->payload + 43;
@@ -240,7 +279,50 @@ static __always_inline bool read_server_name(struct __sk_buff *skb, struct packe
 	return false;
 }
 
-static __always_inline void tell(struct __sk_buff *skb, struct packet *packet, __u64 cookie, __u32 rule, __u8 source,
+/* How long the method of HTTP is, with its blank; and where SOCKS5 has the length of a name. */
+#define CONNECT_BYTES 8
+#define SOCKS_NAME 4
+
+/* What a proxy is asked to connect to by name. SOCKS5: version, CONNECT, 0, kind 3, length, name, port. */
+static __always_inline bool read_proxy_target(struct __sk_buff *skb, struct packet *packet,
+					      struct name_scratch *scratch)
+{
+	__u32 at = packet->payload;
+	__u8 head[CONNECT_BYTES];
+	__u64 length;
+	__be16 port;
+
+	if (packet->size <= CONNECT_BYTES || bpf_skb_load_bytes(skb, at, head, sizeof(head)))
+		return false;
+	scratch->name[0] = '.';
+	if (head[0] == 'C' && head[1] == 'O' && head[2] == 'N' && head[6] == 'T' && head[7] == ' ') {
+		length = packet->size - CONNECT_BYTES;
+		if (length > NAME_MAX_BYTES - 2)
+			length = NAME_MAX_BYTES - 2;
+		if (load_name(skb, at + CONNECT_BYTES, scratch->name + 1, length))
+			return false;
+		scratch->length = length + 1;
+		return plain_authority(0) && lower(0);
+	}
+	/* A greeting with one way to log in may stand in front. */
+	if (head[0] == SOCKS5 && head[1] == 1 && head[3] == SOCKS5) {
+		at += 3;
+		if (bpf_skb_load_bytes(skb, at, head, SOCKS_NAME + 1))
+			return false;
+	}
+	if (head[0] != SOCKS5 || head[1] != 1 || head[2] != 0 || head[3] != 3)
+		return false;
+	length = head[SOCKS_NAME];
+	if (length > NAME_MAX_BYTES - 2 || load_name(skb, at + SOCKS_NAME + 1, scratch->name + 1, length))
+		return false;
+	if (bpf_skb_load_bytes(skb, at + SOCKS_NAME + 1 + length, &port, sizeof(port)))
+		return false;
+	scratch->length = length + 1;
+	scratch->asked_port = bpf_ntohs(port);
+	return lower(0);
+}
+
+static __always_inline void tell(struct __sk_buff *skb, struct packet *packet, __u64 cookie, struct name *name,
 				 __u8 verdict)
 {
 	struct socket_state *state = cookie ? state_of(cookie) : NULL;
@@ -249,47 +331,67 @@ static __always_inline void tell(struct __sk_buff *skb, struct packet *packet, _
 	if (!event)
 		return;
 	fill_flow((struct egress_event *)event, skb, packet, state, cookie, EVENT_NAME, sizeof(*event));
-	event->source = source;
+	event->source = name->source;
 	event->verdict = verdict;
-	event->rule = rule;
+	event->rule = name->rule;
 	event->state = 0;
+	event->asked_port = name->source == SOURCE_PROXY ? name->port : 0;
 	bpf_ringbuf_submit(event, AT_ONCE);
 }
 
 /* A pool's web page is served on 443 as well: there nothing is dropped because of a name. */
-static __always_inline __u8 verdict_of(struct __sk_buff *skb, struct packet *packet, __u8 source)
+static __always_inline __u8 verdict_of(struct __sk_buff *skb, struct name *name)
 {
 	struct settings *now = current_settings();
 
-	if (source != SOURCE_TLS || packet->remote_port == 443 || !now)
+	if (name->source == SOURCE_DNS || name->port == 443 || !now)
 		return VERDICT_LISTED;
 	return is_dropped(packet_policy(skb, now)) ? VERDICT_ENFORCED : VERDICT_LISTED;
 }
 
-/* The rule of the name in this packet, or 0; says where it stood. */
-static __always_inline __u32 listed_name(struct __sk_buff *skb, struct packet *packet, __u8 *source)
+/* Reads the name that this packet holds into the scratch. */
+static __always_inline bool read_name(struct __sk_buff *skb, struct packet *packet, struct name_scratch *scratch,
+				      struct name *name)
+{
+	__u8 first;
+
+	name->port = packet->remote_port;
+	if (packet->remote_port == DNS_PORT) {
+		name->source = SOURCE_DNS;
+		/* Over TCP the length of the message stands in front, unless it was sent by itself. */
+		if (packet->protocol == IPPROTO_TCP && read_question(skb, scratch, packet->payload + 2))
+			return true;
+		return read_question(skb, scratch, packet->payload);
+	}
+	if (bpf_skb_load_bytes(skb, packet->payload, &first, sizeof(first)))
+		return false;
+	if (first == TLS_HANDSHAKE) {
+		name->source = SOURCE_TLS;
+		return read_server_name(skb, packet, scratch);
+	}
+	if ((first != 'C' && first != SOCKS5) || !read_proxy_target(skb, packet, scratch))
+		return false;
+	name->source = SOURCE_PROXY;
+	name->port = scratch->asked_port;
+	return true;
+}
+
+/* Whether the name in this packet is listed. */
+static __always_inline bool listed_name(struct __sk_buff *skb, struct packet *packet, struct name *name)
 {
 	struct name_scratch *scratch;
-	__u32 zero = 0, rule = 0;
-	bool is_dns = packet->remote_port == DNS_PORT;
-	bool found;
+	__u32 zero = 0;
 
 	scratch = bpf_map_lookup_elem(&name_scratch, &zero);
 	if (!scratch || scratch->is_busy)
-		return 0;
+		return false;
 	scratch->is_busy = 1;
-	*source = is_dns ? SOURCE_DNS : SOURCE_TLS;
-	if (is_dns)
-		/* Over TCP the length of the message stands in front. */
-		found = read_question(skb, packet, scratch, packet->payload + (packet->protocol == IPPROTO_TCP ? 2 : 0));
-	else
-		found = read_server_name(skb, packet, scratch);
-	if (found) {
+	if (read_name(skb, packet, scratch, name)) {
 		find_domain(0);
-		rule = scratch->rule;
+		name->rule = scratch->rule;
 	}
 	scratch->is_busy = 0;
-	return rule;
+	return name->rule;
 }
 
 /* Returns what the hook answers: 1 send, 0 drop. */
@@ -297,18 +399,17 @@ SEC("cgroup_skb/egress")
 int on_name(struct __sk_buff *skb)
 {
 	struct packet packet = {};
-	__u8 source = 0, verdict;
-	__u32 rule;
+	struct name name = {};
+	__u8 verdict;
 
 	/* Too short for a question or a greeting, as all that only opens, confirms or ends a connection. */
 	if (skb->len <= NAMELESS_BYTES || !parse(skb, &packet) || packet.size == 0)
 		return 1;
 	if (packet.protocol != IPPROTO_TCP && !(packet.protocol == IPPROTO_UDP && packet.remote_port == DNS_PORT))
 		return 1;
-	rule = listed_name(skb, &packet, &source);
-	if (!rule)
+	if (!listed_name(skb, &packet, &name))
 		return 1;
-	verdict = verdict_of(skb, &packet, source);
-	tell(skb, &packet, bpf_get_socket_cookie(skb), rule, source, verdict);
+	verdict = verdict_of(skb, &name);
+	tell(skb, &packet, bpf_get_socket_cookie(skb), &name, verdict);
 	return verdict != VERDICT_ENFORCED;
 }

@@ -14,6 +14,7 @@ enum stratum_mark {
 	MARK_NONCE = 1 << 5,
 	MARK_LOGIN = 1 << 6,
 	MARK_LOGIN_AGAIN = 1 << 7, /* as the method and as a parameter */
+	MARK_ALGO_LIST = 1 << 10, /* what xmrig can mine; a service that logs in has one */
 	/* Methods that count with others of these beside them. */
 	METHOD_LOGIN = 1 << 8,
 	METHOD_SUBMIT = 1 << 9,
@@ -50,6 +51,19 @@ static __always_inline __u32 mark_of(__u64 last, __u32 marks)
 	return 0;
 }
 
+/* A list behind the word, with a blank between or without. */
+static __always_inline bool is_algo_list(__u64 last)
+{
+	return last == WORD8('"', 'a', 'l', 'g', 'o', '"', ':', '[') || last == WORD8('a', 'l', 'g', 'o', '"', ':', ' ', '[');
+}
+
+/* Methods that nobody but miners uses. Others are reported as well, and nothing is done because of them alone. */
+static __always_inline bool is_sure(__u32 method)
+{
+	return method && method != STRATUM_TEMPLATE && method != STRATUM_KEEPALIVED && method != STRATUM_OTHER &&
+	       method != STRATUM_BARE_LOGIN;
+}
+
 /* What a message was, once its words are known. */
 static __always_inline __u32 message_method(__u32 marks)
 {
@@ -57,9 +71,13 @@ static __always_inline __u32 message_method(__u32 marks)
 		return STRATUM_SUBMIT;
 	if (!(marks & METHOD_LOGIN))
 		return 0;
-	if (marks & (MARK_ALGO | MARK_RIGID))
+	if (marks & (MARK_ALGO_LIST | MARK_RIGID))
 		return STRATUM_LOGIN;
-	return (marks & MARK_LOGIN_AGAIN) && (marks & (MARK_AGENT | MARK_PASS)) ? STRATUM_LOGIN : 0;
+	if (!(marks & MARK_LOGIN_AGAIN))
+		return 0;
+	if ((marks & MARK_ALGO) || ((marks & MARK_AGENT) && (marks & MARK_PASS)))
+		return STRATUM_LOGIN;
+	return marks & (MARK_AGENT | MARK_PASS) ? STRATUM_BARE_LOGIN : 0;
 }
 
 static __always_inline __u32 method_number(__u64 first, __u64 second, __u64 third)

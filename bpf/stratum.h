@@ -10,7 +10,7 @@
  * Where a conversation stands is kept from one segment to the next, as a message may be cut anywhere. Escapes are
  * resolved first (RFC 8259 section 7), so that "\u006dethod" is "method".
  *
- * One pass over at most 4 KiB, without bpf_loop, which 5.10 does not have. Two things keep that within what the verifier
+ * One pass over at most 16 KiB, more than pools take in one line, without bpf_loop, which 5.10 does not have. Two things keep that within what the verifier
  * follows: all that changes on the way is kept in memory of a map, of which it knows nothing, so that the paths of a
  * byte meet again at the next one; and a block of bytes is a global function, which it checks once and not sixteen times.
  */
@@ -18,7 +18,7 @@
 #include "stratum-words.h"
 
 #define CHUNK_BYTES 1024
-#define CHUNKS 4
+#define CHUNKS 16
 #define BLOCK_BYTES 64
 #define METHOD_BYTES 32
 
@@ -47,7 +47,7 @@ struct stratum_state {
 	__u32 is_in_string;
 	__u32 depth; /* of braces */
 	__u32 is_http;
-	__u32 found; /* enum stratum_method */
+	__u32 found; /* enum stratum_method: the one of this segment that says most */
 	__u32 reserved;
 };
 
@@ -76,6 +76,12 @@ struct {
 	__type(value, struct stratum_state);
 } conversations SEC(".maps");
 
+static __always_inline void note_method(volatile struct stratum_state *state, __u32 method)
+{
+	if (method && (!state->found || (is_sure(method) && !is_sure(state->found))))
+		state->found = method;
+}
+
 /* Global functions, with numbers for parameters, which is all that those of 5.10 may have. This one ends a method. */
 __attribute__((noinline)) int judge_method(__u32 zero)
 {
@@ -100,17 +106,14 @@ __attribute__((noinline)) int judge_method(__u32 zero)
 	/* By HTTP work is asked of a node of a chain; services that speak of logins and mining there are no pools. */
 	if (state->is_http && number != STRATUM_TEMPLATE && number != STRATUM_ETH_WORK)
 		return 0;
-	if (number && !state->found)
-		state->found = number;
+	note_method(state, number);
 	return 0;
 }
 
 static __always_inline void end_message(volatile struct stratum_state *state)
 {
-	__u32 method = state->is_http ? 0 : message_method(state->marks);
-
-	if (method && !state->found)
-		state->found = method;
+	if (!state->is_http)
+		note_method(state, message_method(state->marks));
 	state->marks = 0;
 	state->last = 0;
 	state->step = STEP_SEARCH;
@@ -153,7 +156,9 @@ static __always_inline void take(volatile struct stratum_state *state, __u8 byte
 	}
 	if (state->is_in_string)
 		return;
-	if (byte == '{') {
+	if (byte == '[' && is_algo_list(last)) {
+		state->marks |= MARK_ALGO_LIST;
+	} else if (byte == '{') {
 		state->depth++;
 	} else if (byte == '}') {
 		if (state->depth <= 1)
@@ -212,10 +217,13 @@ __attribute__((noinline)) int scan_block(__u32 start, __u32 end)
 	return 0;
 }
 
-/* Whether there may be more. */
-static __always_inline bool scan_chunk(struct stratum_scratch *scratch, struct __sk_buff *skb, __u32 offset, __u32 size)
+/* A global function as well, so that the number of chunks costs the verifier nothing. Whether there may be more. */
+__attribute__((noinline)) int scan_chunk(struct __sk_buff *skb, __u32 offset, __u32 size)
 {
-	if (size == 0)
+	__u32 zero = 0;
+	struct stratum_scratch *scratch = bpf_map_lookup_elem(&stratum_scratch, &zero);
+
+	if (!scratch || size == 0)
 		return false;
 	if (size > CHUNK_BYTES)
 		size = CHUNK_BYTES;
@@ -227,7 +235,7 @@ static __always_inline bool scan_chunk(struct stratum_scratch *scratch, struct _
 		return false;
 	for (__u32 start = 0; start < CHUNK_BYTES; start += BLOCK_BYTES)
 		scan_block(start, size);
-	return size == CHUNK_BYTES && !*(volatile __u32 *)&scratch->state.found;
+	return size == CHUNK_BYTES && !is_sure(*(volatile __u32 *)&scratch->state.found);
 }
 
 static __always_inline __u8 scan(struct stratum_scratch *scratch, struct __sk_buff *skb, __u32 offset, __u32 size)
@@ -237,12 +245,12 @@ static __always_inline __u8 scan(struct stratum_scratch *scratch, struct __sk_bu
 	for (__u32 chunk = 0; chunk < CHUNKS; chunk++) {
 		__u32 done = chunk * CHUNK_BYTES;
 
-		if (!scan_chunk(scratch, skb, offset + done, size > done ? size - done : 0))
+		if (!scan_chunk(skb, offset + done, size > done ? size - done : 0))
 			break;
 	}
-	if (state->found || state->is_http)
-		return state->found;
-	return message_method(state->marks);
+	if (!state->is_http)
+		note_method(state, message_method(state->marks));
+	return state->found;
 }
 
 enum opening { OPENING_NONE, OPENING_JSON, OPENING_HTTP };
@@ -250,22 +258,41 @@ enum opening { OPENING_NONE, OPENING_JSON, OPENING_HTTP };
 /* How a payload begins; most traffic ends here. */
 static __always_inline enum opening opening_of(struct __sk_buff *skb, __u32 offset)
 {
-	char verb[5];
-	char first;
+	__u8 first;
+	__u64 head;
 
 	if (bpf_skb_load_bytes(skb, offset, &first, 1))
 		return OPENING_NONE;
 	if (first == '{' || first == '[' || first == ' ' || first == '\t' || first == '\r' || first == '\n')
 		return OPENING_JSON;
-	if (first != 'P' || bpf_skb_load_bytes(skb, offset, verb, sizeof(verb)))
+	if (first != 'P' && first != 'C' && first != 4 && first != 5)
 		return OPENING_NONE;
-	return verb[1] == 'O' && verb[2] == 'S' && verb[3] == 'T' && verb[4] == ' ' ? OPENING_HTTP : OPENING_NONE;
+	if (bpf_skb_load_bytes(skb, offset, &head, sizeof(head)))
+		return OPENING_NONE;
+	if ((head & 0xffffffffff) == TEXT8('P', 'O', 'S', 'T', ' ', 0, 0, 0))
+		return OPENING_HTTP;
+	/* To a proxy (RFC 9110 section 9.3.6, SOCKS4, RFC 1928 section 3), perhaps with more behind it. */
+	if (head == TEXT8('C', 'O', 'N', 'N', 'E', 'C', 'T', ' ') ||
+	    (head & 0xffffffffffff) == TEXT8('P', 'R', 'O', 'X', 'Y', ' ', 0, 0) || (head & 0xffff) == 0x0104 ||
+	    (head & 0xff00ffff) == 0x05000105)
+		return OPENING_JSON;
+	return OPENING_NONE;
+}
+
+/* Records of TLS 1.x (RFC 8446 section 5.1): what began as a talk with a proxy is none of ours from there on. */
+static __always_inline bool is_encrypted(struct __sk_buff *skb, __u32 offset)
+{
+	__u8 head[2];
+
+	return bpf_skb_load_bytes(skb, offset, head, sizeof(head)) == 0 && head[0] >= 20 && head[0] <= 23 && head[1] == 3;
 }
 
 /* Whether a segment is worth a look: it begins like stratum, or goes on with what began so. */
 static __always_inline bool is_of_interest(struct __sk_buff *skb, __u64 cookie, __u32 offset)
 {
-	return opening_of(skb, offset) != OPENING_NONE || bpf_map_lookup_elem(&conversations, &cookie);
+	if (opening_of(skb, offset) != OPENING_NONE)
+		return true;
+	return bpf_map_lookup_elem(&conversations, &cookie) && !is_encrypted(skb, offset);
 }
 
 /* enum stratum_method of a segment, 0 if it is none. */
@@ -288,7 +315,8 @@ static __always_inline __u8 stratum_method(struct __sk_buff *skb, __u64 cookie, 
 		scratch->state.is_http = opening_of(skb, offset) == OPENING_HTTP;
 	}
 	method = scan(scratch, skb, offset, size);
-	if (method)
+	scratch->state.found = 0;
+	if (is_sure(method))
 		bpf_map_delete_elem(&conversations, &cookie);
 	else
 		bpf_map_update_elem(&conversations, &cookie, &scratch->state, BPF_ANY);

@@ -18,6 +18,8 @@ export interface Image {
   readonly device: number;
   /** Which content its file had; undefined while nobody can tell, as that was changed a moment before. */
   readonly content?: string | undefined;
+  /** When its file was changed last, milliseconds since 1970; undefined for what ran before us. */
+  readonly changed?: number | undefined;
 }
 
 /** Clocks of file systems tick this seldom at most, and ours is not theirs: milliseconds. */
@@ -64,7 +66,8 @@ export class Images {
     const exe = this.#linkOf(event);
     // A process that is gone has no link any more; the next one with the same file may tell.
     if (exe === undefined && before) return before.image;
-    const file = { inode: Number(inode), device, content: this.#contentOf(event, time) };
+    const { changed } = event;
+    const file = { inode: Number(inode), device, content: this.#contentOf(event, time), changed };
     const image = { exe: exe ?? filename, filename, argv, comm, flags, ...file };
     this.#known.set(key, { image, isResolved: exe !== undefined });
     return image;
@@ -81,10 +84,14 @@ export class Images {
   }
 
   /** All arguments: where the event had no room for them, those that /proc still has. */
-  #argumentsOf({ argv, tgid }: EventView, flags: number): Pick<Image, 'argv' | 'flags'> {
+  #argumentsOf(event: EventView, flags: number): Pick<Image, 'argv' | 'flags'> {
+    const { argv, tgid } = event;
     const incomplete = EXEC_FLAG.argsTruncated | EXEC_FLAG.argsUnreadable;
     const complete = flags & incomplete ? this.#proc.argv(tgid) : undefined;
-    if (complete === undefined || complete[0] !== argv[0]) return { argv, flags };
+    if (complete === undefined) return { argv, flags };
+    const isOfThis =
+      argv.length === 0 ? this.#stillRuns(event, this.#proc.exeInode(tgid)) : completes(complete, argv);
+    if (!isOfThis) return { argv, flags };
     return { argv: bounded(complete), flags: flags & ~incomplete };
   }
 
@@ -101,7 +108,7 @@ export class Images {
    * Whether the process has executed nothing else since. The name stands in for the inode, since the file systems that
    * are laid over others show another number to stat(2) than inside the kernel.
    */
-  #stillRuns({ tgid, inode, comm }: EventView, found: number): boolean {
+  #stillRuns({ tgid, inode, comm }: EventView, found: number | undefined): boolean {
     return found === Number(inode) || this.#proc.stat(tgid)?.comm === comm;
   }
 
@@ -123,6 +130,18 @@ export class Images {
       device,
     };
   }
+}
+
+/**
+ * Whether these are the arguments of which the kernel handed up the first and the last, cut where they meet. A process
+ * may have executed something else since, or have changed them to hide the others.
+ */
+function completes(all: readonly string[], some: readonly string[]): boolean {
+  let first = 0;
+  while (first < some.length && some[first] === all[first]) first++;
+  let last = 0;
+  while (last < some.length - first && some.at(-1 - last) === all.at(-1 - last)) last++;
+  return first + last >= some.length - 2;
 }
 
 function bounded(argv: string[]): string[] {

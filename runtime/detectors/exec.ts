@@ -44,7 +44,7 @@ export class ExecDetector {
     const { findings } = judgeProcess({ exe: nameInMemory(exe) ?? exe, comm, argv }, options);
     if (flags & EXEC_FLAG.argsTruncated) {
       const message =
-        'It had more arguments than the kernel hands up and ended before the rest could be read.';
+        'It had more arguments than the kernel hands up, and ended or changed them before the rest could be read.';
       findings.push(finding('analysis-limit', 'argv', message));
     }
     if (baseOf(filename) === baseOf(exe)) return findings;

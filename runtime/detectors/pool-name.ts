@@ -16,8 +16,8 @@ const WEB_SCORE = 70;
 
 /**
  * Judges a name that the kernel found listed: `domain` is what is listed, the name itself may be a host below it. A
- * question to DNS is medium evidence, since it may be for a web page; the server name of a connection is conclusive
- * unless it is to the port of web pages.
+ * question to DNS is medium evidence, since it may be for a web page; the server name of a connection, or what a proxy is
+ * asked for, is conclusive unless it is to the port of web pages.
  */
 export function judgePoolName(event: EventView, domain: string): PoolNameVerdict {
   const { source, remoteAddress: address, remotePort: port } = event;
@@ -25,10 +25,14 @@ export function judgePoolName(event: EventView, domain: string): PoolNameVerdict
     const asked = finding('pool-lookup', 'dns', `It asked DNS for ${domain} or a host below it.`, domain);
     return { findings: [asked], action: 'none', evidence: { pools: [domain] } };
   }
-  const message = `It connects to ${address}, port ${port}, by TLS with a server name of ${domain}.`;
-  const named = finding('pool-host', 'tls', message, domain);
+  const isAsked = source === CONNECT_SOURCE.proxy;
+  const message = isAsked
+    ? `It asks a proxy at ${address}, port ${port}, to connect to ${domain}, port ${event.askedPort}.`
+    : `It connects to ${address}, port ${port}, by TLS with a server name of ${domain}.`;
+  const named = finding('pool-host', isAsked ? 'proxy' : 'tls', message, domain);
+  const isWeb = (isAsked ? event.askedPort : port) === WEB;
   return {
-    findings: [port === WEB ? { ...named, score: WEB_SCORE } : named],
+    findings: [isWeb ? { ...named, score: WEB_SCORE } : named],
     action: event.verdict === VERDICT.enforced ? 'dropped' : 'none',
     evidence: { pools: [domain], destinations: [{ address, port }] },
   };

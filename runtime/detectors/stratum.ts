@@ -10,8 +10,13 @@ export interface StratumVerdict {
   evidence: { protocol: 'stratum'; methods: string[]; destinations: { address: string; port: number }[] };
 }
 
-/** Requests that are spoken elsewhere too: to nodes of a chain, or by any protocol that keeps alive. */
-const AMBIGUOUS: Partial<Record<string, number>> = { getjobtemplate: 60, keepalived: 60 };
+/** Requests that are spoken elsewhere too: to nodes of a chain, by services that mine data, log in or keep alive. */
+const AMBIGUOUS: Partial<Record<string, number>> = {
+  getjobtemplate: 60,
+  keepalived: 60,
+  'mining.*': 60,
+  'bare login': 60,
+};
 
 /** Judges what the kernel recognised in outgoing bytes. The bytes themselves never leave the kernel. */
 export function judgeStratum(event: EventView): StratumVerdict {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { POLICY } from '../../bpf/control.ts';
-import { VERDICT } from '../../bpf/events.ts';
+import { EVENT, VERDICT } from '../../bpf/events.ts';
 import { CgroupFolder } from './cgroup-folder.ts';
 import { Recorder } from './recorder.ts';
 
@@ -109,6 +109,8 @@ test.each([
   ['mining.subscribe', '{"params":{"method":"ping"},"method":"mining.subscribe"}'],
   ['mining.authorize', '[{"method":"ping"},{"method":"mining.authorize"}]'],
   ['mining.subscribe', `{"pad":"${'x'.repeat(3500)}","method":"mining.subscribe"}`],
+  ['mining.subscribe', 'CONNECT pool:3333 HTTP/1.1\r\n\r\n{"method":"mining.subscribe"}'],
+  ['bare login', '{"method":"login","params":{"login":"me","password":"x","agent":"app/1"}}'],
   ['getjobtemplate', 'POST / HTTP/1.1 {"method":"getblocktemplate","params":[{"rules":["segwit"]}]}'],
 ])('%s is recognised on any port: %s', async (method, line) => {
   using cgroup = new CgroupFolder();
@@ -126,6 +128,7 @@ test.each([
   '{"id":1,"method":"login","params":{"user":"me","pass":"secret"}}',
   '{"jsonrpc":"2.0","method":"submit","params":{"form":"1"}}',
   '{"jsonrpc":"2.0","method":"eth_blockNumber","params":[]}',
+  '{"method":"login","params":{"user":"me","pass":"x","algo":"scram-sha-256"}}',
   'GET /?q="method":"mining.subscribe" HTTP/1.1',
   '{"method":"data.mining.subscribe"}',
   '{"text":"mining.subscribe","agent":"x","algo":"y"}',
@@ -142,6 +145,25 @@ test.each([
   other.send('{"method":"keepalived"}');
   const first = await recorder.seen('stratum', (one) => one.cgroupId === cgroup.id);
   expect(first.method).toBe('keepalived');
+});
+
+test('what other services may say as well is told, let pass where it is enforced, and looked at further', async () => {
+  using cgroup = new CgroupFolder();
+  const client = await openClient(cgroup);
+  recorder.programs.control.setCgroup({ id: cgroup.id }, POLICY.drop);
+  const events = () =>
+    recorder.events.filter((one) => one.cgroupId === cgroup.id && one.type === EVENT.stratum);
+  const arrived = received(client.socket);
+  client.send('{"method":"mining.start_job","params":{"dataset":"sales"}}');
+  expect(await arrived).toContain('start_job');
+  client.send('{"method":"submit","params":{"job_id":"1","nonce":"2"}}');
+  await expect
+    .poll(() => events().map(({ method, verdict }) => [method, verdict]))
+    .toEqual([
+      ['mining.*', VERDICT.listed],
+      ['submit', VERDICT.enforced],
+    ]);
+  recorder.programs.control.setCgroup({ id: cgroup.id }, 0);
 });
 
 test('where it is enforced, neither the first message nor what follows gets out', async () => {

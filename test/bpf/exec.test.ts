@@ -101,16 +101,17 @@ test('of what a cgroup repeats above its rate the kernel counts what nobody has 
   expect(spent).toMatchObject({ folded, dropped: 0 });
 });
 
-test('5,000 bytes of arguments arrive whole; of 100,000 the first 8 KiB do, and the rest is not hidden', async () => {
+test('5,000 bytes of arguments arrive whole; of 100,000 the first 6 KiB do and the last two', async () => {
   const whole = spawnSync('/bin/true', ['a'.repeat(4_990), 'end']).pid;
-  const long = spawnSync('/bin/true', ['b'.repeat(100_000), 'end']).pid;
+  const long = spawnSync('/bin/true', ['b'.repeat(100_000), '-o', 'end']).pid;
   const first = await recorder.seen('exec', (exec) => exec.tgid === whole);
   expect(first.argv).toEqual(['/bin/true', 'a'.repeat(4_990), 'end']);
   expect(first.execFlags & EXEC_FLAG.argsTruncated).toBe(0);
   const second = await recorder.seen('exec', (exec) => exec.tgid === long);
-  expect(second.argv.join('\0')).toHaveLength(8192);
+  expect(second.argv.join('\0')).toHaveLength(8191);
+  expect(second.argv.slice(-2)).toEqual(['-o', 'end']);
   expect(second.execFlags & EXEC_FLAG.argsTruncated).toBe(EXEC_FLAG.argsTruncated);
-  expect(second.argsTotal).toBe('/bin/true'.length + 1 + 100_001 + 4);
+  expect(second.argsTotal).toBe('/bin/true'.length + 1 + 100_001 + 3 + 4);
 });
 
 test('a program that runs from memory or was deleted is marked', async () => {

@@ -165,3 +165,36 @@ test('whatever is sent, nothing is taken for a name that was not said', async ()
   );
   expect(named()).toBeUndefined();
 });
+
+describe('a proxy that is asked to connect', () => {
+  const request = (host: string, port: number) =>
+    Buffer.from([5, 1, 0, 3, host.length, ...Buffer.from(host), port >> 8, port & 0xff]);
+  const say = (bytes: Buffer) =>
+    inside(`
+      const socket = require('node:net').connect(${portOf()}, '127.0.0.1');
+      socket.write(Buffer.from('${bytes.toString('hex')}', 'hex'));
+      socket.on('error', () => {}).on('close', () => process.exit());`);
+
+  test.each([
+    ['by SOCKS5', request('EU.pool.example.com', 3333), 3333],
+    [
+      'by SOCKS5, with its greeting',
+      Buffer.concat([Buffer.from([5, 1, 0]), request('pool.example.com', 443)]),
+      443,
+    ],
+    ['by HTTP', Buffer.from('CONNECT Pool.example.com:14444 HTTP/1.1\r\n\r\n'), 14_444],
+  ])('%s, to a listed name is told with the port', async (_, bytes, port) => {
+    await say(bytes);
+    const event = await recorder.seen('name', (one) => one.cgroupId === cgroup.id);
+    expect([event.source, event.rule, event.askedPort]).toEqual([CONNECT_SOURCE.proxy, DOMAIN, port]);
+  });
+
+  test.each([
+    ['by SOCKS5', request('www.example.com', 443)],
+    ['by HTTP', Buffer.from('CONNECT pool.example.community:443 HTTP/1.1\r\n\r\n')],
+  ])('%s, to another name is nobody’s business', async (_, bytes) => {
+    await say(bytes);
+    await expect.poll(() => hellos).toBe(1);
+    expect(recorder.find('name', (one) => one.source === CONNECT_SOURCE.proxy)).toBeUndefined();
+  });
+});
