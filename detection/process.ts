@@ -1,9 +1,11 @@
+import type { Finding } from '../api/finding.ts';
 import type { Word } from './arguments.ts';
 import { Docket } from './docket.ts';
 import type { JudgeOptions } from './judge.ts';
 import { judgeArguments } from './miner-arguments.ts';
+import { judgeMinerConfig } from './miner-config.ts';
 import { minerWordScore, nameIn } from './names.ts';
-import { judgeAlias, judgeProgram } from './program.ts';
+import { judgeAlias, judgeProgram, SCRATCH } from './program.ts';
 import { Machine } from './shell/machine.ts';
 import { type Judgement, judgementOf } from './verdict.ts';
 
@@ -33,27 +35,52 @@ export function judgeProcess(process: ProcessFacts, { indicators }: JudgeOptions
   if (comm?.kind === 'miner')
     docket.report('miner-name', 'comm', `It calls itself ${process.comm}.`, comm.name);
   const words: Word[] = process.argv.map((text, index) => ({ text, path: `argv[${index}]` }));
-  const [first] = words;
+  const [first, ...rest] = words;
   if (!first) return judgementOf(docket.findings);
-  if (first.text !== process.exe) judgeOwnName(first, exe, machine);
-  const base = exe.slice(exe.lastIndexOf('/') + 1);
+  if (first.text !== process.exe) judgeOwnName([first, ...rest], exe, machine);
+  const base = baseOf(exe);
   const isNode = nameIn(base, indicators)?.kind === 'node';
   // What an interpreter is told to run; a renamed program is judged as what it claims to be and by its arguments.
-  machine.call([{ text: base === '' ? first.text : exe, path: 'argv[0]' }, ...words.slice(1)]);
-  if (isRenamed(first.text, base)) judgeArguments(words.slice(1), docket, isNode);
+  machine.call([{ text: base === '' ? first.text : exe, path: 'argv[0]' }, ...rest]);
+  if (isRenamed(first.text, base)) judgeArguments(rest, docket, isNode);
   return judgementOf(docket.findings);
 }
 
-function judgeOwnName(first: Word, exe: string, machine: Machine): void {
-  const claimed = first.text.replace(/^-/, '').replace(/^.*\//, '');
+/** Judges the text of the settings file that a process was given. */
+export function judgeSettings(text: string, { indicators }: JudgeOptions): readonly Finding[] {
+  const docket = new Docket(indicators);
+  judgeMinerConfig(text, 'settings', docket);
+  return docket.findings;
+}
+
+function judgeOwnName([first, ...rest]: readonly [Word, ...Word[]], exe: string, machine: Machine): void {
+  const claimed = baseOf(first.text.replace(/^-/, ''));
+  // Where only the script is known, the first argument is its interpreter.
+  const isScript = rest.slice(0, 3).some(({ text }) => baseOf(text) === baseOf(exe));
   const match = nameIn(claimed, machine.docket.indicators);
   if (match?.kind === 'miner') {
     machine.docket.report('miner-name', first.path, `It calls itself ${claimed}.`, claimed);
   } else if (/^\[.+\]$/.test(first.text) && exe !== '') judgeAlias(first, machine);
+  else if (SCRATCH.test(exe) && isRenamed(first.text.replace(/:.*$/, ''), baseOf(exe)) && !isScript)
+    judgeDisguise(first, machine);
   else if (minerWordScore(claimed) >= 80)
     machine.docket.report('miner-word', first.path, `It calls itself ${claimed}.`, claimed, 80);
 }
 
+/** What runs from a scratch folder under the name, or the path, of a part of the system. */
+function judgeDisguise(first: Word, machine: Machine): void {
+  if (!/^(\/usr)?(\/local)?\/(s?bin|lib|lib64|libexec|opt)\//.test(first.text)) {
+    judgeAlias(first, machine);
+    return;
+  }
+  const message = `It claims to be ${first.text}, but runs from a scratch folder.`;
+  machine.docket.report('disguised-process', first.path, message, first.text);
+}
+
 function isRenamed(claimed: string, base: string): boolean {
-  return claimed.replace(/^-/, '').replace(/^.*\//, '') !== base;
+  return baseOf(claimed.replace(/^-/, '')) !== base;
+}
+
+function baseOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
 }

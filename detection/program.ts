@@ -23,7 +23,8 @@ const INERT = new Set(
 /** Where packages install programs. An inert name elsewhere is a disguise like any other. */
 const SYSTEM_FOLDER = /^(\/usr(\/local)?)?\/s?bin\/$/;
 
-const SCRATCH = /^\/(tmp|var\/tmp|dev\/shm|run\/(user|lock)|dev\/mqueue)\//;
+/** Where anybody may write. */
+export const SCRATCH = /^\/(tmp|var\/tmp|dev\/shm|run\/(user|lock)|dev\/mqueue)\//;
 
 /** Whether the arguments of a program are of no interest, by its name and folder. */
 export function isInert(program: string): boolean {
@@ -102,7 +103,8 @@ function judgePath({ text, path: at }: Word, path: string, { docket, manner }: M
   // Where npm links the programs of a project; a build in a scratch folder runs them by the dozen.
   const isNpm = steps.some((step, at) => step === '.bin' && steps[at - 1] === 'node_modules');
   const hidden =
-    (!isNpm && steps.slice(1).some((step) => /^\.[^.]/.test(step))) || /^\/dev\/(shm|mqueue)/.test(path);
+    (!isNpm && steps.slice(1).some((step) => /^\.(?!\.?$)|^\s+$/.test(step))) ||
+    /^\/dev\/(shm|mqueue)/.test(path);
   const rule = hidden ? 'hidden-path' : 'temporary-path';
   docket.report(rule, at, `It runs ${hidden ? 'a hidden file' : 'a file'} of a scratch folder.`, text);
   if (manner.background && base.startsWith('.'))

@@ -21,6 +21,7 @@ import { ProcFs } from './proc-fs.ts';
 import { Processes } from './processes.ts';
 import { Scope } from './scope.ts';
 import { Sensor } from './sensor.ts';
+import { SettingsFiles } from './settings-files.ts';
 import { Suspicions } from './suspicions.ts';
 import { Watch } from './watch.ts';
 
@@ -103,6 +104,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 
     const binaries = new Binaries({ proc });
     const suspicions = new Suspicions({ binaries, enforcer, correlator, hashes: indicators.hashes });
+    const settingsFiles = new SettingsFiles({ proc, indicators });
     const clock = new KernelClock(now, proc.root);
     const watch = new Watch({
       scope,
@@ -111,6 +113,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       proc,
       processes,
       suspicions,
+      settingsFiles,
       correlator,
       enforcer,
       clock,

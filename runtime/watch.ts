@@ -17,6 +17,7 @@ import type { KernelClock } from './kernel-clock.ts';
 import type { ProcFs } from './proc-fs.ts';
 import type { Process, Processes } from './processes.ts';
 import type { Scope } from './scope.ts';
+import type { SettingsFiles } from './settings-files.ts';
 import { finding, type Signal } from './signal.ts';
 import type { Suspicions } from './suspicions.ts';
 
@@ -27,6 +28,7 @@ export interface WatchOptions {
   proc: ProcFs;
   processes: Processes;
   suspicions: Suspicions;
+  settingsFiles: SettingsFiles;
   correlator: Correlator;
   enforcer: Enforcer;
   clock: KernelClock;
@@ -50,7 +52,10 @@ export class Watch {
     this.#options = options;
     this.#indicators = options.indicators;
     this.#exec = new ExecDetector(options.indicators);
-    this.#downloads = new DownloadExecuteDetector((pid, number) => options.proc.descriptor(pid, number));
+    this.#downloads = new DownloadExecuteDetector({
+      descriptor: (pid, number) => options.proc.descriptor(pid, number),
+      absolute: (pid, path) => options.proc.absolute(pid, path),
+    });
     this.#handlers = this.#handlersByType();
   }
 
@@ -58,6 +63,7 @@ export class Watch {
     this.#indicators = indicators;
     this.#exec.indicators = indicators;
     this.#options.suspicions.hashes = indicators.hashes;
+    this.#options.settingsFiles.indicators = indicators;
     this.#options.forgetKnownExecs();
   }
 
@@ -128,7 +134,8 @@ export class Watch {
     }
     const action = verdict === VERDICT.enforced ? 'killed' : 'none';
     this.#suspect(ktime, { process, findings, action });
-    const download = this.#downloads.executed(process, ktime);
+    if (action === 'none') void this.#readSettings(process, ktime);
+    const download = this.#downloads.executed(process, ktime, this.#options.clock.epoch(ktime));
     if (download) this.#suspect(ktime, download);
     else if (verdict === VERDICT.none) this.#settle(event, process, findings);
   }
@@ -139,7 +146,8 @@ export class Watch {
     if (image.content === undefined || fingerprint === 0n || execFlags & EXEC_FLAG.known) return;
     // What is stopped here must be known at once each time.
     if (findings.length > 0 && judgementOf([...findings]).score >= WARN_FROM) return;
-    const isHarmless = findings.length === 0 && this.#downloads.isIdle(image);
+    const isHarmless =
+      findings.length === 0 && this.#downloads.isIdle(image) && !this.#options.settingsFiles.concerns(image);
     this.#options.knownExecs.add(fingerprint, isHarmless);
   }
 
@@ -157,7 +165,15 @@ export class Watch {
 
   #found(event: EventView): void {
     const process = this.#options.processes.found(event);
-    if (process) this.#suspect(event.ktime, { process, findings: this.#exec.judge(process) });
+    if (!process) return;
+    this.#suspect(event.ktime, { process, findings: this.#exec.judge(process) });
+    void this.#readSettings(process, event.ktime);
+  }
+
+  /** What a program is not told by its arguments it finds in a file. */
+  async #readSettings(process: Process, ktime: number): Promise<void> {
+    const verdict = await this.#options.settingsFiles.judge(process);
+    if (verdict) this.#suspect(ktime, { process, ...verdict });
   }
 
   #connected(event: EventView): void {
@@ -169,11 +185,11 @@ export class Watch {
       this.#options.correlator.add({ ...verdict, process, time: this.#options.clock.epoch(event.ktime) });
   }
 
-  /** An interpreter may run what it fetches. */
+  /** An interpreter may run what it fetches, or what is fetched for it. */
   #mayFetch(event: EventView): void {
     const { processes } = this.#options;
     const known = processes.peek(event) ?? processes.of(event);
-    if (!known || !this.#downloads.concerns(known.image)) return;
+    if (!known || !this.#downloads.concerns(known)) return;
     const { ktime, remoteAddress, remotePort } = event;
     const download = this.#downloads.connected(known, ktime, remoteAddress, remotePort);
     if (download) this.#suspect(ktime, download);
@@ -192,10 +208,11 @@ export class Watch {
   }
 
   #rounded(event: EventView): void {
-    const { tgid, startTime, ktime, mxcsr, samples } = event;
-    const findings = this.#randomx.sample(tgid, startTime, ktime, mxcsr, samples);
-    const process = findings.length > 0 ? this.#options.processes.of(event) : undefined;
-    if (process) this.#suspect(ktime, { process, findings });
+    const process = this.#options.processes.of(event);
+    if (!process) return;
+    const { ktime, mxcsr, samples } = event;
+    const findings = this.#randomx.sample(process, ktime, mxcsr, samples);
+    if (findings.length > 0) this.#suspect(ktime, { process, findings });
   }
 
   /** Of a connection that is older than the agent only the cgroup is known; then it is who works most there. */

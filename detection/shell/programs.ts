@@ -230,7 +230,10 @@ export const PROGRAMS: Record<string, Program> = {
   unzip: runTar,
   git: runGit,
   ...named(runShell, 'sh bash dash ash zsh ksh mksh rbash csh tcsh fish'),
-  ...named(runCode, 'python python2 python3 perl ruby node nodejs php lua deno bun'),
+  ...named(
+    runCode,
+    'python python2 python3 perl ruby node nodejs php lua deno bun java dotnet mono wine wine64 wasmtime wasmer',
+  ),
   ...named(
     runNested,
     'su runuser script capsh sg tmux docker podman nerdctl crictl ctr start-stop-daemon crontab at batch',

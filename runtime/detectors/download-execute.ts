@@ -1,20 +1,31 @@
 import { LRUCache } from 'lru-cache';
 import type { Finding } from '../../api/finding.ts';
 import { EXEC_FLAG } from '../../bpf/events.ts';
+import { HOST } from '../containers.ts';
 import type { Image } from '../image.ts';
 import { lineage, type Process, ticksOf } from '../processes.ts';
 import { finding } from '../signal.ts';
 import {
   baseOf,
-  type Descriptor,
   type Download,
   downloadOf,
   isBystander,
   isInterpreter,
+  isStream,
+  isUnpacker,
+  operandsOf,
   renameOf,
   type Script,
+  type Surroundings,
   scriptOf,
+  sinkOf,
 } from './download.ts';
+
+/** A process that connects all the time is looked at so often. */
+const AGAIN_NS = 1e9;
+
+/** Endings that unpacking takes away. */
+const PACKED = /\.(?:gz|xz|bz2|zst|b64|enc|tmp|part)$/;
 
 /** The sides of a pipe start together; a file may wait. */
 const PIPE_NS = 10e9;
@@ -27,6 +38,9 @@ const LEVELS = 3;
 const REMEMBERED = 16;
 
 const NOT_OF_THE_IMAGE = EXEC_FLAG.upperLayer | EXEC_FLAG.memfd | EXEC_FLAG.deleted;
+
+/** How much earlier than it happened the clock of a file system may say that it did, milliseconds. */
+const CLOCK_MS = 20;
 
 interface Tree {
   downloads: Download[];
@@ -43,25 +57,30 @@ export interface DownloadExecution {
 
 /**
  * Recognises download and execute: `curl URL | sh`, a file that is downloaded, perhaps moved, and then run or read by an
- * interpreter, and the same by an interpreter that connects itself. Looks at exec events, and at connections of
- * interpreters, in the order of their time, which is in nanoseconds after boot.
+ * interpreter, through filters and archives too, and the same by any program that connects. Looks at exec events, and at
+ * connections, in the order of their time, which is in nanoseconds after boot.
  */
 export class DownloadExecuteDetector {
-  readonly #trees = new LRUCache<number, Tree>({ max: 4096 });
-  readonly #descriptor: Descriptor;
+  /** By process, and by the path of a container: there a file may be run by another tree than the one that got it. */
+  readonly #trees = new LRUCache<number | string, Tree>({ max: 4096 });
+  readonly #around: Surroundings;
   readonly #idle = new WeakMap<Image, boolean>();
 
-  constructor(descriptor: Descriptor = () => undefined) {
-    this.#descriptor = descriptor;
+  constructor(around: Surroundings = { descriptor: () => undefined, absolute: (_, path) => path }) {
+    this.#around = around;
   }
 
-  /** Whether connections of this are of interest. */
-  concerns(image: Image): boolean {
-    return !this.isIdle(image) && isInterpreter(image);
+  /** Whether connections of this are of interest: interpreters run what they fetch, and start what fetches for them. */
+  concerns({ image, parent }: Process): boolean {
+    if (this.#interprets(image)) return true;
+    const maker = parent && (this.#interprets(parent.image) ? parent : parent.parent);
+    return maker !== undefined && this.#interprets(maker.image);
   }
 
-  /** An interpreter connected: whatever it fetches may be run soon. */
+  /** Somebody connected: whatever is fetched may be run soon. */
   connected(process: Process, at: number, address: string, port: number): DownloadExecution | undefined {
+    const known = this.#trees.get(keyOf(process))?.downloads.find(({ isGuess }) => isGuess);
+    if (known?.process === process && at - known.at < AGAIN_NS) return undefined;
     const download: Download = {
       at,
       url: `tcp://${address.includes(':') ? `[${address}]` : address}:${port}`,
@@ -71,12 +90,31 @@ export class DownloadExecuteDetector {
     };
     const parents = lineage(process).slice(0, LEVELS);
     for (const one of [process, ...parents]) {
-      const tree = this.#tree(one);
+      const tree = this.#tree(keyOf(one));
       // It may connect a thousand times; only the last counts.
       tree.downloads = tree.downloads.filter((before) => !(before.isGuess && before.process === process));
       tree.downloads.push(download);
     }
-    return this.#waitingFor(download, parents, at);
+    return this.#interprets(process.image)
+      ? this.#waitingFor(download, parents, at)
+      : this.#atTheOtherEnd(download, parents, at);
+  }
+
+  #interprets(image: Image): boolean {
+    return !this.isIdle(image) && isInterpreter(image);
+  }
+
+  /** Of a program that is no downloader by its name only what comes out of it counts, into whoever reads its pipe. */
+  #atTheOtherEnd(download: Download, parents: readonly Process[], at: number): DownloadExecution | undefined {
+    const readers = parents
+      .slice(0, 2)
+      .flatMap((parent) => recent(this.#trees.get(keyOf(parent))?.readers ?? [], at, PIPE_NS));
+    if (readers.length === 0) return undefined;
+    const { descriptor } = this.#around;
+    const output = descriptor(download.process.pid, 1);
+    if (output === undefined || !isStream(output)) return undefined;
+    const reader = readers.find(({ process }) => descriptor(process.pid, 0) === output);
+    return reader && execution(reader.process, download, 'It runs');
   }
 
   /** Whether what runs this image says nothing by itself: neither fetches, renames nor interprets. */
@@ -89,19 +127,72 @@ export class DownloadExecuteDetector {
     return isIdle;
   }
 
-  executed(process: Process, at: number): DownloadExecution | undefined {
+  /** `time` is `at` in milliseconds since 1970. */
+  executed(process: Process, at: number, time: number): DownloadExecution | undefined {
     if (this.#trees.size === 0 && this.isIdle(process.image)) return undefined;
     const parents = lineage(process).slice(0, LEVELS);
-    const download = downloadOf(process, at, this.#descriptor);
+    const download = downloadOf(process, at, this.#around) ?? this.#passedOn(process, parents[0], at);
     if (download) return this.#downloaded(download, parents, at);
     const rename = renameOf(process);
     if (rename) this.#renamed(rename, parents);
-    const script = scriptOf(process, this.#descriptor);
-    return this.#fromPipe(process, script, parents[0], at) ?? this.#fromFile(process, script, parents, at);
+    const script = scriptOf(process, this.#around.descriptor);
+    const found = this.#fromPipe(process, script, parents[0], at);
+    if (found) return found;
+    return this.#fromFile(process, script, parents, at, time) ?? this.#filtered(process, parents, at);
+  }
+
+  /** What reads from a connection that its maker opened: `exec 3<>/dev/tcp/...; cat <&3 > file`. */
+  #passedOn(process: Process, parent: Process | undefined, at: number): Download | undefined {
+    const opened = parent && this.#guesses(parent, parent, at).at(-1);
+    if (!opened || !this.#around.descriptor(process.pid, 0)?.startsWith('socket:')) return undefined;
+    const sink = sinkOf(this.#around.descriptor(process.pid, 1));
+    if (sink === undefined) return undefined;
+    const path = sink === 'pipe' ? undefined : sink.file;
+    return { ...opened, at, files: new Set(path ? [baseOf(path)] : []), path, process, isGuess: false };
+  }
+
+  /** Recent connections of `process`, as the tree of `one` knows them. */
+  #guesses(one: Process, process: Process, at: number): Download[] {
+    const downloads = recent(this.#trees.get(keyOf(one))?.downloads ?? [], at, PIPE_NS);
+    return downloads.filter((download) => download.isGuess && isSame(download.process, process));
+  }
+
+  /** `base64 -d FILE | sh`, `dd if=FILE of=OTHER`, `tar xf FILE`: what a download becomes is one, too. */
+  #filtered(process: Process, parents: readonly Process[], at: number): DownloadExecution | undefined {
+    for (const parent of parents) {
+      const downloads = recent(this.#trees.get(keyOf(parent))?.downloads ?? [], at, FILE_NS);
+      if (downloads.length === 0) continue;
+      const operands = operandsOf(process);
+      const source = downloads.find(({ files }) => operands.some((name) => files.has(name)));
+      if (source) return this.#became(process, source, operands, parents, at);
+      const piped = recent(downloads, at, PIPE_NS).find(({ files, isGuess }) => files.size === 0 && !isGuess);
+      if (piped && isUnpacker(process)) piped.isUnpacked = true;
+    }
+    return undefined;
+  }
+
+  #became(
+    process: Process,
+    source: Download,
+    operands: readonly string[],
+    parents: readonly Process[],
+    at: number,
+  ): DownloadExecution | undefined {
+    if (isUnpacker(process)) source.isUnpacked = true;
+    const sink = sinkOf(this.#around.descriptor(process.pid, 1));
+    if (sink === 'pipe') return this.#downloaded({ ...source, at, files: new Set(), process }, parents, at);
+    const target = process.image.argv.find((argument) => argument.startsWith('of='))?.slice(3);
+    const names = [sink?.file, target, ...operands.map((name) => name.replace(PACKED, ''))];
+    for (const name of names) {
+      if (name !== undefined && source.files.size < REMEMBERED) source.files.add(baseOf(name));
+    }
+    return undefined;
   }
 
   #downloaded(download: Download, parents: readonly Process[], at: number): DownloadExecution | undefined {
-    for (const parent of parents) this.#tree(parent).downloads.push(download);
+    for (const parent of parents) this.#tree(keyOf(parent)).downloads.push(download);
+    const { container } = download.process;
+    if (container !== HOST) this.#tree(container.cgroup).downloads.push(download);
     return download.files.size > 0 ? undefined : this.#waitingFor(download, parents, at);
   }
 
@@ -129,7 +220,7 @@ export class DownloadExecuteDetector {
     at: number,
   ): DownloadExecution | undefined {
     if (!parent || (script?.kind !== 'pipe' && !isWholeScript(script))) return undefined;
-    const tree = this.#tree(parent);
+    const tree = this.#tree(keyOf(parent));
     if (script.kind === 'pipe') tree.readers.push({ at, process });
     const source = recent(tree.downloads, at, PIPE_NS).findLast(
       ({ files, isGuess }) => files.size === 0 && !(isGuess && script.kind === 'text'),
@@ -142,27 +233,38 @@ export class DownloadExecuteDetector {
     script: Script | undefined,
     parents: readonly Process[],
     at: number,
+    time: number,
   ): DownloadExecution | undefined {
-    const { exe, filename, flags } = process.image;
-    const names = [baseOf(exe), baseOf(filename), ...(script?.kind === 'file' ? [script.name] : [])];
+    const { container, image } = process;
+    const { exe, filename, flags, changed } = image;
+    /** Whether its file was written after that. */
+    const isNewerThan = (download: Download) =>
+      changed !== undefined && changed >= time - (at - download.at) / 1e6 - CLOCK_MS;
+    const paths = [exe, filename, ...(script?.kind === 'file' ? [script.path] : [])];
+    const names = paths.map(baseOf);
     for (const one of [process, ...parents]) {
       const downloads = recent(this.#trees.get(keyOf(one))?.downloads ?? [], at, FILE_NS);
-      const source = downloads.find(({ files }) => names.some((name) => files.has(name)));
+      const source =
+        downloads.find(({ files }) => names.some((name) => files.has(name))) ??
+        downloads.find((download) => download.isUnpacked && isNewerThan(download));
+      if (source) return execution(process, source, 'It runs a file that came');
+    }
+    const elsewhere = recent(this.#trees.get(container.cgroup)?.downloads ?? [], at, FILE_NS);
+    if (elsewhere.length > 0) {
+      const places = paths.map((path) => this.#around.absolute(process.pid, path));
+      const source = elsewhere.find(({ path }) => path !== undefined && places.includes(path));
       if (source) return execution(process, source, 'It runs a file that came');
     }
     if (!(flags & NOT_OF_THE_IMAGE)) return undefined;
     // Written by a program that had just connected, and started by it.
-    for (const one of [process, ...parents.slice(0, 1)]) {
-      const guess = recent(this.#trees.get(keyOf(one))?.downloads ?? [], at, PIPE_NS).findLast(
-        (download) => download.isGuess && isSame(download.process, one),
-      );
-      if (guess) return execution(process, guess, 'It runs what is not in the image, after a connection');
-    }
-    return undefined;
+    const own = [process, ...parents.slice(0, 1)].flatMap((one) => this.#guesses(one, one, at)).at(-1);
+    // Or by one that was started beside it.
+    const beside = recent(this.#trees.get(keyOf(parents[0] ?? process))?.downloads ?? [], at, PIPE_NS);
+    const guess = own ?? beside.findLast((download) => download.isGuess && isNewerThan(download));
+    return guess && execution(process, guess, 'It runs what is not in the image, after a connection');
   }
 
-  #tree(process: Process): Tree {
-    const key = keyOf(process);
+  #tree(key: number | string): Tree {
     const known = this.#trees.get(key);
     if (known) {
       known.downloads = known.downloads.slice(1 - REMEMBERED);

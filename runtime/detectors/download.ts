@@ -8,29 +8,44 @@ export interface Download {
   url: string;
   /** Base names of the files that it may be in; empty when it goes on to whoever reads the pipe. */
   files: Set<string>;
+  /** Path of the first of them as the process saw it, where that is known. */
+  path?: string | undefined;
   process: Process;
-  /** An interpreter that connected: what it fetched, and where to, is not known. */
+  /** Somebody who connected: what was fetched, and where to, is not known. */
   isGuess: boolean;
+  /** It was unpacked: into what, nobody says. */
+  isUnpacked?: boolean;
 }
 
 /** Where a descriptor of a process leads to, as /proc shows it; undefined when that cannot be seen (any more). */
 export type Descriptor = (pid: number, descriptor: 0 | 1) => string | undefined;
 
+/** What /proc tells about living processes. */
+export interface Surroundings {
+  descriptor: Descriptor;
+  /** A path as the process sees it, made absolute where its working directory can be seen. */
+  absolute: (pid: number, path: string) => string;
+}
+
 const DOWNLOADERS = /^(?:curl|wget2?|fetch|aria2c|axel|ftpget|tftp|lwp-download|lwp-request|http|https)$/;
 const SHELLS = /^(?:ba|da|a|z|k|fi)?sh$/;
 const INTERPRETERS = /^(?:(?:ba|da|a|z|k|fi)?sh|busybox|python[\d.]*|perl[\d.]*|node|php[\d.]*|ruby[\d.]*)$/;
 const RENAMES = /^(?:mv|cp|ln|install)$/;
+/** What turns a file into others, without saying which. */
+const UNPACKERS =
+  /^(?:tar|bsdtar|unzip|7z[ar]?|cpio|ar|gunzip|gzip|bunzip2|unxz|xz|unzstd|zstd|base64|base32|xxd|uudecode|openssl|dd)$/;
 
 /** What a downloader was told to fetch. */
-export function downloadOf(process: Process, at: number, descriptor: Descriptor): Download | undefined {
+export function downloadOf(process: Process, at: number, around: Surroundings): Download | undefined {
   const [command, ...args] = appletOf(process);
   if (command === undefined || !DOWNLOADERS.test(command)) return undefined;
   const url =
     args.find((argument) => argument.includes('://')) ?? args.findLast((one) => !one.startsWith('-'));
   if (url === undefined) return undefined;
-  const file = outputOf(command, args, url) ?? fileOf(descriptor(process.pid, 1));
+  const file = outputOf(command, args, url) ?? fileOf(around.descriptor(process.pid, 1));
   const files = new Set(file === undefined ? [] : [baseOf(file)]);
-  return { at, url: withoutSecrets(url), files, process, isGuess: false };
+  const path = file && around.absolute(process.pid, file);
+  return { at, url: withoutSecrets(url), files, path, process, isGuess: false };
 }
 
 /** Base names of the operands of `mv FROM TO` and its kin. */
@@ -44,7 +59,7 @@ export function renameOf(process: Process): [from: string, to: string] | undefin
 }
 
 /** What a shell or another interpreter is given to run. */
-export type Script = { kind: 'pipe' } | { kind: 'file'; name: string } | { kind: 'text'; text: string };
+export type Script = { kind: 'pipe' } | { kind: 'file'; path: string } | { kind: 'text'; text: string };
 
 /** Undefined for what is no interpreter, and for one that a person types into. */
 export function scriptOf(process: Process, descriptor: Descriptor): Script | undefined {
@@ -53,21 +68,45 @@ export function scriptOf(process: Process, descriptor: Descriptor): Script | und
   const isShell = SHELLS.test(command);
   for (const [index, argument] of args.entries()) {
     if (isShell && /^-\w*c$/.test(argument)) return { kind: 'text', text: args[index + 1] ?? '' };
+    // Its own code, or a module, that works on what comes.
+    if (!isShell && /^-(?:c|e|E|m|r|p)$|^--(?:eval|print)$/.test(argument)) return undefined;
     if (argument === '--' || (isShell && /^-\w*s$/.test(argument))) break;
     if (argument.startsWith('-') && argument !== '-') continue;
     const isPipe = argument === '-' || /^\/(?:dev|proc\/self)\/fd\/\d+$|^\/dev\/stdin$/.test(argument);
-    return isPipe ? { kind: 'pipe' } : { kind: 'file', name: baseOf(argument) };
+    return isPipe ? { kind: 'pipe' } : { kind: 'file', path: argument };
   }
   const input = descriptor(process.pid, 0);
   const file = fileOf(input);
-  if (file !== undefined) return { kind: 'file', name: baseOf(file) };
-  return isShell && (input === undefined || /^(?:pipe|socket):/.test(input)) ? { kind: 'pipe' } : undefined;
+  if (file !== undefined) return { kind: 'file', path: file };
+  const isPipe = input === undefined ? isShell : isStream(input);
+  return isPipe && command !== 'busybox' ? { kind: 'pipe' } : undefined;
+}
+
+/** Base names of everything that a command is told, behind `if=`, `--input=` and their kin too. */
+export function operandsOf(process: Process): string[] {
+  return process.image.argv.slice(1).map((argument) => baseOf(argument.replace(/^[^/=]*=/, '')));
+}
+
+/** Where what a process writes goes: to a file, by its path, or on through a pipe. Undefined: elsewhere, or not known. */
+export function sinkOf(output: string | undefined): { file: string } | 'pipe' | undefined {
+  const file = fileOf(output);
+  if (file !== undefined) return { file };
+  return output !== undefined && isStream(output) ? 'pipe' : undefined;
+}
+
+export function isUnpacker({ image }: Process): boolean {
+  const [command = ''] = appletOf({ image });
+  return UNPACKERS.test(command);
 }
 
 /** Whether it neither downloads, renames nor interprets. */
 export function isBystander(image: Image): boolean {
   const [command = ''] = appletOf({ image });
   return !DOWNLOADERS.test(command) && !RENAMES.test(command) && !isInterpreter(image);
+}
+
+export function isStream(link: string): boolean {
+  return /^(?:pipe|socket):/.test(link);
 }
 
 export function isInterpreter(image: Image): boolean {
@@ -95,13 +134,14 @@ function outputOf(command: string, args: readonly string[], url: string): string
     if (file !== undefined && file !== url) return file === '-' || file === '/dev/stdout' ? undefined : file;
   }
   const named =
-    command !== 'curl' || args.some((argument) => /^(?:-\w*O|--remote-name(?:-all)?)$/.test(argument));
+    command !== 'curl' ||
+    args.some((argument) => /^(?:-[a-zA-Z]*O[a-zA-Z]*|--remote-name(?:-all)?)$/.test(argument));
   return named ? baseOf(url.replace(/[?#].*$/, '')) || undefined : undefined;
 }
 
 /** A regular file, not a device, a pipe or a socket. */
 function fileOf(link: string | undefined): string | undefined {
-  return link?.startsWith('/') && !link.startsWith('/dev/') && !link.startsWith('/proc/') ? link : undefined;
+  return link !== undefined && /^\/(?!dev\/(?!shm\/)|proc\/)/.test(link) ? link : undefined;
 }
 
 export function baseOf(path: string): string {

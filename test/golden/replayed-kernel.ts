@@ -16,6 +16,7 @@ import { Pods } from '../../runtime/pods.ts';
 import { ProcFs } from '../../runtime/proc-fs.ts';
 import { Processes } from '../../runtime/processes.ts';
 import { Scope } from '../../runtime/scope.ts';
+import { SettingsFiles } from '../../runtime/settings-files.ts';
 import { Suspicions } from '../../runtime/suspicions.ts';
 import { Watch } from '../../runtime/watch.ts';
 
@@ -66,6 +67,7 @@ export class ReplayedKernel {
       proc,
       processes,
       suspicions: this.#suspicions,
+      settingsFiles: new SettingsFiles({ proc, indicators }),
       correlator,
       enforcer: ENFORCER,
       clock: { epoch: () => now } as unknown as KernelClock,

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { EXEC_FLAG } from '../../bpf/events.ts';
+import type { Surroundings } from '../../runtime/detectors/download.ts';
 import { DownloadExecuteDetector } from '../../runtime/detectors/download-execute.ts';
 import type { Process } from '../../runtime/processes.ts';
-import { sampleProcess } from './sample-process.ts';
+import { sampleContainer, sampleProcess } from './sample-process.ts';
 
 const URL = 'http://192.0.2.1/x.sh';
 const SECOND = 1e9;
@@ -15,7 +16,13 @@ beforeEach(() => {
 });
 
 const run = (argv: string[], at = 0, exe?: string, parent = shell) =>
-  detector.executed(sampleProcess(argv, { parent, ...(exe ? { exe } : {}) }), at * SECOND);
+  detector.executed(sampleProcess(argv, { parent, ...(exe ? { exe } : {}) }), at * SECOND, at * 1000);
+
+/** As if every process had these descriptors. */
+const around = (links: Record<number, string>): Surroundings => ({
+  descriptor: (_, number) => links[number],
+  absolute: (_, path) => path,
+});
 
 describe('DownloadExecuteDetector', () => {
   it.each([
@@ -39,6 +46,7 @@ describe('DownloadExecuteDetector', () => {
     ['curl -o', ['curl', '-o', '/tmp/k', URL]],
     ['curl -so', ['curl', '-so', '/tmp/k', URL]],
     ['curl --output=', ['curl', '--output=/tmp/k', URL]],
+    ['curl -OJL', ['curl', '-sOJL', 'http://192.0.2.1/k']],
     ['curl -O', ['curl', '-O', 'http://192.0.2.1/k?token=secret']],
     ['wget', ['wget', 'http://192.0.2.1/a/k']],
     ['wget -O', ['wget', '-O', '/tmp/k', URL]],
@@ -62,14 +70,14 @@ describe('DownloadExecuteDetector', () => {
     expect(run(['k'], 601, '/tmp/k')).toBeUndefined();
     run(['curl', URL], 700);
     expect(run(['sh'], 711)).toBeUndefined();
-    expect(run(['k'], 1, '/tmp/k', sampleProcess(['sh']))).toBeUndefined();
+    expect(run(['k'], 1, '/opt/k', sampleProcess(['sh']))).toBeUndefined();
   });
 
   it('follows a file that is moved, and a redirection', () => {
     run(['curl', '-o', '/tmp/part', URL]);
     run(['mv', '-f', '/tmp/part', '/tmp/k'], 1);
     expect(run(['k'], 2, '/tmp/k')).toBeDefined();
-    detector = new DownloadExecuteDetector(() => '/tmp/k2');
+    detector = new DownloadExecuteDetector(around({ 1: '/tmp/k2' }));
     run(['curl', URL]);
     expect(run(['k2'], 1, '/tmp/k2')).toBeDefined();
   });
@@ -84,7 +92,7 @@ describe('DownloadExecuteDetector', () => {
       run(['curl', URL]);
       expect(run(argv, 0.1), argv.join(' ')).toBeDefined();
     }
-    detector = new DownloadExecuteDetector(() => '/dev/pts/0');
+    detector = new DownloadExecuteDetector(around({ 0: '/dev/pts/0', 1: '/dev/pts/0' }));
     run(['curl', URL]);
     expect(run(['bash'], 0.1)).toBeUndefined();
   });
@@ -97,8 +105,64 @@ describe('DownloadExecuteDetector', () => {
     expect(run(['ls'], 1, undefined, python)).toBeUndefined();
     expect(run(['sh', '-c', '#!/bin/sh\nls'], 1, undefined, python)).toBeUndefined();
     const added = sampleProcess(['k'], { parent: python, flags: EXEC_FLAG.upperLayer });
-    expect(detector.executed(added, SECOND)).toBeDefined();
-    expect(detector.executed(added, 13 * SECOND)).toBeUndefined();
+    expect(detector.executed(added, SECOND, 1000)).toBeDefined();
+    expect(detector.executed(added, 13 * SECOND, 13_000)).toBeUndefined();
+  });
+
+  it('sees a file at the same path that another tree of the container runs', () => {
+    run(['curl', '-o', '/tmp/k', URL]);
+    expect(run(['sh', '/tmp/k'], 1, undefined, sampleProcess(['bash']))).toBeDefined();
+    const other = sampleContainer('/kubepods/pody/def');
+    const elsewhere = sampleProcess(['bash'], { container: other });
+    const stranger = sampleProcess(['sh', '/tmp/k'], { parent: elsewhere, container: other });
+    expect(detector.executed(stranger, SECOND, 1000)).toBeUndefined();
+  });
+
+  it.each([
+    ['through a pipe', { 1: 'pipe:[7]' }, ['base64', '-d', '/tmp/k'], ['sh']],
+    ['through a filter', { 1: '/tmp/other' }, ['base64', '-d', '/tmp/k'], ['sh', '/tmp/other']],
+    ['through dd', { 1: '/dev/null' }, ['dd', 'if=/tmp/k', 'of=/tmp/other'], ['sh', '/tmp/other']],
+    ['through gzip', { 1: '/dev/null' }, ['gzip', '-d', '/tmp/k.gz'], ['sh', '/tmp/k']],
+  ])('follows a file %s', (_, links, filter, argv) => {
+    detector = new DownloadExecuteDetector(around(links));
+    run(['curl', '-o', filter.at(-1)?.endsWith('.gz') ? '/tmp/k.gz' : '/tmp/k', URL]);
+    run(filter, 1);
+    expect(run(argv, 2)).toBeDefined();
+  });
+
+  it('takes any program that a shell starts for a downloader when its pipe is read by a shell, and its own only', () => {
+    const links: Record<number, string> = { 0: 'pipe:[7]', 1: 'pipe:[7]' };
+    detector = new DownloadExecuteDetector(around(links));
+    const renamed = sampleProcess(['c'], { parent: shell });
+    expect(detector.concerns(renamed)).toBe(true);
+    expect(detector.concerns(sampleProcess(['c'], { parent: sampleProcess(['nginx']) }))).toBe(false);
+    run(['sh']);
+    expect(detector.connected(renamed, 0.1 * SECOND, '192.0.2.1', 80)?.process.image.argv).toEqual(['sh']);
+    links[0] = 'pipe:[8]';
+    expect(detector.connected(renamed, 2 * SECOND, '192.0.2.1', 80)).toBeUndefined();
+  });
+
+  it('sees a new program of the container after an unpacked download, and no older one', () => {
+    run(['curl', '-o', '/tmp/k.tar', URL]);
+    run(['tar', 'xf', '/tmp/k.tar'], 1);
+    const unpacked = (changed: number) => {
+      const process = sampleProcess(['miner'], { parent: shell, exe: '/tmp/inner' });
+      return detector.executed({ ...process, image: { ...process.image, changed } }, 2 * SECOND, 2000);
+    };
+    expect(unpacked(1000)).toBeDefined();
+    expect(unpacked(-3_600_000)).toBeUndefined();
+  });
+
+  it.each([
+    ['python3', 'pipe:[7]', true],
+    ['perl', 'pipe:[7]', true],
+    ['node', '/dev/pts/0', false],
+  ])('sees what %s reads from %s without arguments', (program, input, isSeen) => {
+    detector = new DownloadExecuteDetector(around({ 0: input, 1: 'pipe:[7]' }));
+    run(['curl', URL]);
+    expect(run([program], 0.1) !== undefined).toBe(isSeen);
+    run(['curl', URL], 100);
+    expect(run([program, '-c', 'import sys'], 100.1)).toBeUndefined();
   });
 
   it('says nothing about a download beside other work', () => {

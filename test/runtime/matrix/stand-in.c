@@ -1,7 +1,7 @@
 /*
  * A harmless stand-in for whatever a miner does: it starts programs, connects, speaks and computes in every way that
- * was thought of to stay unseen, and mines nothing. The first argument says what to do; as `wait` it only lives a while,
- * and any other first argument is taken for the arguments of a miner and treated the same.
+ * was thought of to stay unseen, and mines nothing. The first argument says what to do; as `wait` it only lives a while
+ * ($REST seconds), and any other first argument is taken for the arguments of a miner and treated the same.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -230,6 +230,6 @@ int main(int count, char **argv)
 	else if (is(what, "calls-itself") && count > 2)
 		prctl(PR_SET_NAME, argv[2]), rest(0.3);
 	else
-		rest(0.3);
+		rest(getenv("REST") ? atof(getenv("REST")) : 0.3);
 	return 0;
 }

@@ -1,0 +1,71 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { loadIndicators } from '../../detection/load.ts';
+import { ProcFs } from '../../runtime/proc-fs.ts';
+import { SettingsFiles } from '../../runtime/settings-files.ts';
+import { sampleProcess } from './sample-process.ts';
+
+const WALLET =
+  '44AFFq5kSiGBoZ4NMDwYtN18obc8AemS33DBLWs3H7otXft3XjrpDtQGv7SqSsaBYBb98uNbr2VBBEt7f2wfn3RVGQBEP3A';
+const MINES = JSON.stringify({ pools: [{ url: 'pool.example:3333', user: WALLET }] });
+
+const folder = mkdtempSync(join(tmpdir(), 'kubesentry-settings-'));
+let files: SettingsFiles;
+beforeAll(async () => {
+  files = new SettingsFiles({ proc: new ProcFs(), indicators: await loadIndicators() });
+  mkdirSync(join(folder, 'app'));
+  mkdirSync(join(folder, 'other'));
+  writeFileSync(join(folder, 'mine'), MINES);
+  writeFileSync(join(folder, 'app/config.json'), MINES);
+  writeFileSync(join(folder, 'other/config.json'), '{"url":"https://shop.example","user":"me"}');
+  execFileSync('mkfifo', [join(folder, 'pipe')]);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** What is said about a program that runs with these arguments in the folder. */
+async function judge(argv: string[], exe = '/opt/web') {
+  const child = spawn('sleep', ['30'], { cwd: folder });
+  try {
+    await once(child, 'spawn');
+    const process = { ...sampleProcess(argv, { exe }), pid: child.pid as number };
+    const verdict = await files.judge(process);
+    return verdict && [verdict.findings[0]?.rule, verdict.evidence.settings];
+  } finally {
+    child.kill('SIGKILL');
+  }
+}
+
+it.each([
+  ['-c', ['web', '-c', 'mine'], 'mine'],
+  ['--config=', ['web', '--config=./mine'], './mine'],
+  ['an absolute path', ['web', '--config', join(folder, 'mine')], join(folder, 'mine')],
+])('reads what a program is told to read: %s', async (_, argv, path) => {
+  expect(await judge(argv)).toEqual(['miner-config', path]);
+});
+
+it('reads what a program finds beside itself', async () => {
+  expect(await judge(['web'], join(folder, 'app/web'))).toEqual(['miner-config', 'config.json']);
+});
+
+it.each([
+  ['settings of something else', ['web', '-c', 'other/config.json'], '/opt/web'],
+  ['settings of something else beside it', ['web'], join(folder, 'other/web')],
+  ['a file that is counted', ['wc', '-c', 'mine'], '/usr/bin/wc'],
+  ['a file that is not there', ['web', '-c', 'none'], '/opt/web'],
+  ['a pipe', ['web', '-c', 'pipe'], '/opt/web'],
+  ['a device', ['web', '-c', '/dev/zero'], '/opt/web'],
+])('says nothing about %s', async (_, argv, exe) => {
+  expect(await judge(argv, exe)).toBeUndefined();
+});
+
+it('reads a file again once it has changed', async () => {
+  const path = join(folder, 'later.json');
+  writeFileSync(path, '{}');
+  expect(await judge(['web', '-c', path])).toBeUndefined();
+  writeFileSync(path, MINES);
+  expect(await judge(['web', '-c', path])).toEqual(['miner-config', path]);
+});
