@@ -66,7 +66,7 @@ int on_egress(struct __sk_buff *skb)
 	struct socket_state *state;
 	__u8 verdict, method;
 
-	if (!now || !parse(skb, &packet))
+	if (!now || (!now->quarantines && is_bare(skb)) || !parse(skb, &packet))
 		return 1;
 	if (now->quarantines && is_cut(packet_policy(skb, now), skb, &packet)) {
 		cookie = bpf_get_socket_cookie(skb);

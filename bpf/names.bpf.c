@@ -403,7 +403,7 @@ int on_name(struct __sk_buff *skb)
 	__u8 verdict;
 
 	/* Too short for a question or a greeting, as all that only opens, confirms or ends a connection. */
-	if (skb->len <= NAMELESS_BYTES || !parse(skb, &packet) || packet.size == 0)
+	if (skb->len <= NAMELESS_BYTES || is_bare(skb) || !parse(skb, &packet) || packet.size == 0)
 		return 1;
 	if (packet.protocol != IPPROTO_TCP && !(packet.protocol == IPPROTO_UDP && packet.remote_port == DNS_PORT))
 		return 1;

@@ -61,6 +61,24 @@ static __always_inline bool read_ports(struct __sk_buff *skb, struct packet *pac
 	return true;
 }
 
+/* Heads of IPv4 and TCP are no longer than this together, and IPv4's is this long without options. */
+#define HEADS_MAX_BYTES 120
+#define IPV4_BYTES 20
+
+/* Whether a packet only opens, confirms or ends a TCP connection over IPv4: many do, and that costs one load. */
+static __always_inline bool is_bare(struct __sk_buff *skb)
+{
+	struct {
+		struct ipv4_head v4;
+		struct port_head tcp;
+	} head;
+
+	if (skb->len > HEADS_MAX_BYTES || bpf_skb_load_bytes(skb, 0, &head, sizeof(head)))
+		return false;
+	return head.v4.begin[0] == 0x45 && head.v4.protocol == IPPROTO_TCP &&
+	       IPV4_BYTES + (__u32)(head.tcp.offset >> 4) * 4 >= skb->len;
+}
+
 /* Fills in addresses, and for TCP and UDP ports and payload. The data starts at the network header. */
 static __always_inline bool parse(struct __sk_buff *skb, struct packet *packet)
 {
