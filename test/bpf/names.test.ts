@@ -185,8 +185,9 @@ describe('a proxy that is asked to connect', () => {
     ['by HTTP', Buffer.from('CONNECT Pool.example.com:14444 HTTP/1.1\r\n\r\n'), 14_444],
   ])('%s, to a listed name is told with the port', async (_, bytes, port) => {
     await say(bytes);
-    const event = await recorder.seen('name', (one) => one.cgroupId === cgroup.id);
-    expect([event.source, event.rule, event.askedPort]).toEqual([CONNECT_SOURCE.proxy, DOMAIN, port]);
+    // Greetings that were dropped above may be sent once more.
+    const event = await recorder.seen('name', ({ source }) => source === CONNECT_SOURCE.proxy);
+    expect([event.cgroupId, event.rule, event.askedPort]).toEqual([cgroup.id, DOMAIN, port]);
   });
 
   test.each([
