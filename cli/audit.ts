@@ -26,20 +26,15 @@ const HELP = `Usage: kubesentry audit ingest FILE... --db FILE
                      (default kubesentry-webhook.${SYSTEM_NAMESPACE}.svc)
   --token-file FILE  token, the same as webhook --audit-token-file
   -h, --help         this text
+
+Examples:
+  kubesentry audit policy > audit-policy.yaml
+  kubesentry audit ingest /var/log/kubernetes/audit.log --db history.db
+  kubesentry audit kubeconfig --server https://10.0.0.5:8443 --ca-file ca.crt --token-file token > audit-webhook.yaml
 `;
 
-/** `kubesentry audit`. Exit 0 done, 1 an input could not be read, 2 usage. */
+/** `kubesentry audit`. Raises USAGE, INPUT_UNREADABLE, and what the store raises. */
 export async function auditCommand(argv: readonly string[]): Promise<number> {
-  try {
-    return await run(argv);
-  } catch (error) {
-    if (!(error instanceof KubesentryError)) throw error;
-    process.stderr.write(`kubesentry audit: ${error.message} ${error.remedy}\n`);
-    return error.code === 'USAGE' ? 2 : 1;
-  }
-}
-
-async function run(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parse(argv);
   const [command, ...files] = positionals;
   if (values.help === true) process.stdout.write(HELP);

@@ -13,15 +13,20 @@ Puts Kubesentry into the cluster and waits until it works; does the same again t
 
   --check            only look: what this cluster supports and what would go wrong. Nothing is changed.
                      Exit status 0 when nothing is in the way, 1 otherwise
-  -f, --file FILE    install this instead of the manifest that belongs to this version; "-" is standard input, as in
-                     kubectl kustomize manifests/overlays/detect-only | kubesentry install -f -
+  -f, --file FILE    install this instead of the manifest that belongs to this version; "-" is standard input
   --timeout SECONDS  how long each workload may take to be rolled out (default 120)
   --kubeconfig FILE  as kubectl has it
   --context NAME     as kubectl has it
   -h, --help         this text
 
 State of a line: ok; look, which is for you to judge; WRONG, which is in the way; unknown.
-Before: kubesentry install --check. After: kubectl kubesentry status. To undo: kubesentry uninstall.
+
+Examples:
+  kubesentry install --check                           before: would it work?
+  kubesentry install
+  kubesentry status                                    after: does it work?
+  kubectl kustomize manifests/overlays/detect-only | kubesentry install -f -
+  kubesentry uninstall --yes                           to undo it
 `;
 
 const UNINSTALL_HELP = `Usage: kubesentry uninstall --yes [-f FILE] [options]
@@ -36,7 +41,9 @@ incidents and denials are deleted with their kinds.
   --context NAME     as kubectl has it
   -h, --help         this text
 
-To keep the records: kubectl get incidents,denials -A -o yaml > records.yaml
+Examples:
+  kubectl get incidents,denials -A -o yaml > records.yaml      before: keep the records
+  kubesentry uninstall --yes
 `;
 
 const write = (text: string) => void process.stdout.write(text);

@@ -4,6 +4,7 @@ import { KubesentryError } from '../api/errors.ts';
 import { VERSION } from '../api/names.ts';
 import { printable } from '../api/printable.ts';
 import { COMMANDS, PLUGIN_COMMANDS } from './commands.ts';
+import { nearest } from './nearest.ts';
 
 const asPlugin = basename(process.argv[1] ?? '').startsWith('kubectl-');
 const commands = asPlugin ? { ...PLUGIN_COMMANDS, ...COMMANDS } : { ...COMMANDS, ...PLUGIN_COMMANDS };
@@ -23,6 +24,7 @@ Exit status: 0 when it is done, 1 when something is wrong or refused; what and w
 process.exitCode = await main(process.argv.slice(2));
 
 async function main([name, ...rest]: readonly string[]): Promise<number> {
+  if (name === 'help' && rest[0] !== undefined) return main([rest[0], '--help']);
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     process.stdout.write(help());
     return name === undefined ? 1 : 0;
@@ -31,17 +33,24 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
     process.stdout.write(`${VERSION}\n`);
     return 0;
   }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   try {
-    if (!Object.hasOwn(commands, name)) throw new KubesentryError('USAGE', `There is no command "${name}".`);
-    const command = await commands[name]?.load();
-    return command ? await command(rest) : 1;
+    if (!command) throw new KubesentryError('USAGE', `There is no command "${name}".${meant(name)}`);
+    const run = await command.load();
+    return await run(rest);
   } catch (error) {
     if (!(error instanceof KubesentryError)) throw error;
     // The API server repeats what others named; its own lines stay.
     const lines = error.message.split('\n').map(printable);
-    process.stderr.write(`error: ${lines.join('\n')}\n${error.remedy}\n`);
+    const todo = error.code === 'USAGE' ? `See ${program} ${command ? `${name} ` : ''}--help.` : error.remedy;
+    process.stderr.write(`error: ${lines.join('\n')}\n${todo}\n`);
     return 1;
   }
+}
+
+function meant(name: string): string {
+  const close = nearest(name, Object.keys(commands));
+  return close === undefined ? '' : ` Did you mean "${close}"?`;
 }
 
 function help(): string {
@@ -55,7 +64,7 @@ Usage:
 Commands:
 ${list.join('\n')}
 
-  -h, --help       this text; every command has its own, with examples
+  -h, --help       this text; "help COMMAND" says all about one, with examples
   -v, --version    the version
 ${asPlugin ? FIRST_STEPS : ''}`;
 }

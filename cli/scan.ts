@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import { parseArgs } from 'node:util';
 import { ERRORS, KubesentryError } from '../api/errors.ts';
 import { judgeObject } from '../detection/judge.ts';
@@ -41,6 +42,9 @@ Examples:
   # Feed code scanning
   kubesentry scan -f manifests/ -o sarif > kubesentry.sarif
 `;
+
+/** Nobody who forgot -f is to wait for a program that waits for them. */
+const WAITS = 'Reading manifests from standard input, up to Ctrl-D; -f names a file or a folder.\n';
 
 const FORMATS = ['table', 'json', 'sarif'] as const;
 type Format = (typeof FORMATS)[number];
@@ -101,7 +105,8 @@ function readOptions(argv: readonly string[]): Options | undefined {
       },
     });
   } catch (cause) {
-    throw new KubesentryError('USAGE', cause instanceof Error ? cause.message : String(cause), { cause });
+    const why = cause instanceof Error ? `${cause.message.split('. ')[0]}.` : String(cause);
+    throw new KubesentryError('USAGE', why, { cause });
   }
   if (parsed.values.help) return undefined;
   const format = FORMATS.find((known) => known === (parsed.values.output ?? 'table'));
@@ -124,6 +129,8 @@ function readAll(names: readonly string[]): { resources: Resource[]; errors: Kub
   const resources: Resource[] = [];
   const errors: KubesentryError[] = [];
   for (const name of names) {
+    // Not process.stdin.isTTY: to look at it makes the terminal one that cannot be read in one go.
+    if (name === '-' && isatty(0)) process.stderr.write(WAITS);
     const found = filesOf(name);
     errors.push(...found.errors);
     for (const file of found.files) {

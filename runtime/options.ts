@@ -9,14 +9,13 @@ Watches this node with eBPF and reports cryptominers: by name, arguments, hash, 
 the wire, downloads that are executed, floating-point rounding and CPU time. Payload stays in the kernel: it hands up
 which protocol it saw, never the bytes.
 
-Alone, on any machine:
-  kubesentry agent --standalone                 print detections as JSON lines
+Examples:
+  kubesentry agent --check                      say what this kernel supports, and end
+  kubesentry agent --standalone                 print detections as JSON lines, on any machine
   kubesentry agent --standalone -o text         the same for people
   kubesentry agent --standalone --cgroup PATH   only what runs in one cgroup
-  kubesentry agent --check                      say what this kernel supports, and end
-
-In a cluster (what the DaemonSet does):
   kubesentry agent --webhook https://kubesentry-webhook.kubesentry-system.svc
+                                                in a cluster: what the DaemonSet does
 
   --standalone            needs no cluster and no webhook
   -o, --output FORMAT     print detections to standard output: jsonl (default with --standalone) or text.
@@ -38,9 +37,10 @@ In a cluster (what the DaemonSet does):
   --proc DIR              where the node's /proc is seen (default /proc)
   --cgroup-root DIR       where the node's cgroups are seen (default: found in mountinfo)
   --metrics-port PORT     serve /metrics, /healthz and /readyz there
-  --log-level LEVEL       ${LOG_LEVELS.join(', ')} (default info; warn with --standalone). Logs go to standard error
+  --log-level LEVEL       ${LOG_LEVELS.join(', ')} (default info; warn with --standalone). Logs go to
+                          standard error
   --check                 say line by line what this kernel supports; exit 0 if the agent can work here, else 1
-  --help                  this text
+  -h, --help              this text
 
 Needs a kernel from 5.10 on with BTF, and root or the capabilities BPF, PERFMON, NET_ADMIN, SYS_PTRACE and KILL.
 Ends with exit code 0 on SIGINT and SIGTERM and leaves nothing in the kernel.
@@ -125,7 +125,7 @@ function read(argv: readonly string[]) {
       },
     }).values;
   } catch (cause) {
-    throw usage(cause instanceof Error ? cause.message : String(cause));
+    throw usage(cause instanceof Error ? `${cause.message.split('. ')[0]}.` : String(cause));
   }
 }
 

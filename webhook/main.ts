@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { KubesentryError } from '../api/errors.ts';
 import { SYSTEM_NAMESPACE } from '../api/names.ts';
 import { loadIndicators } from '../detection/load.ts';
 import { connectCluster } from '../kube/http/connect.ts';
@@ -10,20 +9,15 @@ import { parseWebhookArguments, WEBHOOK_HELP, type WebhookArguments } from './op
 import { startWebhook } from './start.ts';
 import { traceTarget } from './trace.ts';
 
-/** `kubesentry webhook`. Resolves to the exit code; `argv` is what stands behind `webhook`. */
+/**
+ * `kubesentry webhook`: resolves to the exit code; `argv` is what stands behind `webhook`. Raises USAGE, and what
+ * startWebhook and the sources of certificates raise.
+ */
 export async function webhookCommand(argv: readonly string[]): Promise<number> {
-  try {
-    const args = parseWebhookArguments(argv);
-    if (args.help) {
-      process.stdout.write(WEBHOOK_HELP);
-      return 0;
-    }
-    return await run(args);
-  } catch (error) {
-    if (!(error instanceof KubesentryError)) throw error;
-    process.stderr.write(`kubesentry webhook: ${error.message} ${error.remedy}\n`);
-    return error.code === 'USAGE' ? 2 : 1;
-  }
+  const args = parseWebhookArguments(argv);
+  if (!args.help) return run(args);
+  process.stdout.write(WEBHOOK_HELP);
+  return 0;
 }
 
 async function run(args: WebhookArguments): Promise<number> {

@@ -32,6 +32,11 @@ Serves admission reviews and the agents' reports over HTTPS, and runs the respon
   --log-level LEVEL        ${LOG_LEVELS.join(', ')} (default info)
   -h, --help               this text
 
+Examples:
+  kubesentry webhook                                               in a pod of the manifest
+  kubesentry webhook --kubeconfig ~/.kube/config --url https://10.0.0.5:8443
+  kubesentry webhook --alertmanager-url http://alertmanager.monitoring:9093
+
 OTEL_EXPORTER_OTLP_ENDPOINT sends traces to an OpenTelemetry collector, as JSON over HTTP; OTEL_EXPORTER_OTLP_HEADERS
 and OTEL_SERVICE_NAME are heeded too. Logs are JSON lines on standard output. SIGTERM and SIGINT drain and stop.
 `;

@@ -11,6 +11,10 @@ Lets the response do what waits for a human:
   terminate   deletes the owner of the miner, then its pods; the manifest is kept
   revoke      makes the service accounts of its pods anew, so that every token of them dies
 Needs membership of the group ${BREAK_GLASS_GROUP}.
+
+Examples:
+  kubectl kubesentry incidents shop-web-1a2b3c         what it would delete
+  kubectl kubesentry approve shop-web-1a2b3c terminate revoke --as=me --as-group=${BREAK_GLASS_GROUP}
 `;
 
 export const approveCommand = pluginCommand({ text: USAGE, arguments: [2, 1 + PLAYBOOK.length] }, approve);

@@ -9,6 +9,9 @@ Usage: kubectl kubesentry dismiss INCIDENT --reason TEXT
 Says that this is no attack: its quarantine ends, and the same alarm does not come again.
 Needs membership of the group ${BREAK_GLASS_GROUP}.
 
+Examples:
+  kubectl kubesentry dismiss shop-web-1a2b3c --reason "load test of the pool's own client"
+
   --reason TEXT          why; it is kept
 `;
 

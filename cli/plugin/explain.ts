@@ -16,7 +16,13 @@ Usage: kubectl kubesentry explain ID [-f FILE] | RULE
 Says why a request was refused (ID is in the message of the refusal), or what a rule means. What matched is underlined:
 in what the record keeps of the object, or in FILE, the manifest that was applied.
 
+Examples:
+  kubectl kubesentry explain d-0123456789abcdef                    why it was refused, and how to exempt it
+  kubectl kubesentry explain d-0123456789abcdef -f deploy/         the same, in your own lines
+  kubectl kubesentry explain stratum-url                           a rule; needs no cluster
+
   -f, --filename FILE    the manifest; - is standard input
+  -n, --namespace NAME   look only there
 `;
 
 export const explainCommand = pluginCommand(

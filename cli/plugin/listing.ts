@@ -26,7 +26,8 @@ export const LIST_OPTIONS = {
   'no-headers': { isSwitch: true },
 } as const satisfies Usage['options'];
 
-export const LIST_HELP = `  -o, --output FORMAT    wide, json, yaml or name; columns without it
+export const LIST_HELP = `  -n, --namespace NAME   look only there
+  -o, --output FORMAT    wide, json, yaml or name; columns without it
   -w, --watch            go on, and show what changes, until Ctrl-C
   -A, --all-namespaces   as kubectl has it; all are shown anyway without -n
       --no-headers       columns without their names`;

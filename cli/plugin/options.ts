@@ -8,6 +8,7 @@ export interface Session {
   /** Asked for by those who need one: what a rule means can be told without. */
   connect: () => Promise<Cluster>;
   positionals: string[];
+  /** Taken everywhere, as kubectl does; the help of those who heed it says so. */
   namespace: string | undefined;
   /** Values of the command's own options. */
   option: (name: string) => string | undefined;
@@ -32,7 +33,6 @@ export interface Usage {
 }
 
 const OPTIONS = `
-  -n, --namespace NAME   look only there
       --as USER          act as this user, as kubectl has it
       --as-group GROUP   and as a member of this group; may be given again
       --kubeconfig FILE  as kubectl has it

@@ -8,6 +8,10 @@ Usage: kubectl kubesentry release NAME
 
 Ends a quarantine: its bans are lifted, the namespace deploys again, its pods reach the network again.
 Needs membership of the group ${BREAK_GLASS_GROUP}.
+
+Examples:
+  kubectl kubesentry quarantine                        what is contained, by name
+  kubectl kubesentry release shop-web-1a2b3c --as=me --as-group=${BREAK_GLASS_GROUP}
 `;
 
 /** How long the webhook may take to put the namespace back, milliseconds. */

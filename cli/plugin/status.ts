@@ -16,6 +16,11 @@ Usage: kubectl kubesentry status [-w]
 
 Looks at every part of Kubesentry in the cluster and names what is wrong. Exit status 1 if anything is.
 
+Examples:
+  kubectl kubesentry status                            all parts, and what to do about those that are WRONG
+  kubectl kubesentry status -w                         while you repair them, or upgrade
+  kubectl kubesentry status > /dev/null || echo "look at Kubesentry"
+
   -w, --watch            go on, and tell of every part that changes, until Ctrl-C
 `;
 
