@@ -57,7 +57,7 @@ export function table(scanned: readonly Scanned[], colours: boolean): string {
   const count = (verdict: string) => scanned.filter((item) => item.verdict === verdict).length;
   lines.push(
     '',
-    `${scanned.length} resources: ${count('deny')} denied, ${count('warn')} warned, ${count('allow')} allowed.`,
+    `${scanned.length} ${scanned.length === 1 ? 'resource' : 'resources'}: ${count('deny')} denied, ${count('warn')} warned, ${count('allow')} allowed.`,
   );
   return `${lines.join('\n')}\n`;
 }

@@ -1,6 +1,6 @@
 import { KubesentryError } from '../../api/errors.ts';
 import { isOpen } from '../../api/incident.ts';
-import { BACKGROUND_CONFIG_MAP, SYSTEM_NAMESPACE } from '../../api/names.ts';
+import { BACKGROUND_CONFIG_MAP, CA_CONFIG_MAP, SYSTEM_NAMESPACE } from '../../api/names.ts';
 import type { Quarantine } from '../../api/quarantine.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
@@ -114,10 +114,29 @@ async function registration(cluster: Cluster): Promise<Finding> {
   const found = await cluster.get(KIND.ValidatingWebhookConfiguration, { name: 'kubesentry' });
   if (!found) return wrong('it is not there, so the API server asks nobody: kubectl apply -f install.yaml');
   const webhooks = (found.webhooks ?? []) as { clientConfig?: { caBundle?: string } }[];
-  const blind = webhooks.filter(({ clientConfig }) => !clientConfig?.caBundle).length;
-  return blind > 0
-    ? wrong(`${blind} of ${webhooks.length} entries have no CA: a webhook replica that is ready puts it in`)
+  const count = (isMeant: (caBundle: string | undefined) => boolean) =>
+    webhooks.filter(({ clientConfig }) => isMeant(clientConfig?.caBundle)).length;
+  const blind = count((caBundle) => !caBundle);
+  if (blind > 0)
+    return wrong(
+      `${blind} of ${webhooks.length} entries have no CA: a webhook replica that is ready puts it in`,
+    );
+  const shown = await ifAllowed(publishedCa(cluster));
+  if (shown === undefined)
+    return wrong('no CA is published, so no agent can report: a webhook replica that is ready does it');
+  const astray = shown === 'not allowed' ? 0 : count((caBundle) => caBundle !== shown);
+  return astray > 0
+    ? wrong(
+        `${astray} of ${webhooks.length} entries trust another CA: the leader puts the right one in, within a minute`,
+      )
     : ok(`${webhooks.length} entries`);
+}
+
+/** As the webhook tells it to the agents, in base64. */
+async function publishedCa(cluster: Cluster): Promise<string | undefined> {
+  const key = { namespace: SYSTEM_NAMESPACE, name: CA_CONFIG_MAP };
+  const { data } = ((await cluster.get(KIND.ConfigMap, key)) ?? {}) as { data?: Record<string, string> };
+  return data?.['ca.crt'] && Buffer.from(data['ca.crt']).toString('base64');
 }
 
 async function policyInServer(cluster: Cluster): Promise<Finding> {

@@ -1,6 +1,6 @@
 import { beforeEach, expect, it } from 'vitest';
 import { KubesentryError } from '../../api/errors.ts';
-import { SYSTEM_NAMESPACE } from '../../api/names.ts';
+import { CA_CONFIG_MAP, SYSTEM_NAMESPACE } from '../../api/names.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { issueServingPair, makeAuthority } from '../../certs/authority.ts';
 import { status } from '../../cli/plugin/status.ts';
@@ -54,6 +54,38 @@ it.each([
 it('a Secret without a certificate', async () => {
   await cluster.create(KIND.Secret, secret('nothing'));
   expect(await told('certificate')).toMatch(/^WRONG .* holds no certificate: delete it/);
+});
+
+it.each([
+  ['as the webhook publishes it', ['OURS', 'OURS'], 'OURS', /^ok 2 entries$/],
+  ['absent', ['OURS', undefined], 'OURS', /^WRONG 1 of 2 entries have no CA/],
+  ['of somebody else', ['OURS', 'FOREIGN'], 'OURS', /^WRONG 1 of 2 entries trust another CA/],
+  ['published nowhere', ['OURS', 'OURS'], undefined, /^WRONG no CA is published, so no agent can report/],
+] as const)('a CA in the webhook configuration that is %s', async (_name, bundles, published, expected) => {
+  const base64 = (text: string | undefined) => text && Buffer.from(text).toString('base64');
+  await cluster.create(KIND.ValidatingWebhookConfiguration, {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingWebhookConfiguration',
+    metadata: { name: 'kubesentry' },
+    webhooks: bundles.map((caBundle, at) => ({
+      name: `${at}.kubesentry.io`,
+      clientConfig: { caBundle: base64(caBundle), url: 'https://127.0.0.1:1/validate' },
+      rules: [],
+      admissionReviewVersions: ['v1'],
+      sideEffects: 'None',
+      failurePolicy: 'Ignore',
+    })),
+  });
+  if (published) {
+    const data = { 'ca.crt': published };
+    await cluster.create(KIND.ConfigMap, {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: ours(CA_CONFIG_MAP),
+      data,
+    });
+  }
+  expect(await told('webhook configuration')).toMatch(expected);
 });
 
 it('nodes without an agent, by name', async () => {
