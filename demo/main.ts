@@ -13,10 +13,10 @@ const HELP = `Usage: npm run demo -- [--json] [--cluster]
 Plays an attack on Kubesentry and checks that each step truly happens: a miner is refused at deploy,
 another one is caught at run time by eBPF, its namespace is quarantined, its respawn is denied.
 
-  --json      print one JSON document instead of the story
-  --cluster   on a real Kubernetes (npm run cluster -- up) instead of the embedded one
+  --json        print one JSON document instead of the story (npm run --silent demo -- --json, in a pipe)
+  --cluster     on a real Kubernetes (npm run cluster -- up) instead of the embedded one
   --name NAME   which one, when several are up
-  --help      this text
+  -h, --help    this text
 
 Exit code 0 only if every step happened.
 `;

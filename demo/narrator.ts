@@ -37,10 +37,8 @@ export function terminalNarrator(write: (text: string) => void, colour: boolean)
       );
     },
     step({ step, ok, ms, detail }) {
-      const mark = ok ? paint(32, 'ok') : paint(31, 'FAILED');
-      write(
-        `  ${mark.padEnd(4)} ${step.padEnd(22)} ${`${ms} ms`.padStart(9)}${detail ? `   ${detail}` : ''}\n`,
-      );
+      const mark = ok ? paint(32, 'ok  ') : paint(31, 'FAILED');
+      write(`  ${mark} ${step.padEnd(22)} ${`${ms} ms`.padStart(9)}${detail ? `   ${detail}` : ''}\n`);
     },
   };
 }

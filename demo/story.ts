@@ -16,6 +16,9 @@ export interface Cast {
 const ATTACKED = 'shop';
 const NEIGHBOUR = 'billing';
 
+/** Of a line of what somebody named; the report has it whole. */
+const LONGEST = 160;
+
 /** Long enough for a cut connection to show that nothing comes any more, milliseconds. */
 const SILENCE_MS = 1_000;
 
@@ -77,7 +80,7 @@ export async function tell(stage: Stage, cast: Cast, narrator: Narrator): Promis
   async function enter(): Promise<string> {
     narrator.scene(
       'Deploy: an ordinary DaemonSet',
-      'The next one gives no reason to refuse it, and is not refused. Next door, in "billing", a ledger works.',
+      'An ordinary DaemonSet is admitted, and its pod runs. In the namespace "billing" next to it a ledger runs as well.',
     );
     await step('admit-daemonset', async () => {
       admitted(await stage.create(cast.nodeMetrics));
@@ -206,12 +209,11 @@ export async function tell(stage: Stage, cast: Cast, narrator: Narrator): Promis
       return undefined;
     });
     await step('reported', async () => {
-      await stage.afterStep(ATTACKED, 'report');
+      const { status } = await stage.afterStep(ATTACKED, 'report');
+      narrator.output(timelineLines(status));
       const report = await stage.report(name);
-      const timeline = report.slice(report.indexOf('## Timeline'));
-      narrator.output(timeline);
       for (const source of ['runtime', 'admission', 'response', 'operator']) {
-        if (!timeline.includes(`| ${source} |`)) throw new Error(`the timeline lacks what ${source} saw`);
+        if (!report.includes(`| ${source} |`)) throw new Error(`the timeline lacks what ${source} saw`);
       }
       return `kubectl kubesentry report ${name} -o html`;
     });
@@ -235,12 +237,21 @@ export async function tell(stage: Stage, cast: Cast, narrator: Narrator): Promis
   }
 }
 
+function timelineLines(status: Incident['status']): string {
+  return (status?.timeline ?? [])
+    .map(
+      ({ time, source, message }) =>
+        `${time.slice('YYYY-MM-DDT'.length)} ${source.padEnd(9)} ${message.slice(0, LONGEST)}`,
+    )
+    .join('\n');
+}
+
 function stepLines(status: Incident['status'], names: readonly PlaybookStep[]): string {
   return names
     .flatMap((name) => status?.steps?.find(({ step }) => step === name) ?? [])
     .flatMap(({ step, message, evidence }) => [
-      `${step.padEnd(12)} ${message}`,
-      ...evidence.map((line) => `${' '.repeat(13)}${line.slice(0, 160)}`),
+      `${step.padEnd(12)} ${message.slice(0, LONGEST)}`,
+      ...evidence.map((line) => `${' '.repeat(13)}${line.slice(0, LONGEST)}`),
     ])
     .join('\n');
 }

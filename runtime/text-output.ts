@@ -12,7 +12,8 @@ export function textLine(detection: Detection): string {
         ? container.cgroup
         : `${container.namespace}/${container.pod}/${container.name ?? container.id}`;
   const findings = (detection.evidence.findings ?? []) as Finding[];
-  const why = findings.map(({ message }) => message).join(' ');
+  // Two fields of a process often say the same.
+  const why = [...new Set(findings.map(({ message }) => message))].join(' ');
   const line = [
     time,
     severity.toUpperCase().padEnd(8),

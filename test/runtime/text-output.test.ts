@@ -13,3 +13,14 @@ it('does not let a process write to the terminal', () => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for.
   expect(textLine(detection)).not.toMatch(/[\u0000-\u001f\u202e]/);
 });
+
+it('what two fields of a process say is said once', () => {
+  const detection = sampleDetection(1);
+  const finding = { rule: 'miner-name', severity: 'critical', score: 100, remedy: '', evidence: '' } as const;
+  detection.evidence.findings = ['exe', 'argv[0]'].map((path) => ({
+    ...finding,
+    path,
+    message: 'It starts xmrig.',
+  }));
+  expect(textLine(detection).split('It starts xmrig.')).toHaveLength(2);
+});
