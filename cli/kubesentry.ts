@@ -2,8 +2,8 @@
 import { basename } from 'node:path';
 import { KubesentryError } from '../api/errors.ts';
 import { VERSION } from '../api/names.ts';
-import { printable } from '../api/printable.ts';
 import { COMMANDS, PLUGIN_COMMANDS } from './commands.ts';
+import { errorLine } from './error-line.ts';
 import { nearest } from './nearest.ts';
 
 const asPlugin = basename(process.argv[1] ?? '').startsWith('kubectl-');
@@ -40,10 +40,8 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
     return await run(rest);
   } catch (error) {
     if (!(error instanceof KubesentryError)) throw error;
-    // The API server repeats what others named; its own lines stay.
-    const lines = error.message.split('\n').map(printable);
     const todo = error.code === 'USAGE' ? `See ${program} ${command ? `${name} ` : ''}--help.` : error.remedy;
-    process.stderr.write(`error: ${lines.join('\n')}\n${todo}\n`);
+    process.stderr.write(`${errorLine(error)}${todo}\n`);
     return 1;
   }
 }

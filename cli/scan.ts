@@ -5,6 +5,7 @@ import { judgeObject } from '../detection/judge.ts';
 import { loadIndicators } from '../detection/load.ts';
 import { isRecord, textOf } from '../detection/shape.ts';
 import { type ClusterOptions, resourcesIn } from './cluster-resources.ts';
+import { errorLine } from './error-line.ts';
 import { filesOf, type Resource, resourcesOf } from './resources.ts';
 import { sarif } from './sarif.ts';
 import { type Scanned, table } from './scan-table.ts';
@@ -70,7 +71,7 @@ export async function scanCommand(argv: readonly string[]): Promise<number> {
     };
   });
   process.stdout.write(print(options.format, scanned));
-  for (const { message } of errors) process.stderr.write(`error: ${message}\n`);
+  for (const error of errors) process.stderr.write(errorLine(error));
   if (errors.length > 0) {
     process.stderr.write(`${ERRORS.INPUT_UNREADABLE.remedy}\n`);
     return 1;

@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
+import { KubesentryError } from '../../api/errors.ts';
 import { COMMANDS, PLUGIN_COMMANDS } from '../../cli/commands.ts';
+import { errorLine } from '../../cli/error-line.ts';
 import { nearest } from '../../cli/nearest.ts';
 
 const CLI = join(import.meta.dirname, '..', '..', 'cli', 'kubesentry.ts');
@@ -53,6 +55,15 @@ describe('who types', () => {
         stderr: `error: Unknown option '--nonsense'.\nSee kubesentry ${name} --help.\n`,
       });
     },
+  );
+});
+
+it('an error names the code by which the pages know it', () => {
+  expect(kubesentry('scan', '-f', '/nonexistent').stderr).toMatch(
+    /^error: \/nonexistent cannot be read: .* \(INPUT_UNREADABLE\)\nName a file/,
+  );
+  expect(errorLine(new KubesentryError('KUBE_UNREACHABLE', 'There is no kubeconfig.'))).toBe(
+    'error: There is no kubeconfig. (KUBE_UNREACHABLE)\n',
   );
 });
 

@@ -6,6 +6,7 @@ import { ensureBinaries, ensureCoreDns, ensureHelm } from './binaries.ts';
 import { clusterFolder, clusterNames, kubectlCommand, startCluster, stopCluster } from './cluster.ts';
 import { importImage } from './containerd.ts';
 import { daemons, isAlive } from './daemon.ts';
+import { shellIn } from './shell.ts';
 
 const HELP = `Usage: npm run cluster -- COMMAND [--name NAME]
 
@@ -15,6 +16,7 @@ const HELP = `Usage: npm run cluster -- COMMAND [--name NAME]
      --audit-webhook URL   send audit events there
   images load FILE     load a docker-archive into the node
   kubectl ARG...       run kubectl as the administrator
+  shell [COMMAND...]   a shell, or one command, in the cluster's network: kubectl and kubesentry reach it there
   kubeconfig           print the path of the administrator's kubeconfig
   status               what runs
   logs COMPONENT       print the log of kube-apiserver, kubelet, containerd, coredns ...
@@ -23,11 +25,11 @@ const HELP = `Usage: npm run cluster -- COMMAND [--name NAME]
 Several clusters run side by side under different names; the name is "default" unless given.
 `;
 
-/** `--name` may stand before kubectl's own arguments, which are not ours to read. */
+/** `--name` may stand before the arguments of others, which are not ours to read. */
 function split(argv: string[]): { name: string; command: string | undefined; rest: string[] } {
   const [command, ...rest] = argv;
   const at = rest.indexOf('--name');
-  const end = command === 'kubectl' ? 0 : rest.length;
+  const end = command === 'kubectl' || command === 'shell' ? 0 : rest.length;
   if (at < 0 || at > end) return { name: 'default', command, rest };
   return { name: rest[at + 1] ?? 'default', command, rest: [...rest.slice(0, at), ...rest.slice(at + 2)] };
 }
@@ -63,9 +65,17 @@ function status(): void {
   }
 }
 
-function pass(words: string[]): never {
+function shell(): never {
+  if (!daemons(clusterFolder(name)).some(isAlive))
+    throw new Error(`"${name}" is not up: npm run cluster -- up`);
+  if (rest.length === 0) log(`In the network of cluster "${name}"; kubectl reaches it. To leave: exit`);
+  const { words, env } = shellIn(name, rest);
+  pass(words, env);
+}
+
+function pass(words: string[], env = process.env): never {
   const [program, ...args] = words as [string, ...string[]];
-  process.exit(spawnSync(program, args, { stdio: 'inherit' }).status ?? 1);
+  process.exit(spawnSync(program, args, { stdio: 'inherit', env }).status ?? 1);
 }
 
 try {
@@ -80,6 +90,7 @@ try {
   else if (command === 'kubeconfig') console.log(join(clusterFolder(name), 'admin.kubeconfig'));
   else if (command === 'kubectl')
     pass([...kubectlCommand(name), ...rest.filter((word, index) => index > 0 || word !== '--')]);
+  else if (command === 'shell') shell();
   else if (command === 'logs' && rest[0]) pass(['cat', join(clusterFolder(name), `${rest[0]}.log`)]);
   else {
     process.stdout.write(HELP);

@@ -6,9 +6,11 @@ import { blocksOf, isRunnable, PAGES, placeOf } from './blocks.ts';
 /** Why a control plane is not enough for a block, and what tries it instead. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   'own-test': 'takes minutes, and is run by .ci/run or has a test of its own',
-  'needs-kind': 'run by .github/workflows/ci.yml (test/docs/on-kind.ts)',
+  'needs-kind':
+    'kind starts from an image of a registry: run by .github/workflows/ci.yml (test/docs/on-kind.ts), ' +
+    'and the rest of that page on a real node as well (test/docs/on-node.test.ts)',
   'needs-root': 'loads eBPF programs; test/runtime and test/bpf do',
-  'needs-kubelet': 'reads logs through a kubelet; test/cluster/node.test.ts does',
+  'needs-kubelet': 'reads logs through a kubelet: run by test/docs/on-node.test.ts',
   'needs-promtool': 'run by test/manifests/monitoring.test.ts',
 };
 

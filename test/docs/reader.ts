@@ -40,9 +40,13 @@ export class Reader {
   readonly #home = mkdtempSync(join(tmpdir(), 'kubesentry-reader-'));
   readonly #clone = join(this.#home, 'kubesentry');
   readonly #env: NodeJS.ProcessEnv;
+  readonly #enter: readonly string[];
 
-  /** `kubectl` is the command that reaches the cluster of `kubeconfig`; without one there is no cluster. */
-  constructor(kubectl: readonly string[], kubeconfig = '/nonexistent') {
+  /**
+   * `kubectl` is the command that reaches the cluster of `kubeconfig`; without one there is no cluster. `enter` are
+   * the words that run a command where it is reached from.
+   */
+  constructor(kubectl: readonly string[], kubeconfig = '/nonexistent', enter: readonly string[] = []) {
     const bin = join(this.#home, 'bin');
     mkdirSync(bin);
     writeFileSync(join(bin, 'kubectl'), `#!/bin/sh\nexec ${kubectl.map(quoted).join(' ')} "$@"\n`);
@@ -53,6 +57,7 @@ export class Reader {
     }
     this.#haveManifestsAndAnAuditLog();
     const path = [bin, join(this.#home, '.local/bin'), join(ROOT, 'node_modules/.bin'), process.env.PATH];
+    this.#enter = enter;
     this.#env = { ...process.env, HOME: this.#home, PATH: path.join(':'), KUBECONFIG: kubeconfig };
   }
 
@@ -62,7 +67,8 @@ export class Reader {
       (filled, [word, name]) => filled.replace(new RegExp(`\\b${word}\\b`, 'g'), name),
       script,
     );
-    const shell = spawn('bash', ['-euo', 'pipefail', '-c', known], {
+    const [program = '', ...args] = [...this.#enter, 'bash', '-euo', 'pipefail', '-c', known];
+    const shell = spawn(program, args, {
       cwd: this.#clone,
       env: this.#env,
       stdio: ['ignore', 'pipe', 'pipe'],
