@@ -239,6 +239,7 @@ their label off the namespaces.
 
 /** The parts of the base, as text with their comments. */
 export interface Base {
+  quota: string;
   crds: string;
   webhookRbac: string;
   agentRbac: string;
@@ -259,6 +260,7 @@ export function chartFiles(base: Base): Record<string, string> {
     'values.yaml': VALUES,
     'values.schema.json': `${JSON.stringify(SCHEMA, null, 2)}\n`,
     'templates/checks.yaml': CHECKS,
+    'templates/quota.yaml': literal(base.quota),
     'templates/crds.yaml': literal(base.crds),
     'templates/webhook-rbac.yaml': literal(base.webhookRbac),
     'templates/agent-rbac.yaml': literal(base.agentRbac),

@@ -48,6 +48,7 @@ export function generatedFiles(): Record<string, string> {
   const admissionText = yaml(admission());
   const parts = [
     base('namespace'),
+    base('quota'),
     crds.trimEnd(),
     base('webhook-rbac'),
     base('agent-rbac'),
@@ -58,6 +59,7 @@ export function generatedFiles(): Record<string, string> {
     admissionText.trimEnd(),
   ];
   const chart = chartFiles({
+    quota: `${base('quota')}\n`,
     crds: NOTE + crds,
     webhookRbac: `${base('webhook-rbac')}\n`,
     agentRbac: `${base('agent-rbac')}\n`,

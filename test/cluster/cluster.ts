@@ -55,6 +55,8 @@ export interface StartOptions {
   node?: boolean;
   /** Audit events go here. */
   audit?: AuditBackend;
+  /** Further ones of the API server. */
+  flags?: readonly string[];
   log?: (line: string) => void;
 }
 
@@ -156,7 +158,7 @@ interface Kubeconfig {
 }
 
 async function startControlPlaneOnly(
-  { audit }: StartOptions,
+  { audit, flags = [] }: StartOptions,
   folder: string,
   log: (line: string) => void,
 ): Promise<void> {
@@ -169,12 +171,12 @@ async function startControlPlaneOnly(
     serviceCidr: SERVICE_CIDR,
     podCidr: POD_CIDR,
     enter: [],
-    auditFlags: auditFlags(folder, audit),
+    flags: [...auditFlags(folder, audit), ...flags],
   });
 }
 
 async function startWithNode(
-  { name, audit }: StartOptions,
+  { name, audit, flags = [] }: StartOptions,
   folder: string,
   log: (line: string) => void,
 ): Promise<void> {
@@ -193,7 +195,7 @@ async function startWithNode(
     serviceCidr: SERVICE_CIDR,
     podCidr: POD_CIDR,
     enter,
-    auditFlags: auditFlags(folder, audit),
+    flags: [...auditFlags(folder, audit), ...flags],
   });
   log('Starting the node ...');
   startDns({ folder, coreDns, binaries, plane, enter, address: DNS_ADDRESS });

@@ -26,8 +26,8 @@ export interface ControlPlaneOptions {
   podCidr: string;
   /** Words before every command, such as nsenter and its options. */
   enter: string[];
-  /** Receives the audit events; see audit.ts. */
-  auditFlags: string[];
+  /** Further ones of the API server. */
+  flags: readonly string[];
 }
 
 export interface ControlPlane {
@@ -101,7 +101,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     // The service `kubernetes` takes no loopback address for an endpoint; without a node nobody asks for it.
     ...(address === '127.0.0.1' ? ['--endpoint-reconciler-type=none'] : []),
     ...(binaries.controllerManager ? [] : ['--disable-admission-plugins=ServiceAccount']),
-    ...options.auditFlags,
+    ...options.flags,
   ]);
   const caFile = path('apiserver/apiserver.crt');
   const kubeconfig = (identity: Identity) => {
