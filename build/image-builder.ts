@@ -29,8 +29,11 @@ export interface Builder {
   close(): void;
 }
 
+/** One image a name: newer versions of docker add a second one, with attestations, that not everybody can load. */
+const env = { ...process.env, BUILDX_NO_DEFAULT_ATTESTATIONS: '1' };
+
 const run = (command: string, args: readonly string[]) =>
-  execFileSync(command, args, { cwd: root, stdio: ['ignore', 2, 2] });
+  execFileSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], env });
 
 function revision(): string {
   const { status, stdout } = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' });

@@ -19,6 +19,7 @@ const STEPS: Readonly<Record<string, string[]>> = {
   ],
   corpus: node('test/corpus/main.ts'),
   'images, bit for bit': node('build/reproduce.ts'),
+  'images by docker': node('test/build/by-docker.ts'),
   kernels: node('test/kernels/main.ts'),
   'bench ringbuf': node('test/bench/main.ts', 'ringbuf', '--json'),
   'bench runtime': node('test/bench/main.ts', 'runtime', '--json'),
