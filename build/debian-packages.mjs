@@ -40,7 +40,7 @@ export async function ensurePackages(names, { log }) {
   if (!prefix)
     throw new Error(`Debian packages are missing and there is no right to install them. Run:\n  ${byHand}`);
 
-  log(`Installing Debian packages: ${needed.join(' ')} ...`);
+  log(`Installing Debian packages; this takes a minute or two: ${needed.join(' ')} ...`);
   const apt = (...words) => {
     const [command, ...rest] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', ...words];
     return spawnSync(command, rest, { encoding: 'utf8' });

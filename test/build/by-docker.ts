@@ -40,6 +40,9 @@ const env = {
 };
 const docker = (...args: string[]) => execFileSync('docker', args, { env, encoding: 'utf8' });
 
+/** Where every daemon looks for plugins. */
+const PLUGINS = '/run/docker';
+const hadPlugins = existsSync(PLUGINS);
 const daemon = spawn(
   'dockerd',
   [
@@ -71,6 +74,7 @@ try {
   await removeCgroups(NAME);
   unmountBelow(state);
   rmSync(state, { recursive: true, force: true });
+  if (!hadPlugins) rmSync(PLUGINS, { recursive: true, force: true });
 }
 
 async function succeeds(command: string, ...args: string[]): Promise<boolean> {
