@@ -74,8 +74,9 @@ async function withName(object: KubeObject, apply: () => Promise<unknown>): Prom
 }
 
 function isEstablished({ status }: KubeObject): boolean {
-  const { conditions = [] } = (status ?? {}) as { conditions?: Condition[] };
-  return conditions.some((each) => each.type === 'Established' && each.status === 'True');
+  // The API server writes null of a definition that it has just taken.
+  const { conditions } = (status ?? {}) as { conditions?: Condition[] | null };
+  return conditions?.some((each) => each.type === 'Established' && each.status === 'True') ?? false;
 }
 
 interface Rollout {

@@ -68,6 +68,7 @@ function unknown(error: unknown): Finding {
   if (!(error instanceof KubesentryError)) throw error;
   // Nothing below could be told either.
   if (error.code === 'KUBE_UNREACHABLE') throw error;
+  if (error.code === 'KUBE_NOT_FOUND') return { state: 'unknown', detail: 'its kind is not known here' };
   return { state: 'unknown', detail: error.message };
 }
 

@@ -60,6 +60,21 @@ describe('installing', () => {
     expect(lines).toContain('DaemonSet kubesentry-system/kubesentry-agent rolled out\n');
   });
 
+  test('waits for a definition whose conditions are null at first', async () => {
+    const patient = attended();
+    const { get } = patient;
+    let isFirst = true;
+    const early: typeof get = async (kind, key) => {
+      const found = await get(kind, key);
+      if (kind.kind !== 'CustomResourceDefinition' || !isFirst) return found;
+      isFirst = false;
+      return { ...found, status: { conditions: null } } as never;
+    };
+    await install({ cluster: Object.assign(patient, { get: early }), manifest, write, patienceMs: 1000 });
+    expect(isFirst).toBe(false);
+    expect(await left()).toBe(manifest.length);
+  });
+
   test('says what does not come up, and where to look', async () => {
     const onlyDefinitions = manifest.filter(({ kind }) => kind !== 'CustomResourceDefinition');
     await expect(
