@@ -24,7 +24,6 @@ export function abilitiesOf(
   proc: ProcFs,
 ): Ability[] {
   const { v2, v1, cpu, freezer } = hierarchies;
-  const mayLook = proc.exe(1) !== undefined;
   const cpuFrom = cpu.v2 ?? cpu.cpuacct;
   const freezeBy = v2?.root ?? freezer;
   return [
@@ -41,10 +40,23 @@ export function abilitiesOf(
     freezeBy === undefined
       ? off('freeze', 'no hierarchy can freeze: miners are killed where freezing is asked for')
       : on('freeze', `standing containers still, by ${freezeBy}`),
-    mayLook
+    seesOthers(proc)
       ? on('binaries', 'path and SHA-256 of what other processes run')
-      : off('binaries', '/proc/1/exe cannot be read: CAP_SYS_PTRACE or the host PID namespace is missing'),
+      : off(
+          'binaries',
+          'no /proc/PID/exe of others can be read: CAP_SYS_PTRACE or the host PID namespace is missing',
+        ),
   ];
+}
+
+/** Some sandboxes guard their first process from everybody; then one of any other user tells as much. */
+function seesOthers(proc: ProcFs): boolean {
+  if (proc.exe(1) !== undefined) return true;
+  const own = process.geteuid?.();
+  return proc.pids().some((pid) => {
+    const uid = proc.uid(pid);
+    return uid !== undefined && uid !== own && proc.exe(pid) !== undefined;
+  });
 }
 
 /** Whether a node with these is watched as it should be. */
