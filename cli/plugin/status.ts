@@ -9,6 +9,7 @@ import { pluginCommand, type Session } from './options.ts';
 import { agents } from './status-agents.ts';
 import { servingCertificate } from './status-certificate.ts';
 import { type Check, type Finding, ifAllowed, ok, some, wrong } from './status-check.ts';
+import { rights } from './status-rights.ts';
 import { HEADER, type Row, watchStatus } from './status-watch.ts';
 
 const USAGE = `
@@ -32,6 +33,7 @@ export const statusCommand = pluginCommand(
 /** In the order in which they depend on each other. */
 const CHECKS: Readonly<Record<string, Check>> = {
   'custom resources': definitions,
+  rights,
   webhook: replicas,
   certificate: servingCertificate,
   'webhook configuration': registration,
@@ -95,6 +97,7 @@ interface Counts {
   status?: {
     replicas?: number;
     readyReplicas?: number;
+    updatedReplicas?: number;
   };
   spec?: { replicas?: number };
 }
@@ -108,7 +111,13 @@ async function replicas(cluster: Cluster): Promise<Finding> {
   const text = `${ready} of ${wanted} replicas ready`;
   if (ready === 0)
     return wrong(`${text}: new workloads are admitted unjudged; kubectl -n ${key.namespace} get pods`);
-  return ready < wanted ? wrong(`${text}: kubectl -n ${key.namespace} get pods`) : ok(text);
+  if (ready < wanted) return wrong(`${text}: kubectl -n ${key.namespace} get pods`);
+  const updated = found.status?.updatedReplicas ?? 0;
+  return updated < wanted || (found.status?.replicas ?? 0) > wanted
+    ? wrong(
+        `${text}, ${updated} of them new: a rollout is under way or stuck; kubectl -n ${key.namespace} get pods`,
+      )
+    : ok(text);
 }
 
 async function registration(cluster: Cluster): Promise<Finding> {

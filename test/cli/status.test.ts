@@ -88,6 +88,55 @@ it.each([
   expect(await told('webhook configuration')).toMatch(expected);
 });
 
+it.each([
+  ['that is rolled out', { replicas: 2, readyReplicas: 2, updatedReplicas: 2 }, /^ok 2 of 2 replicas ready$/],
+  [
+    'of which one is missing',
+    { replicas: 2, readyReplicas: 1, updatedReplicas: 2 },
+    /^WRONG 1 of 2 replicas ready: kubectl/,
+  ],
+  [
+    'whose rollout is stuck',
+    { replicas: 3, readyReplicas: 2, updatedReplicas: 1 },
+    /^WRONG .* 1 of them new: a rollout is under way or stuck/,
+  ],
+  ['without any', {}, /^WRONG 0 of 2 replicas ready: new workloads are admitted unjudged/],
+])('a webhook %s', async (_name, now, expected) => {
+  const metadata = ours('kubesentry-webhook');
+  await cluster.create(KIND.Deployment, {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata,
+    spec: { replicas: 2 },
+  });
+  await cluster.patch(KIND.Deployment, metadata, { status: now }, { subresource: 'status' });
+  expect(await told('webhook')).toMatch(expected);
+});
+
+it('rights that somebody took away', async () => {
+  const apiVersion = 'rbac.authorization.k8s.io/v1';
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'x' };
+  for (const name of ['kubesentry-webhook', 'kubesentry-agent']) {
+    await cluster.create(KIND.RoleBinding, {
+      apiVersion,
+      kind: 'RoleBinding',
+      metadata: ours(name),
+      roleRef,
+    });
+    await cluster.create(KIND.ClusterRoleBinding, {
+      apiVersion,
+      kind: 'ClusterRoleBinding',
+      metadata: { name },
+      roleRef,
+    });
+  }
+  expect(await told('rights')).toMatch(/^ok/);
+  await cluster.delete(KIND.ClusterRoleBinding, { name: 'kubesentry-webhook' });
+  expect(await told('rights')).toBe(
+    'WRONG not there: ClusterRoleBinding kubesentry-webhook: kubectl apply -f install.yaml',
+  );
+});
+
 it('nodes without an agent, by name', async () => {
   await cluster.create(KIND.DaemonSet, {
     apiVersion: 'apps/v1',

@@ -23,7 +23,7 @@ function put(pid: number, { uid, exe }: { uid: number; exe?: string }): void {
 }
 
 const binaries = () =>
-  abilitiesOf({} as never, [], new ProcFs(root)).find(({ name }) => name === 'binaries')?.state;
+  abilitiesOf({ cpu: {} } as never, [], new ProcFs(root)).find(({ name }) => name === 'binaries')?.state;
 
 describe('the binaries of other processes can be read', () => {
   it('where that of the first one can', () => {
