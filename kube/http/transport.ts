@@ -107,6 +107,9 @@ async function statusOf(body: AsyncIterable<Buffer>): Promise<Status> {
   }
 }
 
+const UNKNOWN =
+  'The API server does not know who asks: the token or the client certificate is missing, wrong or expired';
+
 function refused({ method, path }: Call, code: number, { message, reason }: Status): KubesentryError {
   const text = message ?? `${method} ${path} was answered with ${code} ${reason ?? ''}`.trim();
   // A webhook may refuse with any code, and one that cannot be asked makes a 500: the wording is all there is to go by.
@@ -114,7 +117,8 @@ function refused({ method, path }: Call, code: number, { message, reason }: Stat
     return new KubesentryError('KUBE_REFUSED', text);
   if (code === 404) return new KubesentryError('KUBE_NOT_FOUND', text);
   if (code === 409 || code === 410) return new KubesentryError('KUBE_CONFLICT', text);
-  // The server did not get to say yes or no.
+  // The server did not get to say yes or no, and may when it is shown a newer token.
+  if (code === 401) return new KubesentryError('KUBE_UNREACHABLE', `${UNKNOWN} (401 ${text}).`);
   if (code === 429 || code >= 500) return new KubesentryError('KUBE_UNREACHABLE', text);
   return new KubesentryError('KUBE_REFUSED', text);
 }

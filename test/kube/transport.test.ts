@@ -42,7 +42,7 @@ describe('the API server, when it is not well', () => {
 
   test.each([
     [400, because('bad'), 'KUBE_REFUSED', 'bad'],
-    [401, because('Unauthorized'), 'KUBE_REFUSED', 'Unauthorized'],
+    [401, because('Unauthorized'), 'KUBE_UNREACHABLE', 'wrong or expired (401 Unauthorized).'],
     [403, because('pods is forbidden'), 'KUBE_REFUSED', 'pods is forbidden'],
     [409, because('modified'), 'KUBE_CONFLICT', 'modified'],
     [410, because('too old'), 'KUBE_CONFLICT', 'too old'],
