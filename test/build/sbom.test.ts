@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { VERSION } from '../../api/names.ts';
 import { bundle } from '../../build/bundle.ts';
 import { billOfMaterials, debianComponents, nodeComponents, npmComponents } from '../../build/sbom.ts';
-import { COMMANDS } from '../../cli/commands.ts';
+import { COMMANDS, PLUGIN_COMMANDS } from '../../cli/commands.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -28,7 +28,11 @@ describe('the bundle', () => {
 
   test('runs from a folder with nothing else, every command of it', { timeout: 60_000 }, () => {
     expect(alone('--version')).toBe(`${VERSION}\n`);
-    for (const command of Object.keys(COMMANDS)) expect(alone(command, '--help')).toContain('Usage:');
+    for (const command of Object.keys({ ...COMMANDS, ...PLUGIN_COMMANDS }))
+      expect(alone(command, '--help')).toContain('Usage:');
+    // What is read from files that lie beside it.
+    expect(alone('audit', 'policy')).toContain('kind: Policy');
+    expect(alone('explain', 'stratum-url')).toContain('Address of a mining pool');
     const innocent = join(ROOT, 'test', 'fixtures', 'nginx-deployment.yaml');
     expect(JSON.parse(alone('scan', '-f', innocent, '-o', 'json'))).toMatchObject([{ verdict: 'allow' }]);
   });
