@@ -20,8 +20,8 @@ const reaches = (phase: string) => (write: Write) =>
 export const CRASH_POINTS = {
   'the incident is created': to('POST', /\/incidents\b/),
   'the incident is told': reaches('Confirmed'),
-  'the quarantine is created': to('POST', /\/quarantines\b/),
   'the namespace is labelled': to('PATCH', /\/api\/v1\/namespaces\/[^/?]+\?/),
+  'the quarantine is created': to('POST', /\/quarantines\b/),
   'the quarantine is active': to('PATCH', /\/quarantines\/[^/]+\/status/),
   'the incident is contained': reaches('Contained'),
   'the network policy is applied': to('PATCH', /\/networkpolicies\//),
