@@ -21,10 +21,10 @@ const RUNS =
 const FETCHES =
   /\b(urlopen|urlretrieve|requests|urllib\w*|fetch|https?\.get|LWP|file_get_contents|curl\w*|open-uri|Net::HTTP|axios|wget|HTTP::Tiny|DownloadString|DownloadFile|Invoke-WebRequest|iwr)\b/i;
 const DECODES =
-  /base64|b64decode|atob|decode_base64|unhexlify|fromhex|zlib|decompress|Buffer\.from|hex2bin|pack\b/i;
+  /base64|b64decode|atob|decode_base64|unhexlify|fromhex|zlib|decompress|Buffer\.from|hex2bin|pack\b|decode64|\bint\(\w+,\s*16\)/i;
 
 /** The functions that read hexadecimal, each language in its way. */
-const HEX = /unhexlify|fromhex|['"]hex['"]|\bH\*|hex2bin/;
+const HEX = /unhexlify|fromhex|\bint\(\w+,\s*16\)|['"]hex['"]|\bH\*|hex2bin/;
 
 /** Deflate without a head: PHP, Node.js, and Python's negative window. */
 const BARE_DEFLATE = /gzinflate|inflateRaw|-\s*15\b/;
@@ -50,8 +50,12 @@ const PRINTS = /\b(print|puts|echo|console\.log|stdout\.write|say)\b/;
  * Judges a program in Python, Perl, Node.js, Ruby or PHP as far as its string literals and calls go. Returns what
  * it would print, when that is a literal that it decodes.
  */
-export function judgeCode(code: string, path: string, machine: Machine, depth = 0): Data {
-  if (depth > DEPTH_LIMIT || !machine.docket.spend(code.length, path)) return UNKNOWN_DATA;
+export function judgeCode(given: string, path: string, machine: Machine, depth = 0): Data {
+  if (depth > DEPTH_LIMIT || !machine.docket.spend(given.length, path)) return UNKNOWN_DATA;
+  // `%q(…)` of Ruby and `q(…)` of Perl are strings too.
+  const code = given.includes('q(')
+    ? given.replace(/(?:%[qQ]|\bqq?)\(([^()"\n]{0,4096})\)/g, ' "$1"')
+    : given;
   const literals = joinedOf(literalsOf(code), code);
   const runs = RUNS.test(code);
   for (const group of groupsOf(literals, code)) {

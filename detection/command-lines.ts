@@ -39,7 +39,10 @@ export function judgeCommandLines(text: string, path: string, machine: Machine):
 function commandOf(line: string): string {
   const plain = unescapeXml(line);
   const from = plain.search(/\b(?:curl|wget)\b/);
-  return plain.slice(from).replace(/(?:<\/|["'`]\s*[,;})\]]*\s*$).*$/, '');
+  // In a string of JSON or TOML the command ends with the string.
+  const quote = /["'](?=[^"']*$)/.exec(plain.slice(0, from))?.[0];
+  const end = quote === undefined ? -1 : plain.indexOf(quote, from);
+  return plain.slice(from, end < 0 ? undefined : end).replace(/(?:<\/|["'`]\s*[,;})\]]*\s*$).*$/, '');
 }
 
 function unescapeXml(text: string): string {

@@ -15,6 +15,7 @@ import { isRecord, textOf } from './shape.ts';
 import { judgeSql } from './shell/builtins.ts';
 import { inflate, textOfBytes } from './shell/decode.ts';
 import type { Machine } from './shell/machine.ts';
+import { judgePowerShell } from './shell/powershell.ts';
 import { fold } from './text.ts';
 import { judgeUserData } from './user-data.ts';
 import { findWallets } from './wallet/wallet.ts';
@@ -31,7 +32,7 @@ const SETTINGS = /\.(ya?ml|toml|json|xml|ini|conf|cfg|properties|env)$/i;
 
 /** Without any of these words a text holds neither a miner's settings nor a dropper. Linear. */
 const SIGNAL =
-  /stratum|donat|pool|wallet|miner|mining|xmr|monero|randomx|rx\/|cryptonight|hash|curl|wget|base64|eval|python|perl|\/dev\/tcp|\/tmp|\/dev\/shm|algo|chmod/i;
+  /stratum|donat|pool|wallet|miner|mining|xmr|monero|randomx|rx\/|cryptonight|hash|curl|wget|base64|eval|python|perl|\/dev\/tcp|\/tmp|\/dev\/shm|algo|chmod|coin/i;
 
 const ENTRY_LIMIT = 512;
 
@@ -79,6 +80,8 @@ function judgeEntry(key: string, text: string, path: string, machine: Machine): 
   else if (/\.ipynb$/i.test(key)) judgeNotebook(text, path, machine);
   else if (isDockerfile(key, text)) judgeDockerfile(text, path, machine);
   else if (shebang || SHELL.test(key)) judgeScriptText(text, path, machine);
+  else if (/\.ps1$/i.test(key)) judgePowerShell(text, path, machine);
+  else if (/\.(bat|cmd)$/i.test(key)) machine.runScript(text.replaceAll('\r', ''), path);
   else if (CODE.test(key)) judgeCode(text, path, machine);
   else judgePlain(key, text, path, machine);
 }
@@ -113,6 +116,7 @@ function judgeMentions(text: string, path: string, { docket }: Machine): void {
     if (!endpoint || !(isStratum(endpoint) || hasDomain(docket.indicators.pools, endpoint.host))) continue;
     docket.report('pool-mention', path, `It names ${endpoint.host}, a mining pool.`, endpoint.host);
     judgeForwarding(text, path, docket);
+    judgePage(text, path, docket);
     return;
   }
 }
@@ -126,6 +130,15 @@ function judgeForwarding(text: string, path: string, docket: Docket): void {
   for (const [, host = ''] of text.matchAll(FORWARDS)) {
     if (!hasDomain(docket.indicators.pools, fold(host))) continue;
     docket.report('pool-host', path, `It forwards connections to ${host}, a mining pool.`, host, 90);
+    return;
+  }
+}
+
+/** A page that loads the script of a miner makes those mine who read it. */
+function judgePage(text: string, path: string, docket: Docket): void {
+  for (const [, host = ''] of text.matchAll(/<script\b[^>]{0,256}\bsrc=["']?(?:https?:)?\/\/([\w.-]+)/gi)) {
+    if (!hasDomain(docket.indicators.pools, fold(host))) continue;
+    docket.report('miner-download', path, `Its page loads a script from ${host}.`, host);
     return;
   }
 }

@@ -153,7 +153,10 @@ export function judgeUrl({ text, path }: Word, { docket }: Machine): void {
  */
 export function judgeDownloadedRun(data: Data, path: string, machine: Machine, direct: boolean): void {
   const urls = data.downloadedFrom ?? [];
-  const named = urls.every((url) => url.startsWith('https://'));
+  const named = urls.every(
+    (url) =>
+      url.startsWith('https://') && !isPublicAddress(parseEndpoint(url.replaceAll(UNKNOWN, ''))?.host ?? ''),
+  );
   const message = direct ? 'It runs what a server sends, unseen.' : 'It runs a file that it downloaded.';
   const { pasteSites, dynamicSites } = machine.docket.indicators;
   const isDrop = urls.some((url) => hasDomain(pasteSites, parseEndpoint(url)?.host ?? ''));

@@ -152,7 +152,9 @@ function judgeTogether({ pool, wallet, payee, algorithm, coin, worker }: Facts, 
   if (pool && wallet?.named) report(pool.variable, `A pool and a ${wallet.wallet.coin} wallet are set.`, 100);
   else if (pool && algorithm) report(pool.variable, 'A pool and a mining algorithm are set.', 100);
   else if (algorithm && (wallet?.named || (payee && /wallet/i.test(payee.name)))) {
-    report(algorithm, 'A wallet and a mining algorithm are set.', 90);
+    // An address of Ethereum alone may be that of anything.
+    const sure = wallet?.wallet.mined || /wallet|worker|miner|mining|payout|user/i.test(payee?.name ?? '');
+    report(algorithm, 'A wallet and a mining algorithm are set.', sure ? 90 : 60);
   } else if (coin && worker && wallet?.named) {
     report(coin, `A coin, a ${wallet.wallet.coin} wallet and a worker are set.`, 90);
   } else if (pool && payee && isMeantAsWallet(payee.value)) {

@@ -12,6 +12,7 @@ import { judgePosture } from './posture.ts';
 import { isInert } from './program.ts';
 import type { RuleId } from './rules.ts';
 import { judgeScriptText } from './script-text.ts';
+import { judgeSettings } from './settings.ts';
 import { isRecord, textOf } from './shape.ts';
 import { VALUE_LIMIT } from './shell/data.ts';
 import { Machine } from './shell/machine.ts';
@@ -60,6 +61,7 @@ function judgeWith(object: unknown, machine: Machine): Judgement {
   for (const { path, words } of view.commands) judgeCommand(wordsOf(words, path), machine);
   for (const { path, image } of view.images) judgeImage(image, path, docket);
   for (const script of view.scripts) judgeUserData(script.text, script.path, machine);
+  for (const { text, path } of view.settings) judgeSettings(text, path, machine);
   for (const path of view.malformed) {
     docket.report('malformed-workload', path, `${path} has a type that the API server does not take.`);
   }

@@ -135,6 +135,8 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket): void {
       Math.min(score, 90),
     );
   }
+  if (algorithm?.option === 'coin' && mark !== undefined)
+    report(algorithm.word, `It is given the coin ${algorithm.name} and the miner's option ${mark}.`, 90);
   if (algorithm?.option === 'coin' && told)
     report(algorithm.word, `It is given a pool and the coin ${algorithm.name}.`, 60);
   if (algorithm && !algorithm.common) report(algorithm.word, `It is told to use ${algorithm.name}.`, 40);

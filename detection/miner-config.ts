@@ -62,8 +62,10 @@ function readPairs(text: string, { indicators }: Docket): ConfigFacts {
   for (const [, key = '', quoted, bare] of text.matchAll(
     /["']?([A-Za-z0-9_/.-]{1,48})["']?\s*[:=]\s*\[?\s*(?:["']([^"'\n]{0,512})["']|([^\s"',}\]{[][^\s"',}\]]{0,512}))?/g,
   )) {
-    const name = fold(key);
-    if (MARKS.has(name)) facts.marks.add(name);
+    const whole = fold(key);
+    if (MARKS.has(whole)) facts.marks.add(whole);
+    // mining.pool.url of properties.
+    const name = whole.slice(whole.lastIndexOf('.') + 1);
     const plain = quoted ?? bare ?? '';
     if (plain === '') continue;
     if (/^(algo|algorithm|coin|currency|algo\d)$/.test(name)) {

@@ -56,6 +56,10 @@ const COMMAND_FIELDS: ReadonlySet<string> = new Set(['command', 'arguments', 'en
 const SCRIPT_NAME = /(?:script|command|cmd|code|function)s?$/i;
 const SCRIPT_LENGTH = 24;
 
+/** Text that fetches something, units of systemd, and data in place of an address: settings that an operator writes. */
+const PROSE_NAME = /description|message|summary|notes|readme|documentation/i;
+const SETTINGS_SIGN = /\b(?:curl|wget|ExecStart)\b|^data:[^,]{0,128},/;
+
 const DEPTH_LIMIT = 24;
 const NODE_LIMIT = 20_000;
 
@@ -63,6 +67,8 @@ const NODE_LIMIT = 20_000;
 export function findPodParts(object: JsonRecord): {
   parts: PodPart[];
   scripts: { path: string; text: string }[];
+  /** Text that may hold commands among other things. */
+  settings: { path: string; text: string }[];
   /** Images in the parts that values of charts have them in, and the names of charts. */
   images: { path: string; image: string }[];
   /** Commands, or arguments of what an operator starts, outside of containers: Spark, hooks of operators. */
@@ -74,6 +80,9 @@ export function findPodParts(object: JsonRecord): {
   const images: { path: string; image: string }[] = [];
   const commands: { path: string; words: string[] }[] = [];
   const scripts: { path: string; text: string }[] = [];
+  const settings: { path: string; text: string }[] = [];
+  // The files of a ConfigMap are judged by their names.
+  const isSettings = object.kind !== 'ConfigMap' && object.kind !== 'Secret';
   const malformed: string[] = [];
   let nodes = 0;
   let texts = 0;
@@ -117,7 +126,8 @@ export function findPodParts(object: JsonRecord): {
     for (const key of Object.keys(node)) {
       const child = node[key];
       const isList = CONTAINER_LISTS.has(key);
-      const isScript = SCRIPT_FIELDS.has(key) || isScriptText(key, child);
+      const isText = isSettings && typeof child === 'string' && child.length >= SCRIPT_LENGTH;
+      const isScript = SCRIPT_FIELDS.has(key) || (isText && SCRIPT_NAME.test(key));
       if (COMMAND_FIELDS.has(key) && isWords(child)) {
         if (!values?.command && !values?.args) commands.push({ path: `${path}.${key}`, words: child });
         continue;
@@ -127,7 +137,9 @@ export function findPodParts(object: JsonRecord): {
         for (const manifest of manifestsIn(child))
           visit(manifest, `${path}.${key}`, depth + 1, around, false);
       }
-      // Most fields are plain values: they cost nothing more than this line.
+      if (isText && !isScript && SETTINGS_SIGN.test(child) && !PROSE_NAME.test(key))
+        settings.push({ path: path === '' ? key : `${path}.${key}`, text: child });
+      // Most fields are plain values: they cost nothing more than these lines.
       if (!isObject(child) && !isScript && !isList) continue;
       if (SKIPPED.has(key)) continue;
       const at = path === '' ? key : `${path}.${key}`;
@@ -139,11 +151,7 @@ export function findPodParts(object: JsonRecord): {
   };
 
   visit(object, '', 0, object, false);
-  return { parts, scripts, images, commands, malformed, truncated };
-}
-
-function isScriptText(key: string, value: unknown): boolean {
-  return typeof value === 'string' && value.length >= SCRIPT_LENGTH && SCRIPT_NAME.test(key);
+  return { parts, scripts, settings, images, commands, malformed, truncated };
 }
 
 function isWords(value: unknown): value is string[] {

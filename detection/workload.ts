@@ -39,6 +39,8 @@ export interface WorkloadView {
   containers: ContainerView[];
   /** Scripts outside of containers: cloud-init user data, boot commands. */
   scripts: { path: string; text: string }[];
+  /** Text of other fields that may hold commands. */
+  settings: { path: string; text: string }[];
   /** Images, and charts, that no container names. */
   images: { path: string; image: string }[];
   /** Commands outside of containers. */
@@ -57,8 +59,9 @@ export interface WorkloadView {
  */
 export function workloadView(object: unknown): WorkloadView | undefined {
   if (!isRecord(object)) return undefined;
-  const { parts, scripts, images, commands, malformed, truncated } = findPodParts(object);
-  const found = parts.length + scripts.length + images.length + commands.length + malformed.length;
+  const { parts, scripts, settings, images, commands, malformed, truncated } = findPodParts(object);
+  const found =
+    parts.length + scripts.length + settings.length + images.length + commands.length + malformed.length;
   if (found === 0 && !truncated) return undefined;
   const metadata = isRecord(object.metadata) ? object.metadata : {};
   const owner = ownerOf(metadata);
@@ -69,6 +72,7 @@ export function workloadView(object: unknown): WorkloadView | undefined {
     ...(owner ? { owner } : {}),
     containers: [],
     scripts,
+    settings,
     images,
     commands,
     posture: [],

@@ -1,6 +1,8 @@
 import type { Word } from '../arguments.ts';
 import { judgeCode } from '../code.ts';
+import { judgeCrontab } from '../written-file.ts';
 import { type Data, NOTHING, UNKNOWN_DATA } from './data.ts';
+import { unescapeAnsi } from './escapes.ts';
 import type { Machine } from './machine.ts';
 import type { Call } from './programs.ts';
 
@@ -42,7 +44,8 @@ export function runAwk({ words, machine }: Call): Data {
 /** `s/TEXT/TEXT/` without patterns but the two ends of a line; what else sed does is not known here. */
 export function runSed({ words, stdin }: Call): Data {
   const expression = words.slice(1).find(({ text }) => /^s(.)/.test(text));
-  const parts = expression && substitutionOf(expression);
+  const isExtended = words.some(({ text }) => /^-[a-zA-Z]*[Er]|^--regexp-extended/.test(text));
+  const parts = expression && substitutionOf(expression, isExtended);
   if (!parts || stdin.text === undefined) return { ...stdin, text: undefined };
   const { from, to, all } = parts;
   const change = (line: string): string => {
@@ -54,9 +57,16 @@ export function runSed({ words, stdin }: Call): Data {
   return { text: stdin.text.split('\n').map(change).join('\n'), decoded: true };
 }
 
-function substitutionOf({ text }: Word): { from: string; to: string; all: boolean } | undefined {
+function substitutionOf(
+  { text }: Word,
+  isExtended: boolean,
+): { from: string; to: string; all: boolean } | undefined {
   const [, from = '', to = '', flags = '', ...rest] = text.split(text[1] as string);
-  const plain = /^\^?[\w ,:;=/@#%-]+\$?$/.test(from) && /^[\w .,:;=/@#%-]*$/.test(to);
+  // A plus is itself in a basic expression.
+  const plain =
+    /^\^?[\w ,:;=/@#%+-]+\$?$/.test(from) &&
+    !(isExtended && from.includes('+')) &&
+    /^[\w .,:;=/@#%+-]*$/.test(to);
   return plain && rest.length === 0 ? { from, to, all: flags.includes('g') } : undefined;
 }
 
@@ -83,6 +93,13 @@ export function runCut({ words, stdin }: Call): Data {
 export function runPsql({ words, stdin, machine }: Call): Data {
   for (const { text, path } of words.slice(1)) judgeSql(text, path, machine);
   if (stdin.text !== undefined) judgeSql(stdin.text, machine.path, machine);
+  return UNKNOWN_DATA;
+}
+
+/** redis-cli can make a server write a crontab: lines of cron in what it sets. */
+export function runRedis({ words, machine }: Call): Data {
+  for (const { text } of words.slice(1))
+    if (/\*\s+\*\s/.test(text)) judgeCrontab(unescapeAnsi(text), machine);
   return UNKNOWN_DATA;
 }
 

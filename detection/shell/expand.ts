@@ -99,7 +99,8 @@ function parameter(node: SyntaxNode, machine: Substitution): string {
   const { scope } = machine;
   machine.note(scope.originOf(name));
   if (prefix === '#') return UNKNOWN;
-  const value = prefix === '!' ? scope.get(scope.get(name)) : scope.get(name);
+  const whole = prefix === '!' ? scope.get(scope.get(name)) : scope.get(name);
+  const value = itemOf(whole, /^\$\{!?\w+\[([^\]]*)\]/.exec(node.text)?.[1]);
   if (rest === '') return value;
   const operand = (skip: number): string => {
     const children = node.namedChildren.filter(
@@ -146,6 +147,15 @@ function parameter(node: SyntaxNode, machine: Substitution): string {
     default:
       return value;
   }
+}
+
+/** `${name[1]}`, and `${name[key]}` where the items were given as `[key]=text`; the whole for `@` and `*`. */
+function itemOf(value: string, key: string | undefined): string {
+  if (key === undefined || !/^[\w.-]+$/.test(key)) return value;
+  const items = value.split(FIELD);
+  const named = items.find((item) => item.startsWith(`[${key}]=`));
+  if (named !== undefined) return named.slice(key.length + 3);
+  return /^\d+$/.test(key) && items.length > 1 ? (items[Number(key)] ?? '') : value;
 }
 
 function slice(value: string, rest: string): string {

@@ -5,6 +5,7 @@ import { judgeProgram } from '../program.ts';
 import { UNKNOWN } from '../text.ts';
 import { judgeCrontab } from '../written-file.ts';
 import { type Data, NOTHING, UNKNOWN_DATA } from './data.ts';
+import { decodeBase64 } from './decode.ts';
 import type { Machine } from './machine.ts';
 import type { Call } from './programs.ts';
 import { FOLDERS } from './scope.ts';
@@ -140,6 +141,8 @@ export function runCode({ words, stdin, machine }: Call): Data {
     const { made } = machine;
     if (made?.downloadedFrom && code.text.includes(UNKNOWN))
       judgeDownloadedRun(made, code.path, machine, true);
+    const piped = decodedInput(code.text, stdin);
+    if (piped) return piped;
     // `perl -MLWP::Simple -e CODE`
     const modules = words
       .filter(({ text }) => /^-[Mm][A-Z]/.test(text))
@@ -217,4 +220,12 @@ export function runJava({ words, machine }: Call): Data {
     judgeProgram([{ ...file, text: file.text.replace(/\.jar$/i, '') }, ...rest], machine);
   }
   return UNKNOWN_DATA;
+}
+
+/** A program of one line that decodes what it reads and prints it. */
+function decodedInput(code: string, { text }: Data): Data | undefined {
+  if (text === undefined || !/\bSTDIN\b|stdin/i.test(code) || !/b64decode|base64|atob/i.test(code))
+    return undefined;
+  const decoded = decodeBase64(text);
+  return decoded === undefined ? undefined : { text: decoded, decoded: true };
 }

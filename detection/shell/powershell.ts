@@ -1,5 +1,6 @@
 import { judgeCode } from '../code.ts';
 import { type Data, UNKNOWN_DATA } from './data.ts';
+import type { Machine } from './machine.ts';
 import type { Call } from './programs.ts';
 
 const ENCODED = /^[-/]e(?:c|n|nc|ncod\w*)?$/i;
@@ -14,13 +15,13 @@ export function runPowerShell({ words, machine }: Call): Data {
   if (at > 0 && ENCODED.test(option)) {
     const text = Buffer.from(given[0]?.text ?? '', 'base64').toString('utf16le');
     machine.docket.report('encoded-script', path, 'It decodes a text and runs it as a script.');
-    judgeText(text, path, machine);
-  } else judgeText(given.map(({ text }) => text).join(' '), path, machine);
+    judgePowerShell(text, path, machine);
+  } else judgePowerShell(given.map(({ text }) => text).join(' '), path, machine);
   return UNKNOWN_DATA;
 }
 
 /** Statement by statement, close enough to a shell for programs and their arguments. */
-function judgeText(text: string, path: string, machine: Call['machine']): void {
+export function judgePowerShell(text: string, path: string, machine: Machine): void {
   const plain = text
     .replaceAll('\\', '/')
     .replace(

@@ -1,7 +1,7 @@
 import type { Word } from '../arguments.ts';
 import { judgeDownload, runGit, runTar } from '../download.ts';
 import { nameIn } from '../names.ts';
-import { runAlias, runAwk, runCut, runPsql, runRead, runSed, runSet } from './builtins.ts';
+import { runAlias, runAwk, runCut, runPsql, runRead, runRedis, runSed, runSet } from './builtins.ts';
 import { concatenate, type Data, NOTHING, UNKNOWN_DATA } from './data.ts';
 import { decodeBase32, decodeBase64, decodeHex, inflate } from './decode.ts';
 import { unescapeAnsi } from './escapes.ts';
@@ -196,6 +196,7 @@ export const PROGRAMS: Record<string, Program> = {
   sed: runSed,
   cut: runCut,
   psql: runPsql,
+  'redis-cli': runRedis,
   awk: runAwk,
   gawk: runAwk,
   mawk: runAwk,
