@@ -19,6 +19,7 @@ import { Pods } from './pods.ts';
 import { standalonePolicy } from './policy.ts';
 import { ProcFs } from './proc-fs.ts';
 import { Processes } from './processes.ts';
+import { Recovery } from './recovery.ts';
 import { Scope } from './scope.ts';
 import { Sensor } from './sensor.ts';
 import { SettingsFiles } from './settings-files.ts';
@@ -32,6 +33,8 @@ const FLUSH_MS = 50;
 const CPU_MS = 10_000;
 /** How soon the webhook hears that egress is cut, or open again. */
 const CUTS_MS = 500;
+/** How soon what the ring had no room for is looked for. */
+const RECOVERY_MS = 2000;
 
 /**
  * Starts watching this node. Raises KERNEL_UNSUPPORTED, PRIVILEGE_MISSING, SPOOL_UNUSABLE, or USAGE for a cgroup that
@@ -172,10 +175,17 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       told = cuts;
     };
     tellCuts();
+    const recovery = new Recovery({
+      lost: () => Number(sensor.programs.dropped().exec),
+      snapshot: (visit) => sensor.snapshot('processes', visit),
+      processes,
+      visit: watch.visit,
+    });
     const timers = [
       setInterval(() => correlator.flush(now()), FLUSH_MS),
       setInterval(() => cpu?.sample(now()), CPU_MS),
       setInterval(tellCuts, CUTS_MS),
+      setInterval(() => recovery.look(), RECOVERY_MS),
     ];
     closers.push(() => timers.forEach(clearInterval));
 

@@ -1,4 +1,6 @@
-import { statSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Storms } from '../bench/load/storm.ts';
 import { Arena, whyNoKernel } from './arena.ts';
@@ -63,5 +65,25 @@ describe.skipIf(reason)(`a container that floods the agent${reason ? ` (${reason
     const { sensor, executions } = arena.agent.stats();
     const dropped = (sensor.dropped.exec ?? 0) - (before.sensor.dropped.exec ?? 0);
     expect(executions - before.executions + dropped).toBeGreaterThanOrEqual(sent);
+  });
+
+  it('does not hide what goes on running after the ring was full', async () => {
+    const cgroup = arena.child('full');
+    const before = arena.agent.stats().sensor.dropped.exec ?? 0;
+    const full = join(arena.folder, 'full');
+    const web = arena.standIn('web-of-the-full-ring', '/bin/bash');
+    // A listed name would find room; each of these takes seven kilobytes of what there is.
+    const script = `pad=$(printf %06500d 0); for n in $(seq 700); do /bin/true $pad$n; done; touch ${full}
+exec ${web} -c 'sleep 30; true' web stratum+tcp://pool.example.com:3333`;
+    // In a file, so that nothing of it stands in the arguments of the shell.
+    writeFileSync(join(arena.folder, 'job'), script);
+    const running = arena.start(['/bin/bash', 'job'], { cgroup });
+    // Nothing is read meanwhile.
+    while (!existsSync(full)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+    const { action } = await arena.detected(({ process }) => process.exe === web);
+    expect(action).toBe('killed');
+    expect((arena.agent.stats().sensor.dropped.exec ?? 0) - before).toBeGreaterThan(0);
+    if (running.signalCode === null) await once(running, 'exit');
   });
 });
