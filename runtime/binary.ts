@@ -24,7 +24,7 @@ export interface BinaryPlace {
   pid: number;
   /** Clock ticks after boot, as in ProcStat. */
   start: number;
-  /** Path as the process saw it. */
+  /** Path as the process saw it, or as it was given, perhaps relative. */
   exe: string;
   /** What the kernel executed: another file at the same path is another binary. 0: not known. */
   inode: number;
@@ -93,9 +93,9 @@ export class Binaries {
       if (this.#proc.is(pid, start) && (await this.#isExecuted(own, place))) return own;
       await own.close();
     }
-    if (!exe.startsWith('/')) return undefined;
+    const seen = exe.startsWith('/') ? `root${exe}` : `cwd/${exe}`;
     for (const neighbour of neighbours) {
-      const file = await openFile(`${this.#proc.root}/${neighbour}/root${exe}`, constants.O_NOFOLLOW);
+      const file = await openFile(`${this.#proc.root}/${neighbour}/${seen}`, constants.O_NOFOLLOW);
       if (file === undefined) continue;
       const { ino, dev } = await file.stat();
       if (ino === inode && dev === device) return file;

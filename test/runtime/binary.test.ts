@@ -39,6 +39,20 @@ describe('Binaries', () => {
     expect(proc.mappedInode(pid)).toBe(proc.exeInode(pid));
   });
 
+  it('finds what ran by a relative path, and is gone, where a neighbour sees it, and no other file there', async () => {
+    const neighbour = spawn(SLEEP, ['60'], { cwd: '/bin' });
+    try {
+      await once(neighbour, 'spawn');
+      const { ino, dev } = statSync('/bin/true');
+      const place = { pid: 0, start: 0, exe: './true', device: dev, neighbours: [neighbour.pid as number] };
+      const binaries = new Binaries({ proc });
+      expect(await binaries.sha256({ ...place, inode: ino })).toBe(sha256('/bin/true'));
+      expect(await binaries.sha256({ ...place, inode: ino + 1 })).toBeNull();
+    } finally {
+      neighbour.kill('SIGKILL');
+    }
+  });
+
   it('does not give a program the hash of the one that its process executed next', async () => {
     expect(await hash(1)).toBeNull();
   });

@@ -117,6 +117,11 @@ describe.skipIf(reason)(`the agent that acts, on this kernel${reason ? ` (${reas
       ['killed'],
     ],
     [
+      'kills what finds the settings of a miner in a file',
+      `cp $PROGRAM web; echo '{"pools":[{"url":"pool.example:3333","user":"'$WALLET'"}]}' > c; REST=5 ./web -c c && echo it ran`,
+      ['killed'],
+    ],
+    [
       'drops the pool protocol, and kills who speaks it',
       `$PROGRAM say plain 127.0.0.1 $POOL_PORT '{"id":1,"method":"mining.subscribe","params":[]}'`,
       ['dropped', 'killed'],
