@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { ensureActionlint } from '../build/actionlint.ts';
 import { ensureBinaries, ensureCoreDns, ensureHelm } from './binaries.ts';
 import { clusterFolder, clusterNames, kubectlCommand, startCluster, stopCluster } from './cluster.ts';
 import { importImage } from './containerd.ts';
@@ -83,6 +84,7 @@ try {
     await ensureBinaries(log);
     await ensureCoreDns(log);
     await ensureHelm(log);
+    await ensureActionlint(log);
   } else if (command === 'up') await up();
   else if (command === 'down') await stopCluster(name);
   else if (command === 'status') status();
