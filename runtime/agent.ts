@@ -10,6 +10,7 @@ import type { Log } from './log.ts';
 import type { EnforceMode, Stop } from './policy.ts';
 import type { ReporterStats } from './reporter.ts';
 import type { SensorStats } from './sensor.ts';
+import type { SettingsFiles } from './settings-files.ts';
 import type { SpoolStats } from './spool.ts';
 
 export interface AgentOptions {
@@ -57,6 +58,7 @@ export interface AgentStats {
   spending: (Spending & { cgroup: string })[];
   correlator: CorrelatorStats;
   binaries: BinaryStats;
+  settingsFiles: Pick<SettingsFiles, 'missed'>;
   processes: number;
   /** Exec events of the watched cgroups, since the start. */
   executions: number;

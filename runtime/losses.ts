@@ -8,6 +8,7 @@ export function lossesOf({
   sensor,
   correlator,
   binaries,
+  settingsFiles,
   spool,
   reporter,
 }: AgentStats): Record<string, number> {
@@ -18,6 +19,7 @@ export function lossesOf({
     ...byClass('reader', sensor.failed),
     ['judge/container', correlator.forgotten],
     ['judge/hash', binaries.missed],
+    ['judge/settings', settingsFiles.missed],
     ['spool/detection', spool?.lost ?? 0],
     ['spool/version', spool?.outdated ?? 0],
     ['spool/file', spool?.corrupt ?? 0],

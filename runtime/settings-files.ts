@@ -6,7 +6,7 @@ import type { Indicators } from '../detection/indicators.ts';
 import { judgeSettings } from '../detection/process.ts';
 import type { Image } from './image.ts';
 import type { ProcFs } from './proc-fs.ts';
-import type { Process } from './processes.ts';
+import { type Process, ticksOf } from './processes.ts';
 
 /** What the settings of a program say, and where they stand. */
 export interface SettingsVerdict {
@@ -35,15 +35,22 @@ const BYTES = 64 * 1024;
 const PATHS = 4;
 const WAITING = 64;
 
+/** What lies beside a program is looked for so often at most: milliseconds. */
+const BESIDE_MS = 10_000;
+
 /**
  * Settings that a program is started with, as far as a miner may have its own in them. They are compared where they are
  * read; of what they say nothing is kept but the pool. A file is read once, as long as it is not changed.
  */
 export class SettingsFiles {
+  /** Programs of which nobody looked at the settings because too many were waiting. */
+  missed = 0;
   readonly #proc: ProcFs;
   #indicators: Indicators;
   readonly #paths = new WeakMap<Image, readonly string[]>();
   readonly #judged = new LRUCache<string, readonly Finding[]>({ max: 1024 });
+  /** Programs beside which somebody looked a moment ago, with their container. */
+  readonly #looked = new LRUCache<string, true>({ max: 1024, ttl: BESIDE_MS });
   /** One after the other: a file system that answers nobody must not take every thread that reads. */
   #turn: Promise<unknown> = Promise.resolve();
   #waiting = 0;
@@ -66,11 +73,23 @@ export class SettingsFiles {
   /** Undefined where there is nothing to say, or nothing can be read any more. Never rejects. */
   async judge(process: Process): Promise<SettingsVerdict | undefined> {
     const paths = this.#pathsOf(process.image);
-    if (paths.length === 0 || this.#waiting >= WAITING) return undefined;
+    if (paths.length === 0 || this.#isAgain(process, paths)) return undefined;
+    if (this.#waiting >= WAITING) {
+      this.missed++;
+      return undefined;
+    }
     this.#waiting++;
     const verdict = this.#turn.then(() => this.#first(process, paths));
     this.#turn = verdict;
     return verdict.finally(() => this.#waiting--);
+  }
+
+  #isAgain({ container, image }: Process, paths: readonly string[]): boolean {
+    if (paths !== BESIDE) return false;
+    const key = `${container.cgroup}\0${image.exe}`;
+    if (this.#looked.has(key)) return true;
+    this.#looked.set(key, true);
+    return false;
   }
 
   async #first(process: Process, paths: readonly string[]): Promise<SettingsVerdict | undefined> {
@@ -82,10 +101,11 @@ export class SettingsFiles {
   }
 
   /** Where the process is gone already, as those that started it see the file. */
-  async #found({ pid, image, parent }: Process, path: string): Promise<readonly Finding[]> {
-    for (const viewer of [pid, parent?.pid, parent?.parent?.pid]) {
-      const findings =
-        viewer === undefined ? undefined : await this.#read(this.#placeOf(viewer, image, path));
+  async #found({ pid, start, image, parent }: Process, path: string): Promise<readonly Finding[]> {
+    const own = await this.#read(this.#placeOf(pid, image, path));
+    if (own || this.#proc.is(pid, ticksOf(start))) return own ?? [];
+    for (const viewer of [parent, parent?.parent]) {
+      const findings = viewer && (await this.#read(this.#placeOf(viewer.pid, image, path)));
       if (findings) return findings;
     }
     return [];

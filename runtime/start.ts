@@ -155,6 +155,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         .map((one) => ({ ...one, cgroup: containers.of(one.cgroupId, one.cgroupV1Id, 0).cgroup })),
       correlator: correlator.stats,
       binaries: binaries.stats,
+      settingsFiles: { missed: settingsFiles.missed },
       processes: processes.size,
       executions: watch.executions,
       ...delivery?.stats,

@@ -30,6 +30,7 @@ const idle: AgentStats = {
   spending: [],
   correlator: { signals: 0, detections: 0, repeats: 0, folded: 0, forgotten: 0 },
   binaries: { hashed: 0, cached: 0, missed: 0 },
+  settingsFiles: { missed: 0 },
   processes: 0,
   executions: 0,
 };

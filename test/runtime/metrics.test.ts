@@ -8,6 +8,7 @@ const stats: AgentStats = {
   spending: [],
   correlator: { signals: 5, detections: 2, repeats: 3, folded: 0, forgotten: 0 },
   binaries: { hashed: 1, cached: 1, missed: 0 },
+  settingsFiles: { missed: 0 },
   processes: 42,
   executions: 9,
   reporter: { acknowledged: 2, rejected: 0, failures: 1 },

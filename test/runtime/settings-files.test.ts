@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadIndicators } from '../../detection/load.ts';
 import { ProcFs } from '../../runtime/proc-fs.ts';
 import { SettingsFiles } from '../../runtime/settings-files.ts';
-import { sampleProcess } from './sample-process.ts';
+import { sampleContainer, sampleProcess } from './sample-process.ts';
 
 const WALLET =
   '44AFFq5kSiGBoZ4NMDwYtN18obc8AemS33DBLWs3H7otXft3XjrpDtQGv7SqSsaBYBb98uNbr2VBBEt7f2wfn3RVGQBEP3A';
@@ -27,11 +27,11 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** What is said about a program that runs with these arguments in the folder. */
-async function judge(argv: string[], exe = '/opt/web') {
+async function judge(argv: string[], exe = '/opt/web', container = sampleContainer()) {
   const child = spawn('sleep', ['30'], { cwd: folder });
   try {
     await once(child, 'spawn');
-    const process = { ...sampleProcess(argv, { exe }), pid: child.pid as number };
+    const process = { ...sampleProcess(argv, { exe, container }), pid: child.pid as number };
     const verdict = await files.judge(process);
     return verdict && [verdict.findings[0]?.rule, verdict.evidence.settings];
   } finally {
@@ -60,6 +60,23 @@ it.each([
   ['a device', ['web', '-c', '/dev/zero'], '/opt/web'],
 ])('says nothing about %s', async (_, argv, exe) => {
   expect(await judge(argv, exe)).toBeUndefined();
+});
+
+it('looks beside a program once in a while, in each container, however often it is started', async () => {
+  const path = join(folder, 'often');
+  mkdirSync(path);
+  expect(await judge(['web', 'first'], join(path, 'web'))).toBeUndefined();
+  writeFileSync(join(path, 'config.json'), MINES);
+  expect(await judge(['web', 'second'], join(path, 'web'))).toBeUndefined();
+  const elsewhere = sampleContainer('/kubepods/pody/def');
+  expect(await judge(['web'], join(path, 'web'), elsewhere)).toBeDefined();
+});
+
+it('says how many it had no time for', async () => {
+  const process = sampleProcess(['web', '-c', 'none'], { exe: '/opt/web' });
+  const before = files.missed;
+  await Promise.all(Array.from({ length: 100 }, () => files.judge(process)));
+  expect(files.missed - before).toBe(36);
 });
 
 it('reads a file again once it has changed', async () => {
