@@ -162,6 +162,8 @@ export function judgeDownloadedRun(data: Data, path: string, machine: Machine, d
   const isDrop = urls.some((url) => hasDomain(pasteSites, parseEndpoint(url)?.host ?? ''));
   const score = isDrop || !named ? (isRepeated(urls) ? 80 : 40) : direct ? 40 : 20;
   machine.docket.report('remote-script', path, message, urls[0], score);
+  // What is called a miner, and comes over a line that anybody can change, is one.
+  if (direct && !named) machine.docket.raise('miner-word', path, 45);
   // An installer has no reason to hide its address as well.
   if (direct && !named) machine.docket.raise('encoded-script', path, 45);
   if (machine.manner.background && machine.manner.silent) {

@@ -160,6 +160,7 @@ function judgeTogether({ pool, wallet, payee, algorithm, coin, worker }: Facts, 
   } else if (pool && payee && isMeantAsWallet(payee.value)) {
     report(pool.variable, 'A pool and what is meant as a wallet are set.', 90);
   } else if (pool && payee && /wallet/i.test(payee.name) && hasMiningPort(pool.endpoint)) {
-    report(pool.variable, 'A pool and a wallet are set.', 60);
+    const isMining = /min(?:er|ing)/i.test(`${pool.variable.name} ${payee.name}`);
+    report(pool.variable, 'A pool and a wallet are set.', isMining ? 90 : 60);
   }
 }

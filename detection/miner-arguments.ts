@@ -62,7 +62,7 @@ export function judgeArguments(words: readonly Word[], docket: Docket, isNode = 
 function judgePlay({ marks }: ArgumentFacts, words: readonly Word[], docket: Docket): void {
   const word = marks.get('start-mining');
   if (!word || !words.some(({ text }) => PLAY_NETWORK.test(text))) return;
-  marks.delete('start-mining');
+  for (const option of ['start-mining', 'mining-threads', 'bg-mining-enable']) marks.delete(option);
   docket.report('miner-arguments', word.path, 'It mines on a test network.', word.text, 20);
 }
 

@@ -56,8 +56,10 @@ const COMMAND_FIELDS: ReadonlySet<string> = new Set(['command', 'arguments', 'en
 const SCRIPT_NAME = /(?:script|command|cmd|code|function)s?$/i;
 const SCRIPT_LENGTH = 24;
 
-/** Text that fetches something, units of systemd, and data in place of an address: settings that an operator writes. */
+/** Fields for people to read. */
 const PROSE_NAME = /description|message|summary|notes|readme|documentation/i;
+
+/** Text that fetches something, units of systemd, and data in place of an address: settings that an operator writes. */
 const SETTINGS_SIGN = /\b(?:curl|wget|ExecStart)\b|^data:[^,]{0,128},/;
 
 const DEPTH_LIMIT = 24;
