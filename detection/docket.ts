@@ -19,12 +19,14 @@ const EVIDENCE_LENGTH = 160;
 /** The findings about one thing while they are gathered, and the work that is left for gathering them. */
 export class Docket {
   readonly indicators: Indicators;
-  readonly parsing: Allowance = { left: PARSING_LIMIT };
+  readonly parsing: Allowance;
   readonly #findings = new Map<string, Finding>();
   #work = WORK_LIMIT;
 
-  constructor(indicators: Indicators) {
+  /** `parsing`: what is left for the object around this one. */
+  constructor(indicators: Indicators, parsing: Allowance = { left: PARSING_LIMIT }) {
     this.indicators = indicators;
+    this.parsing = parsing;
   }
 
   /**

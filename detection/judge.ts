@@ -40,7 +40,7 @@ export function judgeObject(object: unknown, { indicators }: JudgeOptions): Judg
 function deploying(docket: Docket): Machine {
   const machine = new Machine(docket);
   machine.deploy = (manifest, at) => {
-    const inner = new Machine(new Docket(docket.indicators));
+    const inner = new Machine(new Docket(docket.indicators, docket.parsing));
     for (const { rule, path, message, evidence, score } of judgeWith(manifest, inner).findings) {
       docket.report(rule as RuleId, at, `In what it deploys, at ${path}: ${message}`, evidence, score);
     }

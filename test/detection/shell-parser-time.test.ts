@@ -22,6 +22,18 @@ test.each([
   expect(findings[0]).toMatchObject({ rule: 'analysis-limit', score: 80 });
 });
 
+test('what a script deploys takes from the same allowance', () => {
+  const pod = {
+    kind: 'Pod',
+    spec: { containers: [{ name: 'a', command: ['sh', '-c', `: ${'a=('.repeat(1_000)}`] }] },
+  };
+  const started = process.cpuUsage();
+  expect(judge(`kubectl apply -f - <<E\n${`${JSON.stringify(pod)}\n---\n`.repeat(16)}\nE\n`).verdict).toBe(
+    'deny',
+  );
+  expect(process.cpuUsage(started).user / 1000).toBeLessThan(2_000);
+});
+
 test('and the next script is read as ever', () => {
   judge(`: ${'a=('.repeat(30_000)}`);
   expect(judge('echo hello').verdict).toBe('allow');
