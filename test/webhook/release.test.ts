@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../api/object.ts';
 import { KIND } from '../../kube/kind.ts';
@@ -108,6 +109,81 @@ describe('releasing a quarantine', () => {
     await expect(scene.as('alice').create(KIND.Pod, podOf('x', 'shop'))).rejects.toThrow(
       stays.metadata.name as string,
     );
+  });
+});
+
+describe('quarantines of one namespace over each other', () => {
+  const kinds = [KIND.Pod, KIND.NetworkPolicy, KIND.Service, KIND.DaemonSet];
+  /** All that people would see of the namespace, without versions. */
+  async function everything(): Promise<unknown> {
+    const lists = await Promise.all(
+      kinds.map((kind) => scene.cluster.list<KubeObject>(kind, { namespace: 'shop' })),
+    );
+    const itself = await scene.cluster.get(KIND.Namespace, { name: 'shop' });
+    return [itself as KubeObject, ...lists.flatMap(({ items }) => items)].map(({ metadata, spec }) => ({
+      name: metadata.name,
+      uid: metadata.uid,
+      labels: metadata.labels ?? {},
+      annotations: metadata.annotations ?? {},
+      spec,
+    }));
+  }
+  const byHand = (name: string, workload?: { kind: string; name: string }) =>
+    scene.as('breakGlass').create(KIND.Quarantine, {
+      apiVersion: 'kubesentry.io/v1alpha1',
+      kind: 'Quarantine',
+      metadata: { name },
+      spec: {
+        namespace: 'shop',
+        ...(workload && { workload }),
+        reason: 'a drill',
+        requestedBy: 'carol',
+        bans: [],
+      },
+    });
+  const active = (name: string) =>
+    eventually(async () => {
+      const status = (await scene.cluster.get(KIND.Quarantine, { name }))?.status;
+      return status?.phase === 'Active' ? true : undefined;
+    }, `${name} active`);
+
+  it.each([
+    [['own', 'whole', 'part']],
+    [['whole', 'own', 'part']],
+    [['part', 'whole', 'own']],
+    [['part', 'own', 'whole']],
+  ])('ended in the order %j leave exactly what was there before', async (order) => {
+    await scene.cluster.create(KIND.Service, {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'front', namespace: 'shop' },
+      spec: { selector: { tier: 'front' }, ports: [{ port: 80 }] },
+    });
+    const key = { namespace: 'shop', name: pod.metadata.name as string };
+    await scene.cluster.patch(KIND.Pod, key, { metadata: { labels: { tier: 'front' } } });
+    await eventually(async () => {
+      const { items } = await scene.cluster.list(KIND.Pod, { namespace: 'shop' });
+      return items.length === 2 ? true : undefined;
+    }, 'a pod on both nodes');
+    const before = await everything();
+    const own = (await mineIn(scene, pod)).metadata.name as string;
+    const names: Record<string, string> = { own, whole: 'by-hand', part: 'one-workload' };
+    await byHand('by-hand');
+    await byHand('one-workload', { kind: 'DaemonSet', name: 'collector' });
+    for (const name of Object.values(names)) await active(name);
+    await eventually(async () => {
+      const labels = (await scene.cluster.get(KIND.Pod, key))?.metadata.labels ?? {};
+      return 'tier' in labels ? undefined : true;
+    }, 'the pod out of its Service');
+    for (const [at, each] of order.entries()) {
+      expect(await everything()).not.toEqual(before);
+      await scene.as('breakGlass').delete(KIND.Quarantine, { name: names[each] as string });
+      if (at < order.length - 1) await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    await eventually(async () => {
+      const now = await everything();
+      return isDeepStrictEqual(now, before) ? true : undefined;
+    }, 'all that was there before');
   });
 });
 
