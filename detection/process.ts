@@ -1,13 +1,17 @@
 import type { Finding } from '../api/finding.ts';
+import { CONCLUSIVE } from '../api/weight.ts';
 import type { Word } from './arguments.ts';
 import { Docket } from './docket.ts';
 import type { JudgeOptions } from './judge.ts';
 import { judgeArguments } from './miner-arguments.ts';
 import { judgeMinerConfig } from './miner-config.ts';
 import { minerWordScore, nameIn } from './names.ts';
-import { judgeAlias, judgeProgram, SCRATCH } from './program.ts';
+import { isInert, judgeAlias, judgeProgram, SCRATCH } from './program.ts';
 import { Machine } from './shell/machine.ts';
 import { type Judgement, judgementOf } from './verdict.ts';
+
+/** Of a wallet that is mined, given by itself. */
+const WALLET_SCORE = 40;
 
 /** A process as the kernel shows it. */
 export interface ProcessFacts {
@@ -43,6 +47,7 @@ export function judgeProcess(process: ProcessFacts, { indicators }: JudgeOptions
   // What an interpreter is told to run; a renamed program is judged as what it claims to be and by its arguments.
   machine.call([{ text: base === '' ? first.text : exe, path: 'argv[0]' }, ...rest]);
   if (isRenamed(first.text, base)) judgeArguments(rest, docket, isNode);
+  else if (isInert(exe) || base === 'busybox') judgeBorrowedName(base, rest, docket);
   return judgementOf(docket.findings);
 }
 
@@ -75,6 +80,25 @@ function judgeDisguise(first: Word, machine: Machine): void {
   }
   const message = `It claims to be ${first.text}, but runs from a scratch folder.`;
   machine.docket.report('disguised-process', first.path, message, first.text);
+}
+
+/** Programs that are given text, which may be about miners, or commands for elsewhere. */
+const TEXT =
+  /^(?:busybox|[efz]?grep|rg|ag|sed|[gm]?awk|echo|printf?|cat|tee|tr|cut|jq|yq|find|logger|mail|git|ssh|kubectl|oc|helm|docker|podman|nerdctl|crictl|ctr|psql|mysql|sqlite3|(?:ba|da|a|z|k)?sh)$/;
+
+/**
+ * An image may have a miner under the name of a program that every system has. What nobody tells that program counts all
+ * the same, if it leaves no doubt; of those that work on text only with somebody to pay beside it.
+ */
+function judgeBorrowedName(base: string, words: readonly Word[], docket: Docket): void {
+  const own = new Docket(docket.indicators);
+  judgeArguments(words, own);
+  const pays = own.findings.some(({ rule, score }) => rule === 'wallet-argument' && score >= WALLET_SCORE);
+  if (TEXT.test(base) && !pays) return;
+  for (const { rule, path, message, evidence, score } of own.findings) {
+    if (score === CONCLUSIVE && (rule === 'stratum-url' || rule === 'miner-arguments'))
+      docket.report(rule, path, message, evidence, score);
+  }
 }
 
 function isRenamed(claimed: string, base: string): boolean {

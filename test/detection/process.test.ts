@@ -49,6 +49,38 @@ test.each<[string, ProcessFacts]>([
   ['pgrep', { exe: '/usr/bin/pgrep', comm: 'pgrep', argv: ['pgrep', 'xmrig'] }],
 ])('does not deny %s', (_, facts) => expect(judge(facts).verdict).not.toBe('deny'));
 
+test.each([
+  ['curl', ['-o', 'stratum+tcp://p.example:3333', '-u', 'me']],
+  ['sleep', ['-o', 'p.example:3333', '-u', XMR, '-p', 'x']],
+  ['grep', ['-o', 'stratum+tcp://p.example:3333', '-u', XMR]],
+  ['busybox', ['-o', 'stratum+tcp://p.example:3333', '-u', XMR]],
+])('what nobody tells %s is judged as of any program, in an image that calls its miner so', (name, argv) => {
+  expect(judge({ exe: `/usr/bin/${name}`, argv: [name, ...argv] }).verdict).toBe('deny');
+});
+
+test.each([
+  ['grep', ['-o', 'stratum+tcp://p.example:3333', 'log']],
+  ['grep', ['-rn', '--', '--donate-level', '.']],
+  ['sed', ['-i', 's#stratum+tcp://p.example:3333#x#', 'c.json']],
+  ['curl', ['-o', 'page', '-u', 'me:x', 'https://p.example:3333/api']],
+  ['mysql', ['-h', 'db.example', '-P', '3333', '-u', 'root', '-px']],
+  ['ssh', ['-p', '3333', '-o', 'User=x', 'p.example', 'grep -o stratum+tcp://p.example:3333 log']],
+])('what people tell %s is no miner: %j', (name, argv) => {
+  expect(judge({ exe: `/usr/bin/${name}`, argv: [name, ...argv] }).verdict).not.toBe('deny');
+});
+
+test.each<[string, string, string[]]>([
+  ['a service', '/tmp/web', ['sshd: root@pts/0']],
+  ['a program of the system', '/tmp/web', ['/usr/lib/systemd/systemd-networkd']],
+])('what runs from a scratch folder and claims to be %s is disguised', (_, exe, argv) => {
+  expect(judge({ exe, argv }).findings.map(({ rule }) => rule)).toContain('disguised-process');
+});
+
+test('a script in a scratch folder, whose interpreter stands in front, is not disguised', () => {
+  const { findings } = judge({ exe: '/tmp/job', argv: ['/bin/sh', './job'] });
+  expect(findings.map(({ rule }) => rule)).not.toContain('disguised-process');
+});
+
 test('no process makes it throw', () => {
   const text = fc.oneof(
     fc.string(),

@@ -120,6 +120,11 @@ cc -o web w.c; ./web $(seq -f '--label=%020g' 700) ${MINES}`,
   ['as an archive of Java', 'cp $PROGRAM java; ./java -jar xmrig.jar', named],
   ['in an unnamed file', `python3 -c '${UNNAMED}'`, { rule: 'deleted-executable' }],
   [
+    'as a program that every system has, in its place',
+    `cp $PROGRAM web; unshare -m sh -c 'mount --bind web /usr/bin/top; /usr/bin/top ${MINES}'`,
+    { rule: 'stratum-url' },
+  ],
+  [
     'that claims to be a service',
     "cp $PROGRAM web; exec -a 'sshd: root@pts/0' ./web",
     { rule: 'disguised-process' },
