@@ -79,9 +79,8 @@ export function judgeCode(given: string, path: string, machine: Machine, depth =
   const inner = [...literals.flatMap(({ text }) => decodedOf(text, code) ?? []), ...numbersOf(code)];
   for (const text of inner) judgeDecoded(text, path, machine, runs, depth);
   judgeMessage(code, path, machine);
-  const urls = literals
-    .flatMap(({ text }) => (text.includes('://') ? text.split(/\s+/, 64) : []))
-    .filter(isFetchable);
+  const words = literals.flatMap(({ text }) => (text.includes('://') ? text.split(/\s+/, 64) : []));
+  const urls = [...new Set(words)].filter(isFetchable);
   for (const text of urls) judgeUrl({ text, path }, machine);
   if (runs && FETCHES.test(code) && (urls.length > 0 || RUNS_FETCHED.test(code)))
     judgeDownloadedRun({ downloadedFrom: urls }, path, machine, true);

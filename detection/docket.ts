@@ -54,6 +54,11 @@ export class Docket {
     });
   }
 
+  /** Of a finding that was reported already; 0 without one. */
+  scoreOf(rule: RuleId, path: string): number {
+    return this.#findings.get(`${rule} ${path}`)?.score ?? 0;
+  }
+
   /** Raises the score of a finding that was reported already; nothing without one. */
   raise(rule: RuleId, path: string, score: number): void {
     const key = `${rule} ${path}`;

@@ -153,9 +153,13 @@ export function judgeUrl({ text, path }: Word, { docket }: Machine): void {
  */
 export function judgeDownloadedRun(data: Data, path: string, machine: Machine, direct: boolean): void {
   const urls = data.downloadedFrom ?? [];
+  // An address that only run time knows says nothing against it.
   const named = urls.every(
     (url) =>
-      url.startsWith('https://') && !isPublicAddress(parseEndpoint(url.replaceAll(UNKNOWN, ''))?.host ?? ''),
+      url.startsWith('$') ||
+      url.startsWith(UNKNOWN) ||
+      (url.startsWith('https://') &&
+        !isPublicAddress(parseEndpoint(url.replaceAll(UNKNOWN, ''))?.host ?? '')),
   );
   const message = direct ? 'It runs what a server sends, unseen.' : 'It runs a file that it downloaded.';
   const { pasteSites, dynamicSites } = machine.docket.indicators;
@@ -165,7 +169,8 @@ export function judgeDownloadedRun(data: Data, path: string, machine: Machine, d
   // What is called a miner, and comes over a line that anybody can change, is one.
   if (direct && !named) machine.docket.raise('miner-word', path, 45);
   // An installer has no reason to hide its address as well.
-  if (direct && !named) machine.docket.raise('encoded-script', path, 45);
+  if (direct && !named && machine.docket.scoreOf('encoded-script', path) >= 30)
+    machine.docket.raise('encoded-script', path, 45);
   if (machine.manner.background && machine.manner.silent) {
     const quiet = 'What it downloaded runs in the background, and its output is discarded.';
     machine.docket.report('silent-background', path, quiet, undefined, 40);
