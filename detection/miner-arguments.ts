@@ -134,6 +134,8 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket): void {
       'It is given an address, a user and a password in the way of a miner.',
       Math.min(score, 90),
     );
+  } else if (told && pool.role === 'pool' && isPublicAddress(pool.endpoint.host)) {
+    report(pool.word, 'It is given a public address in the way of a miner.', 25);
   }
   if (algorithm?.option === 'coin' && mark !== undefined)
     report(algorithm.word, `It is given the coin ${algorithm.name} and the miner's option ${mark}.`, 90);

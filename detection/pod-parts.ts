@@ -112,6 +112,9 @@ export function findPodParts(object: JsonRecord): {
     const node = value as JsonRecord;
     if (inContainers ? 'image' in node || 'name' in node : looksLikeContainer(node)) {
       parts.push({ kind: 'container', path, node, pod: around });
+      // Charts have the image of a container in parts.
+      const image = isRecord(node.image) ? chartImage({ pullPolicy: '', ...node.image }) : undefined;
+      if (image !== undefined) images.push({ path: `${path}.image`, image });
       return;
     }
     if ('containers' in node || 'initContainers' in node || 'ephemeralContainers' in node)
@@ -146,8 +149,9 @@ export function findPodParts(object: JsonRecord): {
       if (SKIPPED.has(key)) continue;
       const at = path === '' ? key : `${path}.${key}`;
       if (isScript) scripts.push({ path: at, text: scriptOf(child) });
-      if (isList && !inContainers && !Array.isArray(child) && child !== null && child !== undefined)
-        malformed.push(at);
+      // Charts have containers by name.
+      const isOdd = isList && !inContainers && !/(^|\.)values\b/.test(path);
+      if (isOdd && !Array.isArray(child) && child !== null && child !== undefined) malformed.push(at);
       if (isObject(child)) visit(child, at, depth + 1, next, inContainers || isList);
     }
   };

@@ -99,6 +99,9 @@ function judgePath({ text, path: at }: Word, path: string, { docket, manner }: M
   if (found) docket.report('miner-name', at, `It starts ${found} by the pattern ${base}.`, base, 80);
   if (/^\/proc\/(self|\d+)\/fd\//.test(path))
     docket.report('hidden-path', at, 'It runs a file that has no name.', text);
+  // Nix calls what its wrappers start .NAME-wrapped.
+  if (/^\.\w/.test(base) && !scratch && !base.endsWith('-wrapped'))
+    docket.report('hidden-path', at, 'It runs a file that hides by name.', text, 35);
   if (!scratch) return;
   // Where npm links the programs of a project; a build in a scratch folder runs them by the dozen.
   const isNpm = steps.some((step, at) => step === '.bin' && steps[at - 1] === 'node_modules');
