@@ -46,6 +46,13 @@ export function judgeProcess(process: ProcessFacts, { indicators }: JudgeOptions
   const isNode = nameIn(base, indicators)?.kind === 'node';
   // What an interpreter is told to run; a renamed program is judged as what it claims to be and by its arguments.
   machine.call([{ text: base === '' ? first.text : exe, path: 'argv[0]' }, ...rest]);
+  if (!isInert(exe)) {
+    for (const { text, path } of rest.slice(0, 64)) {
+      const start = text.indexOf('{');
+      if (start >= 0 && /^(?:-{1,2}[\w-]+=)?$/.test(text.slice(0, Math.min(start, 64))))
+        judgeMinerConfig(text, path, docket);
+    }
+  }
   if (isRenamed(first.text, base)) judgeArguments(rest, docket, isNode);
   else if (isInert(exe) || base === 'busybox') judgeBorrowedName(base, rest, docket);
   return judgementOf(docket.findings);

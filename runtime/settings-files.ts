@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import type { Finding } from '../api/finding.ts';
 import type { Indicators } from '../detection/indicators.ts';
 import { judgeSettings } from '../detection/process.ts';
+import { isInert } from '../detection/program.ts';
 import type { Image } from './image.ts';
 import type { ProcFs } from './proc-fs.ts';
 import { type Process, ticksOf } from './processes.ts';
@@ -26,6 +27,10 @@ const GLUED = /^-{1,2}(?:c|conf|config|config-?file|conf-file|cfg)=(.+)$/i;
 /** To these -c is something else: to count, to compile, a command. */
 const OTHERWISE =
   /^(?:(?:ba|da|a|z|k|fi)?sh|su|busybox|wc|head|tail|[ef]?grep|cut|uniq|sort|sum|cksum|stat|tar|gcc|g\+\+|cc|clang|git|ping|python[\d.]*|ruby[\d.]*|perl[\d.]*|script|flock|taskset)$/;
+
+/** What looks like settings anywhere among the arguments; scanners and editors are given such files too. */
+const SETTINGS = /\.(?:jsonc?|conf|cfg|ini|toml|ya?ml|txt)$/i;
+const MENTIONED = 60;
 
 /** What miners look for beside themselves when they are told nothing (xmrig, nanominer, xmr-stak). */
 const BESIDE = ['config.json', 'config.ini', 'pools.txt'];
@@ -95,7 +100,12 @@ export class SettingsFiles {
   async #first(process: Process, paths: readonly string[]): Promise<SettingsVerdict | undefined> {
     for (const path of paths) {
       const findings = await this.#found(process, path);
-      if (findings.length > 0) return { findings: [...findings], evidence: { settings: path } };
+      if (findings.length === 0) continue;
+      const isTold = BESIDE.includes(path) || isToldBy(process.image, path);
+      const weighed = findings.map((one) =>
+        isTold ? one : { ...one, score: Math.min(one.score, MENTIONED) },
+      );
+      return { findings: weighed, evidence: { settings: path } };
     }
     return undefined;
   }
@@ -156,11 +166,24 @@ export class SettingsFiles {
 function pathsOf({ exe, argv }: Image): readonly string[] {
   const base = exe.slice(exe.lastIndexOf('/') + 1);
   if (OTHERWISE.test(base)) return [];
-  const told = argv.flatMap((argument, index) => {
+  const told = toldBy(argv);
+  const mentioned = isInert(exe)
+    ? []
+    : argv.slice(1).filter((argument) => SETTINGS.test(argument) && !argument.startsWith('-'));
+  // Nobody installs settings beside the programs of the system.
+  const beside = /^(?:\/usr)?(?:\/local)?\/s?bin\//.test(exe) || !exe.startsWith('/') ? [] : BESIDE;
+  const named = [...new Set([...told, ...mentioned])].slice(0, PATHS);
+  return named.length > 0 ? named : beside;
+}
+
+/** The files that options name. */
+function toldBy(argv: readonly string[]): string[] {
+  return argv.flatMap((argument, index) => {
     const path = GLUED.exec(argument)?.[1] ?? (OPTION.test(argument) ? argv[index + 1] : undefined);
     return path === undefined || path === '' ? [] : [path];
   });
-  // Nobody installs settings beside the programs of the system.
-  const beside = /^(?:\/usr)?(?:\/local)?\/s?bin\//.test(exe) || !exe.startsWith('/') ? [] : BESIDE;
-  return told.length > 0 ? told.slice(0, PATHS) : beside;
+}
+
+function isToldBy({ argv }: Image, path: string): boolean {
+  return toldBy(argv).includes(path);
 }

@@ -76,6 +76,15 @@ test.each<[string, string, string[]]>([
   expect(judge({ exe, argv }).findings.map(({ rule }) => rule)).toContain('disguised-process');
 });
 
+test('settings as an argument are read as such, unless a tool is given them as data', () => {
+  const settings = JSON.stringify({ pools: [{ url: 'p.example:3333', user: XMR }] });
+  expect(judge({ exe: '/opt/web', argv: ['web', settings] }).verdict).toBe('deny');
+  expect(judge({ exe: '/opt/web', argv: ['web', `--config=${settings}`] }).verdict).toBe('deny');
+  expect(
+    judge({ exe: '/usr/bin/curl', argv: ['curl', '-d', settings, 'https://a.example'] }).verdict,
+  ).not.toBe('deny');
+});
+
 test('a script in a scratch folder, whose interpreter stands in front, is not disguised', () => {
   const { findings } = judge({ exe: '/tmp/job', argv: ['/bin/sh', './job'] });
   expect(findings.map(({ rule }) => rule)).not.toContain('disguised-process');

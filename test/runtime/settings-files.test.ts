@@ -47,6 +47,15 @@ it.each([
   expect(await judge(argv)).toEqual(['miner-config', path]);
 });
 
+it('does not contain for a file that an argument only mentions', async () => {
+  writeFileSync(join(folder, 'mine.json'), MINES);
+  const verdict = await files.judge({
+    ...sampleProcess(['web', join(folder, 'mine.json')], { exe: '/opt/web' }),
+    pid: process.pid,
+  });
+  expect(verdict?.findings).toMatchObject([{ rule: 'miner-config', score: 60 }]);
+});
+
 it('reads what a program finds beside itself', async () => {
   expect(await judge(['web'], join(folder, 'app/web'))).toEqual(['miner-config', 'config.json']);
 });
