@@ -50,6 +50,13 @@ async function openClient(cgroup: CgroupFolder): Promise<Client> {
 
 const received = async (socket: Socket): Promise<string> => String((await once(socket, 'data'))[0]);
 
+/** Everything up to the end of `text`: several lines may arrive one after the other. */
+async function receivedUntil(socket: Socket, text: string): Promise<string> {
+  let all = '';
+  while (!all.endsWith(text)) all += await received(socket);
+  return all;
+}
+
 test('quarantine cuts a connection that exists, of a cgroup below the one that is named', async () => {
   using pod = new CgroupFolder();
   using container = new CgroupFolder(pod);
@@ -115,7 +122,7 @@ test.each([
 ])('%s is recognised on any port: %s', async (method, line) => {
   using cgroup = new CgroupFolder();
   const client = await openClient(cgroup);
-  const arrived = received(client.socket);
+  const arrived = receivedUntil(client.socket, `${line}\n`);
   client.send(line);
   const event = await recorder.seen('stratum', (one) => one.cgroupId === cgroup.id);
   expect([event.method, event.verdict, event.tgid]).toEqual([method, VERDICT.listed, client.pid]);

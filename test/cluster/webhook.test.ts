@@ -170,7 +170,10 @@ describe.skipIf(clusterTests.skip)('the webhook on a real control plane', () => 
       },
       type: 'kubernetes.io/service-account-token',
     };
-    expect(await apply(legacy)).toMatchObject({ status: 0 });
+    // So is a Secret that asks for a token.
+    const refused = await apply(legacy);
+    expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining('quarantine')]);
+    await carol.create(KIND.Secret, legacy);
     const uid = (await admin.get(KIND.ServiceAccount, account))?.metadata.uid;
     const [incident] = (await admin.list(KIND.Incident)).items;
     const name = incident?.metadata.name as string;
