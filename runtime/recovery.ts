@@ -4,6 +4,8 @@ import type { Processes } from './processes.ts';
 export interface RecoveryOptions {
   /** Exec events that the ring had no room for, since the start. */
   lost: () => number;
+  /** Hands on what waits in the ring: it tells of cgroups, and of what processes were before. */
+  catchUp: () => void;
   /** Hands every process that runs to `visit`. */
   snapshot: (visit: (event: EventView) => void) => void;
   processes: Pick<Processes, 'peek'>;
@@ -24,10 +26,11 @@ export class Recovery {
 
   /** Looks whether something was lost since the last time. */
   look(): void {
-    const { lost, snapshot, processes, visit } = this.#options;
+    const { lost, catchUp, snapshot, processes, visit } = this.#options;
     const now = lost();
     if (now === this.#recovered) return;
     this.#recovered = now;
+    catchUp();
     snapshot((event) => {
       if (processes.peek(event)?.image.inode !== Number(event.inode)) visit(event);
     });

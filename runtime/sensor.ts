@@ -37,6 +37,7 @@ const SLAB_BYTES = 512 * 1024;
 export class Sensor {
   readonly programs: Programs;
   #ring: RingBuffer | undefined;
+  #read: (count: number, bytes: number) => void = () => {};
   readonly #log: Pick<Log, 'error'>;
   #events = 0;
   readonly #failed: Record<string, number> = {};
@@ -80,10 +81,23 @@ export class Sensor {
   start(visit: (event: EventView) => void): void {
     const slab = Buffer.alloc(SLAB_BYTES);
     const view = new EventView(slab);
-    this.#ring = this.programs.openRing(slab, (count, bytes) => {
+    this.#read = (count, bytes) => {
       this.#events += count;
       eachEvent(view, bytes, (event) => this.#hand(event, visit));
-    });
+    };
+    this.#ring = this.programs.openRing(slab, this.#read);
+  }
+
+  /** Hands on at once what waits in the ring, for whoever goes by what events have told. Not to be called by `visit`. */
+  catchUp(): void {
+    const ring = this.#ring;
+    let left = ring?.available ?? 0;
+    while (ring && left > 0) {
+      const { count, bytes } = ring.drain();
+      if (count === 0) return;
+      this.#read(count, bytes);
+      left -= bytes;
+    }
   }
 
   /** Hands what existed before us to `visit`. */

@@ -178,6 +178,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     tellCuts();
     const recovery = new Recovery({
       lost: () => Number(sensor.programs.dropped().exec),
+      catchUp: () => sensor.catchUp(),
       snapshot: (visit) => sensor.snapshot('processes', visit),
       processes,
       visit: watch.visit,

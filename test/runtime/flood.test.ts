@@ -78,9 +78,9 @@ exec ${web} -c 'sleep 30; true' web stratum+tcp://pool.example.com:3333`;
     // In a file, so that nothing of it stands in the arguments of the shell.
     writeFileSync(join(arena.folder, 'job'), script);
     const running = arena.start(['/bin/bash', 'job'], { cgroup });
-    // Nothing is read meanwhile.
+    // Nothing is read meanwhile, not even that the cgroup was made; and it is time to look what was lost.
     while (!existsSync(full)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_500);
     const { action } = await arena.detected(({ process }) => process.exe === web);
     expect(action).toBe('killed');
     expect((arena.agent.stats().sensor.dropped.exec ?? 0) - before).toBeGreaterThan(0);
