@@ -52,7 +52,7 @@ function judgeWith(object: unknown, machine: Machine): Judgement {
   const { docket } = machine;
   if (isRecord(object)) {
     judgeData(object, machine);
-    judgeAlias(object, docket);
+    judgeExternalName(object, docket);
   }
   const view = workloadView(object);
   if (!view) return judgementOf(docket.findings);
@@ -72,7 +72,7 @@ function judgeWith(object: unknown, machine: Machine): Judgement {
 }
 
 /** A Service that is another name for a pool. */
-function judgeAlias({ kind, spec }: Record<string, unknown>, docket: Docket): void {
+function judgeExternalName({ kind, spec }: Record<string, unknown>, docket: Docket): void {
   if (kind !== 'Service' || !isRecord(spec)) return;
   const host = fold(textOf(spec.externalName));
   if (host !== '' && hasDomain(docket.indicators.pools, host))

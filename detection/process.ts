@@ -59,7 +59,7 @@ export function judgeProcess(process: ProcessFacts, { indicators }: JudgeOptions
 }
 
 /** Judges the text of the settings file that a process was given. */
-export function judgeSettings(text: string, { indicators }: JudgeOptions): readonly Finding[] {
+export function judgeSettingsFile(text: string, { indicators }: JudgeOptions): readonly Finding[] {
   const docket = new Docket(indicators);
   judgeMinerConfig(text, 'settings', docket);
   return docket.findings;

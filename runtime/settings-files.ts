@@ -3,7 +3,7 @@ import { open, stat } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
 import type { Finding } from '../api/finding.ts';
 import type { Indicators } from '../detection/indicators.ts';
-import { judgeSettings } from '../detection/process.ts';
+import { judgeSettingsFile } from '../detection/process.ts';
 import { isInert } from '../detection/program.ts';
 import type { Image } from './image.ts';
 import type { ProcFs } from './proc-fs.ts';
@@ -142,7 +142,7 @@ export class SettingsFiles {
       await using file = await open(place, constants.O_RDONLY | constants.O_NONBLOCK);
       if (!(await file.stat()).isFile()) return [];
       const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(size, BYTES)), 0, null, 0);
-      const findings = judgeSettings(buffer.toString('utf8', 0, bytesRead), {
+      const findings = judgeSettingsFile(buffer.toString('utf8', 0, bytesRead), {
         indicators: this.#indicators,
       });
       this.#judged.set(key, findings);

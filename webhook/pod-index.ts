@@ -3,7 +3,7 @@ import type { WorkloadRef } from '../api/detection.ts';
 import type { KubeObject } from '../api/object.ts';
 import { imageFacet, templateFacet } from '../detection/fingerprint.ts';
 import { workloadView } from '../detection/workload.ts';
-import { topOwner } from './top-owner.ts';
+import { controllerOf, topOwner } from './top-owner.ts';
 
 /** A container of a pod and by what it would be known again. */
 export interface KnownContainer {
@@ -201,7 +201,7 @@ function describe(pod: KubeObject, creator: string | undefined): Omit<KnownPod, 
 }
 
 function makerOf({ metadata }: KubeObject, { kind, name }: WorkloadRef): WorkloadRef | undefined {
-  const owner = metadata.ownerReferences?.find?.((reference) => reference?.controller === true);
+  const owner = controllerOf(metadata);
   // What topOwner does not take for an owner is the pod itself.
   if (!owner || kind === 'Pod' || (owner.kind === kind && owner.name === name)) return undefined;
   return { kind: owner.kind, name: owner.name };

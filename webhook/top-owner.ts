@@ -1,5 +1,5 @@
 import type { WorkloadRef } from '../api/detection.ts';
-import type { ObjectMeta } from '../api/object.ts';
+import type { ObjectMeta, OwnerReference } from '../api/object.ts';
 
 /** Of kinds there can be (RFC 1035 label, as CustomResourceDefinitions want it), and of names (RFC 1123 subdomain). */
 const KIND = /^[A-Za-z][A-Za-z0-9]{0,62}$/;
@@ -10,6 +10,13 @@ export function isMirror({ annotations }: ObjectMeta): boolean {
   return annotations?.['kubernetes.io/config.mirror'] !== undefined;
 }
 
+/** The owner that controls an object, as the object says; whatever somebody wrote in the place of the list. */
+export function controllerOf(metadata: ObjectMeta | undefined): OwnerReference | undefined {
+  const references: unknown = metadata?.ownerReferences;
+  if (!Array.isArray(references)) return undefined;
+  return references.find((reference: OwnerReference | null) => reference?.controller === true);
+}
+
 /**
  * The workload that people know a pod by. Names that the Deployment and the CronJob controller make are undone
  * (kubernetes/pkg/controller: NAME-<pod-template-hash>, NAME-<minutes since the epoch>), so that no ReplicaSet and
@@ -18,8 +25,7 @@ export function isMirror({ annotations }: ObjectMeta): boolean {
  * and is a workload of its own: the others there have nothing to do with it.
  */
 export function topOwner(self: WorkloadRef, metadata: ObjectMeta): WorkloadRef {
-  const references = Array.isArray(metadata.ownerReferences) ? metadata.ownerReferences : [];
-  const owner = references.find((reference) => reference?.controller === true);
+  const owner = controllerOf(metadata);
   if (!owner || !isText(owner.kind, KIND) || !isText(owner.name, NAME)) return self;
   if (owner.kind === 'Node') return self;
   if (owner.kind === 'ReplicaSet') {

@@ -1,9 +1,9 @@
 import { KubesentryError } from '../../api/errors.ts';
 import { GROUP, PROTECTED_NAMESPACES } from '../../api/names.ts';
-import type { OwnerReference } from '../../api/object.ts';
 import type { Body } from '../body.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { controllerOf } from '../top-owner.ts';
 import type { ClusterView } from '../view.ts';
 import { answerOf, answerUnjudged, type ReviewAnswer } from './answer.ts';
 import { type Decision, decide } from './decide.ts';
@@ -145,9 +145,10 @@ export class Reviewer {
 function refusalOf(request: AdmissionRequest, ruling: Ruling, key: DenialKey): Refusal {
   // The pods of one owner differ in name; the record and the Event are about all of them.
   const any = { ...request, name: request.object?.metadata?.generateName ? '' : request.name };
+  const tellsOwner = ruling.verdict === 'deny' && request.subResource === '';
   return {
     denial: denialOf(request, ruling, key),
-    owner: ruling.verdict === 'deny' ? controllerOf(request) : undefined,
+    owner: tellsOwner ? controllerOf(request.object?.metadata) : undefined,
     message: refusalMessage(any, ruling, key.name),
   };
 }
@@ -166,10 +167,4 @@ function unread({ bytes, end }: Body): { uid: string | undefined; error: Kubesen
  */
 function isRecord({ kind, operation }: AdmissionRequest): boolean {
   return kind.group === GROUP && kind.kind === 'Denial' && operation === 'CREATE';
-}
-
-function controllerOf({ object, subResource }: AdmissionRequest): OwnerReference | undefined {
-  const references: unknown = object?.metadata?.ownerReferences;
-  if (!Array.isArray(references) || subResource !== '') return undefined;
-  return references.find((reference: OwnerReference | null) => reference?.controller === true);
 }

@@ -1,6 +1,5 @@
-import type { OwnerReference } from '../../api/object.ts';
 import { WORKLOAD_KINDS } from '../../kube/workloads.ts';
-import { topOwner } from '../top-owner.ts';
+import { controllerOf, topOwner } from '../top-owner.ts';
 import type { Facts } from './gate.ts';
 import { KEEPERS } from './requester.ts';
 import type { AdmissionRequest } from './review.ts';
@@ -17,7 +16,7 @@ export function workloadsOf(request: AdmissionRequest, facts: Facts): string[] {
   }
   const metadata = object?.metadata ?? {};
   const self = { kind: subResource === 'scale' ? kindOfScaled(resource.resource) : kind.kind, name };
-  const owner = controllerOf(object);
+  const owner = controllerOf(metadata);
   const top = topOwner(self, metadata);
   return [self, ...(owner ? [owner] : []), top].map((each) => `${each.kind}/${each.name}`);
 }
@@ -28,20 +27,16 @@ export function workloadsOf(request: AdmissionRequest, facts: Facts): string[] {
  */
 export function provenWorkloadsOf(request: AdmissionRequest, facts: Facts): string[] {
   const { kind, name, object, oldObject, userInfo } = request;
-  const owner = controllerOf(object);
+  const owner = controllerOf(object?.metadata);
   const isProven =
     !owner ||
     !OWNERS.has(owner.kind) ||
     KEEPERS.includes(userInfo.username) ||
-    controllerOf(oldObject)?.uid === owner.uid;
+    controllerOf(oldObject?.metadata)?.uid === owner.uid;
   return isProven ? workloadsOf(request, facts) : [`${kind.kind}/${name}`];
 }
 
 const OWNERS: ReadonlySet<string> = new Set(WORKLOAD_KINDS.map(({ kind }) => kind));
-
-function controllerOf(object: AdmissionRequest['object']): OwnerReference | undefined {
-  return object?.metadata?.ownerReferences?.find?.((reference) => reference?.controller === true);
-}
 
 const SCALED: Record<string, string> = {
   deployments: 'Deployment',

@@ -6,6 +6,7 @@ import { workloadView } from '../../../detection/workload.ts';
 import type { Cluster } from '../../../kube/cluster.ts';
 import type { Kind } from '../../../kube/kind.ts';
 import { WORKLOAD_KINDS } from '../../../kube/workloads.ts';
+import { controllerOf } from '../../top-owner.ts';
 
 export interface Owner {
   kind: Kind;
@@ -89,7 +90,7 @@ export async function ownersOf(
   }
 
   async function climbFrom({ metadata }: KubeObject, depth: number): Promise<void> {
-    const reference = metadata.ownerReferences?.find(({ controller }) => controller === true);
+    const reference = controllerOf(metadata);
     if (!reference) return;
     const kind = await kindOf(reference, cluster);
     if (kind?.namespaced) await climb(kind, reference.name, depth + 1);
