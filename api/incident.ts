@@ -2,7 +2,8 @@ import { type Static, Type } from 'typebox';
 import { IncidentAttribution } from './attribution.ts';
 import { Detection, WorkloadRef } from './detection.ts';
 import { Ban } from './fingerprint.ts';
-import { Conditions, type ObjectMeta } from './object.ts';
+import { API_VERSION } from './names.ts';
+import { Conditions, type ObjectMeta, type OwnerReference } from './object.ts';
 import { BlastCandidate, PLAYBOOK, PlaybookStep, StepStatus } from './playbook.ts';
 
 export const IncidentPhase = Type.Union(
@@ -192,4 +193,10 @@ export interface Incident {
 /** Whether it goes on: neither people nor time have ended it. One without a status has only just been created. */
 export function isOpen({ status }: Pick<Incident, 'status'>): boolean {
   return status !== undefined && status.phase !== 'Closed' && status.phase !== 'Dismissed';
+}
+
+/** On what is kept for an incident alone: the API server deletes it with the incident. None before that is stored. */
+export function ownedByIncident({ name = '', uid }: ObjectMeta): { ownerReferences?: OwnerReference[] } {
+  if (uid === undefined) return {};
+  return { ownerReferences: [{ apiVersion: API_VERSION, kind: 'Incident', name, uid }] };
 }

@@ -61,6 +61,8 @@ export interface ApplyOptions extends WriteOptions {
 export interface DeleteOptions {
   /** Delete only the object that has this uid. */
   uid?: string | undefined;
+  /** Delete it only while it has this version. */
+  resourceVersion?: string | undefined;
   propagation?: 'Background' | 'Foreground' | 'Orphan' | undefined;
   gracePeriodSeconds?: number | undefined;
 }

@@ -3,6 +3,7 @@ import { SYSTEM_NAMESPACE } from '../api/names.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { LeaseElection } from '../kube/lease.ts';
 import { expireDenials } from './admission/denial-expiry.ts';
+import { expireIncidents } from './incident/retention.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -10,13 +11,15 @@ export interface LeadershipOptions {
   cluster: Cluster;
   /** What works in the leader only. */
   parts: readonly { lead(leads: boolean): void }[];
-  metrics: Pick<Metrics, 'leader'>;
+  metrics: Pick<Metrics, 'leader' | 'recordsExpired'>;
   log: Log;
   clock: () => Date;
   /** Tells replicas apart; the host name, which is the pod's, by default. */
   identity?: string | undefined;
   /** How long a leader that has vanished is waited for. */
   leaseSeconds?: number | undefined;
+  /** How long incidents that are over are kept. */
+  incidentDays?: number | undefined;
 }
 
 const SWEEP_MS = 60 * 60_000;
@@ -62,12 +65,21 @@ export class Leadership {
   }
 
   async #sweep(): Promise<void> {
-    const { cluster, clock, log } = this.#options;
+    const { cluster, clock, incidentDays: days } = this.#options;
+    await this.#expire('denial', async () => ({ age: await expireDenials(cluster, clock()) }));
+    await this.#expire('incident', () => expireIncidents(cluster, { now: clock(), days }));
+  }
+
+  async #expire(kind: 'denial' | 'incident', act: () => Promise<Record<string, number>>): Promise<void> {
+    const { log, metrics } = this.#options;
     try {
-      const deleted = await expireDenials(cluster, clock());
-      if (deleted > 0) log.info({ deleted }, 'old denials deleted');
+      const deleted = await act();
+      for (const [reason, count] of Object.entries(deleted))
+        metrics.recordsExpired.inc({ kind, reason }, count);
+      if (Object.values(deleted).some((count) => count > 0))
+        log.info({ kind, deleted }, 'old records deleted');
     } catch (error) {
-      log.warn({ err: error }, 'old denials could not be deleted; the next sweep tries again');
+      log.warn({ kind, err: error }, 'old records could not be deleted; the next sweep tries again');
     }
   }
 }

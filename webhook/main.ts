@@ -46,6 +46,7 @@ async function run(args: WebhookArguments): Promise<number> {
     register: args.register ? addressOf(args) : undefined,
     identity: args.identity,
     leaseSeconds: args.leaseSeconds,
+    incidentDays: args.incidentDays,
     timeouts: { drain: args.drainSeconds * 1000 },
   });
   const signal = await asked;

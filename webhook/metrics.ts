@@ -106,6 +106,12 @@ export class Metrics {
     help: 'Steps of the response that failed and are tried again.',
     registers: this.#registers,
   });
+  readonly recordsExpired = new Counter({
+    name: 'kubesentry_records_expired_total',
+    help: 'Records that were deleted because they are old (age) or there are too many newer ones (room), by kind.',
+    labelNames: ['kind', 'reason'] as const,
+    registers: this.#registers,
+  });
   readonly traceSpans = new Counter({
     name: 'kubesentry_trace_spans_total',
     help: 'Spans of traces, by outcome: sent, or dropped because the collector did not take them.',

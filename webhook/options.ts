@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { KubesentryError } from '../api/errors.ts';
 import { SYSTEM_NAMESPACE } from '../api/names.ts';
+import { INCIDENT_DAYS } from './incident/retention.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 
 export const WEBHOOK_HELP = `Usage: kubesentry webhook [options]
@@ -26,6 +27,7 @@ Serves admission reviews and the agents' reports over HTTPS, and runs the respon
   --audit-token-file FILE  token that the API server's audit webhook has to send; read again for every batch
   --audit-days DAYS        how long audit history is kept (default 7)
   --audit-size MIB         how large it may get (default 1024)
+  --incident-days DAYS     how long incidents that are over are kept (default ${INCIDENT_DAYS})
   --identity NAME          tells replicas apart when they elect who runs the response (default the host name)
   --lease-seconds SECONDS  how long a leader that has vanished is waited for (default 15)
   --drain-seconds SECONDS  go on serving so long after SIGTERM (default 5)
@@ -55,6 +57,7 @@ export interface WebhookArguments {
   audit: { database: string; tokenFile: string; days: number; mebibytes: number } | undefined;
   alertUrls: { falco: string[]; alertmanager: string[] };
   identity: string | undefined;
+  incidentDays: number;
   leaseSeconds: number;
   drainSeconds: number;
   logLevel: LogLevel;
@@ -83,6 +86,7 @@ export function parseWebhookArguments(argv: readonly string[]): WebhookArguments
     },
     audit: auditOf(values),
     identity: values.identity,
+    incidentDays: numberOf('--incident-days', values['incident-days'], INCIDENT_DAYS, 3650, 1),
     leaseSeconds: numberOf('--lease-seconds', values['lease-seconds'], 15, 3600, 1),
     drainSeconds: numberOf('--drain-seconds', values['drain-seconds'], 5, 3600),
     logLevel,
@@ -109,6 +113,7 @@ function parse(argv: readonly string[]) {
         'audit-token-file': { type: 'string' },
         'audit-days': { type: 'string' },
         'audit-size': { type: 'string' },
+        'incident-days': { type: 'string' },
         identity: { type: 'string' },
         'lease-seconds': { type: 'string' },
         'drain-seconds': { type: 'string' },

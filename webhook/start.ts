@@ -52,6 +52,8 @@ export interface WebhookOptions {
   identity?: string | undefined;
   /** How long a leader that has vanished is waited for; 15 by default. */
   leaseSeconds?: number | undefined;
+  /** How long incidents that are over are kept; 30 by default. */
+  incidentDays?: number | undefined;
   /** Service account of the agents. */
   agent?: string | undefined;
   timeouts?: Partial<Timeouts> | undefined;
@@ -210,6 +212,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     clock,
     identity: options.identity,
     leaseSeconds: options.leaseSeconds,
+    incidentDays: options.incidentDays,
   });
   log.info({ url, probes: probes.url }, 'listening');
 

@@ -130,13 +130,14 @@ export class HttpCluster implements Cluster {
   }
 
   async delete<T extends Stored>(kind: Kind<T>, key: ObjectKey, options: DeleteOptions = {}): Promise<void> {
-    const { uid, propagation, gracePeriodSeconds } = options;
+    const { uid, resourceVersion, propagation, gracePeriodSeconds } = options;
+    const isConditional = uid !== undefined || resourceVersion !== undefined;
     try {
       await this.#transport.send({
         method: 'DELETE',
         path: pathOf(kind, key),
         body: {
-          ...(uid && { preconditions: { uid } }),
+          ...(isConditional && { preconditions: { uid, resourceVersion } }),
           ...(propagation && { propagationPolicy: propagation }),
           ...(gracePeriodSeconds !== undefined && { gracePeriodSeconds }),
         },

@@ -210,10 +210,12 @@ export class MemoryCluster implements Cluster {
     });
   }
 
-  #toDelete(kind: ResourceName, key: ObjectKey, { uid }: DeleteOptions): AnyObject | undefined {
+  #toDelete(kind: ResourceName, key: ObjectKey, options: DeleteOptions): AnyObject | undefined {
     const object = this.#core.storage.get(kind, key);
-    if (object && uid && uid !== object.metadata.uid) {
-      throw new KubesentryError('KUBE_CONFLICT', `${kind.plural} "${key.name}" has another uid`);
+    for (const field of ['uid', 'resourceVersion'] as const) {
+      if (object && options[field] !== undefined && options[field] !== object.metadata[field]) {
+        throw new KubesentryError('KUBE_CONFLICT', `${kind.plural} "${key.name}" has another ${field}`);
+      }
     }
     return object;
   }

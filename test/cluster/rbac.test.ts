@@ -12,6 +12,7 @@ import {
   WEBHOOK_USER,
 } from '../../api/names.ts';
 import type { KubeObject } from '../../api/object.ts';
+import { reportConfigMap } from '../../api/report.ts';
 import { loadIndicators } from '../../detection/load.ts';
 import { connectCluster } from '../../kube/http/connect.ts';
 import { KIND, type Kind } from '../../kube/kind.ts';
@@ -39,7 +40,6 @@ interface Rule {
 
 /** Rights that this attack does not call for, each with what does. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
-  'kubesentry.io/denials delete': 'once an hour, those that are a week old',
   'kubesentry.io/quarantines patch': 'traits that are found later are banned as well',
   '/pods get': 'a bare pod that was admitted while no webhook answered is judged afterwards',
   'networking.k8s.io/networkpolicies create': 'asked for by a server-side apply of what is not there yet',
@@ -158,6 +158,33 @@ describe.skipIf(clusterTests.skip)('the rights of the manifest', () => {
     await eventually('report', async () => (await reports()).length === 1);
     await mode('off');
     await eventually('no report', async () => (await reports()).length === 0);
+  }, 60_000);
+
+  test('suffice to delete what is old, and the API server deletes the signed report with it', async () => {
+    const closed = await eventually('closed incident', async () => {
+      const { items } = await scene.admin.list(KIND.Incident);
+      return items.find(({ status }) => status?.phase === 'Closed');
+    });
+    const name = closed.metadata.name ?? '';
+    const report = { namespace: SYSTEM_NAMESPACE, name: reportConfigMap(name) };
+    await eventually('signed report', () => scene.admin.get(KIND.ConfigMap, report));
+    const before = (await scene.admin.list(KIND.Incident)).items.length;
+    // Two that believe that a month has gone by.
+    for (const { name } of [...scene.replicas]) await scene.startReplica(name, 31 * 86_400_000);
+    await eventually(
+      'deletion of the incident',
+      async () => (await scene.admin.get(KIND.Incident, { name })) === undefined,
+    );
+    await eventually(
+      'deletion of its report',
+      async () => (await scene.admin.get(KIND.ConfigMap, report)) === undefined,
+    );
+    await eventually(
+      'deletion of the denials',
+      async () => (await scene.admin.list(KIND.Denial)).items.length === 0,
+    );
+    // The others wait for people.
+    expect((await scene.admin.list(KIND.Incident)).items).toHaveLength(before - 1);
   }, 60_000);
 
   test('suffice for the agent to learn what to enforce, and whom to trust', async () => {

@@ -40,12 +40,12 @@ describe('what is kept of what the response deletes', () => {
     const web = workloadOf('Deployment', 'web', 'shop');
     const uid = { uid: 'u', resourceVersion: '7' };
     const stored = { ...web, metadata: { ...web.metadata, ...uid }, status: { replicas: 3 } } as Stored;
-    await new Evidence(cluster, 'x').keep(stored);
+    await new Evidence(cluster, { name: 'x' }).keep(stored);
     expect((await kept()).web).toEqual(web);
   });
 
   it('finds room however large manifests are, or an attacker could not be ended', async () => {
-    const evidence = new Evidence(cluster, 'x');
+    const evidence = new Evidence(cluster, { name: 'x' });
     await evidence.keep(noise('small', 1024));
     await evidence.keep(noise('large', 1_200_000));
     await evidence.keep(noise('huge', 1_200_000));

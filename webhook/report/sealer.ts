@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
+import { LRUCache } from 'lru-cache';
 import { KubesentryError } from '../../api/errors.ts';
-import type { Incident } from '../../api/incident.ts';
+import { type Incident, ownedByIncident } from '../../api/incident.ts';
 import { LABEL, SYSTEM_NAMESPACE } from '../../api/names.ts';
 import { REPORT_ENTRY, reportConfigMap } from '../../api/report.ts';
 import { seal } from '../../certs/seal.ts';
@@ -29,6 +30,9 @@ const QUIET_MS = 2_000;
 /** And while it goes on changing, this often all the same. */
 const LONGEST_MS = 30_000;
 
+/** Incidents whose version is remembered; more than are ever kept. */
+const REMEMBERED = 10_000;
+
 /** On the ConfigMap: the version of the incident that it speaks of. */
 const VERSION = 'kubesentry.io/incident-version';
 
@@ -41,8 +45,8 @@ export class Sealer {
   readonly #unlisten: () => void;
   /** By name, since when it waits, and for how long yet. */
   readonly #waiting = new Map<string, { since: number; timer: NodeJS.Timeout }>();
-  /** By name, the version that is signed. */
-  readonly #signed = new Map<string, string>();
+  /** By name, the version that is signed. What is forgotten is signed again with its next change. */
+  readonly #signed = new LRUCache<string, string>({ max: REMEMBERED });
   #turn: Promise<void> = Promise.resolve();
   #leads = false;
 
@@ -106,6 +110,7 @@ export class Sealer {
         namespace: SYSTEM_NAMESPACE,
         name: reportConfigMap(name),
         labels: { [LABEL.incident]: name },
+        ...ownedByIncident(incident.metadata),
         annotations: { [VERSION]: version },
       },
       binaryData: { [REPORT_ENTRY]: gzipSync(JSON.stringify(report)).toString('base64') },

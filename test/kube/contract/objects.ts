@@ -179,6 +179,19 @@ export function objectsContract(scene: Scene): void {
       expect(await cluster.get(KIND.ConfigMap, key)).toBeUndefined();
     });
 
+    test('with another version is KUBE_CONFLICT', async () => {
+      const { cluster } = scene;
+      const key = scene.key('a');
+      const before = await cluster.create(KIND.ConfigMap, scene.configMap('a'));
+      const after = await cluster.patch(KIND.ConfigMap, key, { data: { changed: 'yes' } });
+      const { uid } = before.metadata;
+      const deleteAt = ({ metadata }: typeof before) =>
+        cluster.delete(KIND.ConfigMap, key, { uid, resourceVersion: metadata.resourceVersion });
+      expect(await codeOf(deleteAt(before))).toBe('KUBE_CONFLICT');
+      await deleteAt(after);
+      expect(await cluster.get(KIND.ConfigMap, key)).toBeUndefined();
+    });
+
     test('waits for finalizers', async () => {
       const { cluster } = scene;
       const object = scene.configMap('a');

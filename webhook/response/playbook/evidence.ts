@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { KubesentryError } from '../../../api/errors.ts';
+import { ownedByIncident } from '../../../api/incident.ts';
 import { LABEL, SYSTEM_NAMESPACE } from '../../../api/names.ts';
-import type { KubeObject } from '../../../api/object.ts';
+import type { KubeObject, ObjectMeta } from '../../../api/object.ts';
 import type { Cluster, Stored } from '../../../kube/cluster.ts';
 import { KIND } from '../../../kube/kind.ts';
 
@@ -38,13 +39,15 @@ const TEXT = 256;
  */
 export class Evidence {
   readonly #cluster: Cluster;
+  readonly #incident: ObjectMeta;
   readonly #name: string;
   /** As it was read or written last; nobody else keeps anything meanwhile. */
   #kept: Promise<Secret | undefined> | undefined;
 
-  constructor(cluster: Cluster, incident: string) {
+  constructor(cluster: Cluster, incident: ObjectMeta) {
     this.#cluster = cluster;
-    this.#name = `${incident}-evidence`;
+    this.#incident = incident;
+    this.#name = `${incident.name ?? ''}-evidence`;
   }
 
   /**
@@ -106,8 +109,8 @@ export class Evidence {
       this.#kept = Promise.resolve(await this.#cluster.patch(SECRET, key, { data }));
       return;
     }
-    const incident = this.#name.slice(0, -'-evidence'.length);
-    const metadata = { ...key, labels: { [LABEL.incident]: incident } };
+    const labels = { [LABEL.incident]: this.#incident.name ?? '' };
+    const metadata = { ...key, labels, ...ownedByIncident(this.#incident) };
     const secret: Secret = { apiVersion: 'v1', kind: 'Secret', metadata, type: 'Opaque', data };
     await this.#cluster.create(SECRET, secret).catch(async (error: unknown) => {
       if (!(error instanceof KubesentryError && error.code === 'KUBE_CONFLICT')) throw error;

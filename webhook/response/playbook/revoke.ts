@@ -22,7 +22,7 @@ export async function revoke(incident: Incident, cluster: Cluster): Promise<Outc
       message: 'The service accounts of its pods are not known: blastRadius finds them.',
     };
   }
-  const evidence = new Evidence(cluster, incident.metadata.name ?? '');
+  const evidence = new Evidence(cluster, incident.metadata);
   const lines: string[] = [];
   for (const name of accounts) lines.push(await renew(cluster, evidence, namespace, name));
   lines.push(...(await sharers(cluster, namespace, accounts)));

@@ -28,7 +28,7 @@ export async function terminate(
 ): Promise<Outcome> {
   const { cluster, gracePeriodSeconds } = options;
   const { namespace, workload } = spec;
-  const evidence = new Evidence(cluster, metadata.name ?? '');
+  const evidence = new Evidence(cluster, metadata);
   const all = await podsOf(cluster, namespace, workload);
   const mined = minedOf(status);
   const told = status?.steps?.find(({ step }) => step === 'terminate')?.evidence ?? [];
