@@ -2,11 +2,12 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
 import type { CpuMounts } from './cpu-accounting.ts';
+import type { Forgetful, Gone } from './departures.ts';
 
 /** More cgroups than any node has; a path that fell out is read again from /proc. */
 const LIMIT = 65_536;
 
-/** Cgroups that were removed, of which events may still be under way. */
+/** Cgroups that were removed, of which events may still be under way: so many at most. */
 const REMOVED = 1024;
 
 /** A mounted hierarchy of cgroups. */
@@ -81,7 +82,7 @@ function isBelow(root: string, point: string): boolean {
  * Paths of cgroups by their id, which is what the kernel puts into events. Ids are inode numbers of cgroupfs; they
  * are never given twice while the machine runs.
  */
-export class CgroupTree {
+export class CgroupTree implements Forgetful {
   readonly hierarchy: Hierarchy;
   /** In the order in which they were made. */
   readonly #paths = new Map<number, string>();
@@ -109,6 +110,11 @@ export class CgroupTree {
     if (path === undefined) return;
     this.#paths.delete(id);
     this.#removed.set(id, path);
+  }
+
+  /** Of one that was removed. */
+  forget({ id, version }: Gone): void {
+    if ((version === 2) === (this.hierarchy.id === 0)) this.#removed.delete(id);
   }
 
   /** Undefined when there is no such cgroup. */

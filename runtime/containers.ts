@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { DetectedContainer } from '../api/detection.ts';
 import { type CgroupIdentity, cgroupPathOf, namesContainer, parseCgroupPath } from './cgroup-path.ts';
 import type { CgroupTree } from './cgroup-tree.ts';
+import type { Forgetful, Gone } from './departures.ts';
 import type { PodInfo, Pods } from './pods.ts';
 import type { ProcFs } from './proc-fs.ts';
 
@@ -26,7 +27,7 @@ const LIMIT = 4096;
 export const HOST: Container = { cgroup: '/', identity: undefined };
 
 /** Finds the container of a process by its cgroup, and what the cluster says about it. */
-export class Containers {
+export class Containers implements Forgetful {
   readonly #v2: CgroupTree | undefined;
   readonly #v1: CgroupTree | undefined;
   readonly #pods: Pods;
@@ -86,6 +87,11 @@ export class Containers {
       workload: pod?.workload ?? null,
       image: known?.image || null,
     };
+  }
+
+  forget({ id, version, path }: Gone, isGone: boolean): void {
+    (version === 2 ? this.#byV2 : this.#byV1).delete(id);
+    if (isGone) this.#byPath.delete(path);
   }
 
   /** Undefined when the path is not known, or is the root: that is where v1 containers are in v2. */

@@ -4,6 +4,7 @@ import type { Finding } from '../api/finding.ts';
 import { judgementOf, WARN_FROM } from '../detection/verdict.ts';
 import { Case, identityOf, type Reporting } from './case.ts';
 import { HOST } from './containers.ts';
+import type { Forgetful, Gone } from './departures.ts';
 import type { Image } from './image.ts';
 import type { Process } from './processes.ts';
 import type { Signal } from './signal.ts';
@@ -33,21 +34,12 @@ interface Scene {
   weak: Map<string, { finding: Finding; until: number }>;
 }
 
-interface Ended {
-  cgroup: string;
-  /** Milliseconds since 1970. */
-  at: number;
-}
-
 /** A container runs so many different suspicious programs; what comes on top is folded by rule. */
 const CASES = 64;
 const SCENES = 4096;
 
 /** Of all containers together; some kilobytes each. Then the container that was quiet longest is forgotten. */
 const CASES_IN_ALL = 2048;
-
-/** What is heard of a container after its end is late, not new, for so long: milliseconds. */
-const LATE_MS = 60_000;
 
 /** How long a weak finding waits for company, milliseconds. */
 const COMPANY_MS = 10 * 60_000;
@@ -57,7 +49,7 @@ const COMPANY_MS = 10 * 60_000;
  * a program) is emitted at once; what was seen before only counts. Weak findings of one container keep each other
  * company, whichever of its processes they are about.
  */
-export class Correlator {
+export class Correlator implements Forgetful {
   readonly stats: CorrelatorStats = { signals: 0, detections: 0, repeats: 0, folded: 0, forgotten: 0 };
   readonly #options: CorrelatorOptions;
   readonly #scenes = new LRUCache<string, Scene>({
@@ -70,8 +62,6 @@ export class Correlator {
   /** When each case was emitted last. */
   readonly #emitted = new WeakMap<Case, number>();
   readonly #identities = new WeakMap<Image, string>();
-  /** Containers that ended, the first first. */
-  readonly #ended: Ended[] = [];
   #cases = 0;
   /** Cases with repeats that were not emitted yet. */
   readonly #pending = new Set<Case>();
@@ -105,13 +95,11 @@ export class Correlator {
   /** Emits the counts that waited long enough; all of them when `now` is Infinity. */
   flush(now: number): void {
     for (const one of this.#pending) if (this.#isDue(one, now)) this.#emit(one, now);
-    while (this.#ended[0] && now - this.#ended[0].at > LATE_MS)
-      this.#forget((this.#ended.shift() as Ended).cgroup);
   }
 
-  /** A container has ended, by the path of its cgroup: soon nothing has to be known about it any more. */
-  ended(cgroup: string, now: number): void {
-    if (this.#scenes.has(cgroup)) this.#ended.push({ cgroup, at: now });
+  /** Nothing has to be known any more about the container that had this cgroup. */
+  forget({ path }: Gone, isGone: boolean): void {
+    if (isGone) this.#forget(path);
   }
 
   #forgetQuietest(): void {

@@ -5,6 +5,7 @@ import type { CgroupTree } from './cgroup-tree.ts';
 import type { Containers } from './containers.ts';
 import type { Correlator } from './correlator.ts';
 import { type CpuMounts, readCpu } from './cpu-accounting.ts';
+import type { Forgetful, Gone } from './departures.ts';
 import {
   type CpuHabit,
   type CpuState,
@@ -39,7 +40,7 @@ const WORKLOADS = 4096;
 const TOLD = 500;
 
 /** Reads the CPU time of every container and reports those that take far more of it than is their habit. */
-export class CpuWatch {
+export class CpuWatch implements Forgetful {
   readonly #options: CpuWatchOptions;
   #watched = new Map<string, Watched>();
   /** Habits of workloads, for their next container on this node. */
@@ -92,6 +93,11 @@ export class CpuWatch {
           this.#watched.set(path, { ...watched, state: { ...watched.state, habit } });
       }
     }
+  }
+
+  /** A container without a workload took its habit along. */
+  forget({ path }: Gone, isGone: boolean): void {
+    if (isGone) this.#habits.delete(path);
   }
 
   #step(path: string, now: number) {

@@ -8,15 +8,22 @@ const LISTED = 1;
 /** Entries of the kernel's map (control.h, listed_domains). */
 const DOMAINS = 65_536;
 
+/** Numbers of former domains that are not given again yet. */
+const KEPT = 1024;
+
 /** The names, addresses and domains that the kernel compares with. It reports a match in either mode. */
 export class KernelLists {
   readonly #control: Control;
   #names: ReadonlyMap<string, string> = new Map();
   #destinations: ReadonlyMap<string, Destination> = new Map();
   #allowed: ReadonlyMap<string, Destination> = new Map();
-  /** Numbers of domains are never given again: an event of an old one may be under way. */
   readonly #numbers = new Map<string, number>();
+  /** By number, from 1. */
   readonly #domains: string[] = [];
+  /** Numbers of domains that are not listed any more, the first first: an event of one may be under way. */
+  readonly #retired: number[] = [];
+  /** Retired for so long that they may be given again. */
+  #free: number[] = [];
   #listed: ReadonlyMap<string, string> = new Map();
 
   constructor(control: Control) {
@@ -35,9 +42,13 @@ export class KernelLists {
       add: (destination) => control.listDestination(destination, LISTED),
       remove: (destination) => control.unlistDestination(destination),
     });
+    this.#free = this.#free.concat(this.#retired.splice(0, this.#retired.length - KEPT));
     this.#listed = reconcile(this.#listed, keyed([...pools].slice(0, DOMAINS)), {
-      add: (domain) => control.listDomain(domain, this.#numberOf(domain)),
-      remove: (domain) => control.unlistDomain(domain),
+      add: (domain) => control.listDomain(domain, this.#giveNumber(domain)),
+      remove: (domain) => {
+        control.unlistDomain(domain);
+        this.#retireNumber(domain);
+      },
     });
   }
 
@@ -54,12 +65,18 @@ export class KernelLists {
     return this.#domains[number - 1];
   }
 
-  #numberOf(domain: string): number {
-    const known = this.#numbers.get(domain);
-    if (known !== undefined) return known;
-    const number = this.#domains.push(domain);
+  #giveNumber(domain: string): number {
+    const number = this.#free.pop() ?? this.#domains.length + 1;
+    this.#domains[number - 1] = domain;
     this.#numbers.set(domain, number);
     return number;
+  }
+
+  #retireNumber(domain: string): void {
+    const number = this.#numbers.get(domain);
+    if (number === undefined) return;
+    this.#numbers.delete(domain);
+    this.#retired.push(number);
   }
 }
 

@@ -2,9 +2,10 @@ import { LRUCache } from 'lru-cache';
 import { KubesentryError } from '../api/errors.ts';
 import type { EventView } from '../bpf/event-view.ts';
 import type { CgroupTree } from './cgroup-tree.ts';
+import type { Forgetful, Gone } from './departures.ts';
 
 /** Which processes are watched: all of the node, or those of one cgroup and everything below it. */
-export class Scope {
+export class Scope implements Forgetful {
   /** Path below the root of the hierarchy; undefined for the whole node. */
   readonly path: string | undefined;
   /** Id of that cgroup. */
@@ -37,6 +38,10 @@ export class Scope {
     const isIn = isWithin(this.path, path);
     this.#known.set(id, isIn);
     return isIn;
+  }
+
+  forget({ id }: Gone): void {
+    this.#known.delete(id);
   }
 }
 

@@ -5,6 +5,7 @@ import type { Finding } from '../api/finding.ts';
 import type { Indicators } from '../detection/indicators.ts';
 import { judgeSettingsFile } from '../detection/process.ts';
 import { isInert } from '../detection/program.ts';
+import type { Forgetful } from './departures.ts';
 import type { Image } from './image.ts';
 import type { ProcFs } from './proc-fs.ts';
 import { type Process, ticksOf } from './processes.ts';
@@ -47,7 +48,7 @@ const BESIDE_MS = 10_000;
  * Settings that a program is started with, as far as a miner may have its own in them. They are compared where they are
  * read; of what they say nothing is kept but the pool. A file is read once, as long as it is not changed.
  */
-export class SettingsFiles {
+export class SettingsFiles implements Forgetful {
   /** Programs of which nobody looked at the settings because too many were waiting. */
   missed = 0;
   readonly #proc: ProcFs;
@@ -73,6 +74,11 @@ export class SettingsFiles {
   /** Whether it is told by its arguments where its settings are: they may be others the next time. */
   concerns(image: Image): boolean {
     return this.#pathsOf(image).some((path) => !BESIDE.includes(path));
+  }
+
+  /** Some container is long gone, and so is what was a moment ago. */
+  forget(): void {
+    this.#looked.purgeStale();
   }
 
   /** Undefined where there is nothing to say, or nothing can be read any more. Never rejects. */

@@ -10,6 +10,7 @@ import { Containers } from './containers.ts';
 import { Correlator } from './correlator.ts';
 import { CpuWatch } from './cpu-watch.ts';
 import { Delivery } from './delivery.ts';
+import { Departures } from './departures.ts';
 import { Enforcer } from './enforce.ts';
 import { Freezer } from './freezer.ts';
 import { Images } from './image.ts';
@@ -31,6 +32,8 @@ export type { Agent, AgentOptions, AgentStats } from './agent.ts';
 /** How often counts that wait are looked at, and CPU time is read. */
 const FLUSH_MS = 50;
 const CPU_MS = 10_000;
+/** How often is looked which cgroups are gone for long enough to be forgotten. */
+const DEPARTED_MS = 1000;
 /** How soon the webhook hears that egress is cut, or open again. */
 const CUTS_MS = 500;
 /** How soon what the ring had no room for is looked for. */
@@ -109,6 +112,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const suspicions = new Suspicions({ binaries, enforcer, correlator, hashes: indicators.hashes });
     const settingsFiles = new SettingsFiles({ proc, indicators });
     const clock = new KernelClock(now, proc.root);
+    const trees = [v2, v1].filter((one) => one !== undefined);
+    const departures = new Departures((path) => trees.some((one) => one.idOf(path) !== undefined));
     const watch = new Watch({
       scope,
       v2,
@@ -118,6 +123,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       suspicions,
       settingsFiles,
       correlator,
+      departures,
       enforcer,
       clock,
       indicators,
@@ -135,6 +141,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         processes,
         correlator,
       });
+    departures.tell(...trees, scope, containers, correlator, settingsFiles, watch, ...(cpu ? [cpu] : []));
     closers.push(async () => {
       await suspicions.settled();
       correlator.flush(Number.POSITIVE_INFINITY);
@@ -186,6 +193,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const timers = [
       setInterval(() => correlator.flush(now()), FLUSH_MS),
       setInterval(() => cpu?.sample(now()), CPU_MS),
+      setInterval(() => departures.flush(now()), DEPARTED_MS),
       setInterval(tellCuts, CUTS_MS),
       setInterval(() => recovery.look(), RECOVERY_MS),
     ];

@@ -6,6 +6,7 @@ import type { Indicators } from '../detection/indicators.ts';
 import { judgementOf, WARN_FROM } from '../detection/verdict.ts';
 import type { CgroupTree } from './cgroup-tree.ts';
 import type { Correlator } from './correlator.ts';
+import type { Departures, Forgetful, Gone } from './departures.ts';
 import { judgeConnect } from './detectors/connect.ts';
 import { DownloadExecuteDetector } from './detectors/download-execute.ts';
 import { ExecDetector } from './detectors/exec.ts';
@@ -30,6 +31,8 @@ export interface WatchOptions {
   suspicions: Suspicions;
   settingsFiles: SettingsFiles;
   correlator: Correlator;
+  /** Told of cgroups that were removed. */
+  departures: Departures;
   enforcer: Enforcer;
   clock: KernelClock;
   indicators: Indicators;
@@ -39,7 +42,7 @@ export interface WatchOptions {
 }
 
 /** Takes every event of the kernel to the tables and detectors that it concerns. */
-export class Watch {
+export class Watch implements Forgetful {
   readonly #options: WatchOptions;
   readonly #exec: ExecDetector;
   readonly #downloads: DownloadExecuteDetector;
@@ -71,6 +74,11 @@ export class Watch {
   readonly visit = (event: EventView): void => {
     this.#handlers[event.type]?.(event);
   };
+
+  forget(gone: Gone, isGone: boolean): void {
+    this.#downloads.forget(gone, isGone);
+    this.#randomx.forget(gone, isGone);
+  }
 
   /** Exec events in scope. */
   get executions(): number {
@@ -110,10 +118,11 @@ export class Watch {
     const { hierarchy, madeId: id, path, ktime } = event;
     const tree = this.#treeOf(hierarchy);
     if (!tree) return;
-    const { correlator, clock } = this.#options;
+    const { departures, enforcer, clock } = this.#options;
+    const version = hierarchy === 0 ? 2 : 1;
     tree.remove(id);
-    correlator.ended(path, clock.epoch(ktime));
-    this.#options.enforcer.cgroupRemoved({ id, version: hierarchy === 0 ? 2 : 1 });
+    departures.add({ id, version, path }, clock.epoch(ktime));
+    enforcer.cgroupRemoved({ id, version });
   }
 
   #treeOf(hierarchy: number): CgroupTree | undefined {

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Finding } from '../../api/finding.ts';
 import { EXEC_FLAG } from '../../bpf/events.ts';
 import { HOST } from '../containers.ts';
+import type { Forgetful, Gone } from '../departures.ts';
 import type { Image } from '../image.ts';
 import { lineage, type Process, ticksOf } from '../processes.ts';
 import { finding } from '../signal.ts';
@@ -60,7 +61,7 @@ export interface DownloadExecution {
  * interpreter, through filters and archives too, and the same by any program that connects. Looks at exec events, and at
  * connections, in the order of their time, which is in nanoseconds after boot.
  */
-export class DownloadExecuteDetector {
+export class DownloadExecuteDetector implements Forgetful {
   /** By process, and by the path of a container: there a file may be run by another tree than the one that got it. */
   readonly #trees = new LRUCache<number | string, Tree>({ max: 4096 });
   readonly #around: Surroundings;
@@ -139,6 +140,10 @@ export class DownloadExecuteDetector {
     const found = this.#fromPipe(process, script, parents[0], at);
     if (found) return found;
     return this.#fromFile(process, script, parents, at, time) ?? this.#filtered(process, parents, at);
+  }
+
+  forget({ path }: Gone, isGone: boolean): void {
+    if (isGone) this.#trees.delete(path);
   }
 
   /** What reads from a connection that its maker opened: `exec 3<>/dev/tcp/...; cat <&3 > file`. */

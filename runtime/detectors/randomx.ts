@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Finding } from '../../api/finding.ts';
 import { HOST } from '../containers.ts';
+import type { Forgetful, Gone } from '../departures.ts';
 import type { Process } from '../processes.ts';
 import { finding } from '../signal.ts';
 
@@ -23,7 +24,7 @@ interface Course {
  * Events come once a second and process at most, and only while the mode is changed. They are counted by container,
  * since a miner may rest, and hand its work to a new process every few seconds; on the node itself by program.
  */
-export class RandomxDetector {
+export class RandomxDetector implements Forgetful {
   readonly #courses = new LRUCache<string, Course>({ max: 4096 });
 
   /** `ktime` in nanoseconds after boot. The finding comes once, until the container has been quiet for a minute. */
@@ -37,6 +38,10 @@ export class RandomxDetector {
     course.isReported = true;
     const message = `Its rounding mode was found changed ${course.samples} times, in ${course.seconds.length} of ${second - (course.seconds[0] ?? 0) + 1} seconds.`;
     return [finding('randomx-rounding', 'fpu', message)];
+  }
+
+  forget({ path }: Gone, isGone: boolean): void {
+    if (isGone) this.#courses.delete(path);
   }
 
   #courseOf(key: string, second: number): Course {

@@ -9,6 +9,7 @@ import { Binaries } from '../../runtime/binary.ts';
 import { CgroupTree } from '../../runtime/cgroup-tree.ts';
 import { Containers } from '../../runtime/containers.ts';
 import { Correlator } from '../../runtime/correlator.ts';
+import { Departures } from '../../runtime/departures.ts';
 import type { Enforcer } from '../../runtime/enforce.ts';
 import { Images } from '../../runtime/image.ts';
 import type { KernelClock } from '../../runtime/kernel-clock.ts';
@@ -69,6 +70,7 @@ export class ReplayedKernel {
       suspicions: this.#suspicions,
       settingsFiles: new SettingsFiles({ proc, indicators }),
       correlator,
+      departures: new Departures(() => false),
       enforcer: ENFORCER,
       clock: { epoch: () => now } as unknown as KernelClock,
       indicators,

@@ -55,15 +55,15 @@ describe('Correlator', () => {
     expect(lines[1]?.confidence).toBeGreaterThan(lines[0]?.confidence as number);
   });
 
-  it('forgets a container a minute after its end, and tells first what it still had to tell', () => {
+  it('forgets a container that is gone, and tells first what it still had to tell', () => {
     const { correlator, lines } = correlate(60_000);
     const process = sampleProcess(['xmrig']);
+    const gone = { id: 1, version: 2, path: process.container.cgroup } as const;
     correlator.add(signal({ process }));
     correlator.add(signal({ process, time: 1_000_001 }));
-    correlator.ended(process.container.cgroup, 1_000_002);
-    correlator.flush(1_059_000);
+    correlator.forget(gone, false);
     expect(lines).toHaveLength(1);
-    correlator.flush(1_060_003);
+    correlator.forget(gone, true);
     expect(lines.map(({ repeats }) => repeats)).toEqual([0, 1]);
     correlator.add(signal({ process, time: 1_070_000 }));
     expect(lines[2]).toMatchObject({ id: lines[0]?.id, repeats: 0 });
