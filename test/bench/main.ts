@@ -11,12 +11,14 @@ if (name === undefined || !names.includes(name)) {
   process.stderr.write(`Usage: npm run bench -- NAME [--json]\n\nBenchmarks: ${names.join(', ')}\n`);
   process.exit(name === '--help' ? 0 : 1);
 }
-// What a benchmark has made it takes away when it exits, and that it does instead of just ending.
+// What a benchmark has made it takes away when it exits, and that it does instead of just ending. Ctrl-C comes twice,
+// from the terminal and from npm: the second one must not end what the first one began.
 for (const [signal, status] of [
+  ['SIGHUP', 129],
   ['SIGINT', 130],
   ['SIGTERM', 143],
 ] as const) {
-  process.once(signal, () => process.exit(status));
+  process.on(signal, () => process.exit(status));
 }
 process.argv.splice(2, process.argv.length, ...rest);
 await import(join(import.meta.dirname, `${name}.ts`));

@@ -5,6 +5,10 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { findHierarchies } from '../../../runtime/cgroup-tree.ts';
 
+/** How long a process that ends before its time waits for those that it killed. */
+const ROUND_MS = 5;
+const ROUNDS = 1000;
+
 /** A scratch folder and a cgroup of its own; closing it leaves neither. */
 export class Grounds implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'kubesentry-bench-'));
@@ -36,7 +40,7 @@ export class Grounds implements AsyncDisposable {
       if (entry.isDirectory()) await this.remove(join(cgroup, entry.name));
     }
     const pids = () => readFileSync(join(cgroup, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean);
-    for (const pid of pids()) process.kill(Number(pid), 'SIGKILL');
+    for (const pid of pids()) killNow(Number(pid));
     while (pids().length > 0) await pause(5);
     rmdirSync(cgroup);
   }
@@ -66,9 +70,21 @@ function removeNow(cgroup: string): void {
   for (const entry of readdirSync(cgroup, { withFileTypes: true })) {
     if (entry.isDirectory()) removeNow(join(cgroup, entry.name));
   }
-  const pids = () => readFileSync(join(cgroup, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean);
-  for (const pid of pids()) process.kill(Number(pid), 'SIGKILL');
-  // Nothing else runs in here while the process exits.
-  while (pids().length > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+  // Who is killed may just have started another; and nothing else runs in here while the process exits.
+  for (let round = 0; round < ROUNDS; round++) {
+    const pids = readFileSync(join(cgroup, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean);
+    if (pids.length === 0) break;
+    for (const pid of pids) killNow(Number(pid));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ROUND_MS);
+  }
   rmdirSync(cgroup);
+}
+
+function killNow(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    // It ended by itself.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
