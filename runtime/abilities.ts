@@ -17,6 +17,9 @@ const MEANING: Record<string, string> = {
   lsm: 'refusing listed programs before they are processes; without it they are killed at exec',
 };
 
+/** PROC_PID_INIT_INO (include/linux/proc_ns.h). */
+const FIRST_PID_NAMESPACE = 0xef_ff_ff_fc;
+
 /** Everything that an agent can do on this node, and why it cannot do the rest. */
 export function abilitiesOf(
   hierarchies: Hierarchies,
@@ -40,13 +43,17 @@ export function abilitiesOf(
     freezeBy === undefined
       ? off('freeze', 'no hierarchy can freeze: miners are killed where freezing is asked for')
       : on('freeze', `standing containers still, by ${freezeBy}`),
-    seesOthers(proc)
-      ? on('binaries', 'path and SHA-256 of what other processes run')
-      : off(
-          'binaries',
-          'no /proc/PID/exe of others can be read: CAP_SYS_PTRACE or the host PID namespace is missing',
-        ),
+    binariesBy(proc),
   ];
+}
+
+function binariesBy(proc: ProcFs): Ability {
+  // The kernel reports the pids of the whole machine, which are other processes in any other namespace, or none.
+  if ((proc.pidNamespace ?? FIRST_PID_NAMESPACE) !== FIRST_PID_NAMESPACE)
+    return off('binaries', `${proc.root} shows the processes of a container alone: hostPID is missing`);
+  return seesOthers(proc)
+    ? on('binaries', 'path and SHA-256 of what other processes run')
+    : off('binaries', 'no /proc/PID/exe of others can be read: CAP_SYS_PTRACE is missing');
 }
 
 /** Some sandboxes guard their first process from everybody; then one of any other user tells as much. */

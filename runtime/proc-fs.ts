@@ -49,6 +49,19 @@ export class ProcFs {
     }
   }
 
+  /** Number of the namespace that counts the pids of this mount; undefined where nobody may look. */
+  get pidNamespace(): number | undefined {
+    for (const process of ['1', 'self']) {
+      try {
+        const link = readlinkSync(`${this.root}/${process}/ns/pid`);
+        return Number(/\d+/.exec(link)?.[0]);
+      } catch {
+        // Some sandboxes guard their first process.
+      }
+    }
+    return undefined;
+  }
+
   /** A path as a process sees it, made absolute by its working directory where that is known. */
   absolute(pid: number, path: string): string {
     if (path.startsWith('/')) return path;

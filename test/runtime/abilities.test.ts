@@ -37,6 +37,16 @@ describe('the binaries of other processes can be read', () => {
     expect(binaries()).toBe('on');
   });
 
+  it('not where they are those of a container alone, whatever can be read', () => {
+    put(1, { uid: OWN, exe: '/usr/local/bin/node' });
+    mkdirSync(join(root, '1/ns'));
+    symlinkSync('pid:[4026532201]', join(root, '1/ns/pid'));
+    expect(binaries()).toBe('off');
+    rmSync(join(root, '1/ns/pid'));
+    symlinkSync('pid:[4026531836]', join(root, '1/ns/pid'));
+    expect(binaries()).toBe('on');
+  });
+
   it('not where only our own can', () => {
     put(1, { uid: OWN });
     put(7, { uid: OTHER });

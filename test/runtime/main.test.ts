@@ -59,6 +59,15 @@ describe.skipIf(reason)(`kubesentry agent${reason ? ` (${reason})` : ''}`, () =>
     expect(output).toMatch(/^ok\s+exec/m);
   });
 
+  it('says that a pod without hostPID sees no binaries but its own', { timeout: 60_000 }, async () => {
+    const { output } = await result(agent('--check'));
+    expect(output).not.toContain('hostPID');
+    const inside = ['--pid', '--fork', '--mount-proc', process.execPath, CLI, 'agent', '--check'];
+    const pod = await result(spawn('unshare', inside, { stdio: ['ignore', 'pipe', 'pipe'] }));
+    expect(pod.output).toMatch(/^no\s+binaries .*hostPID is missing/m);
+    expect(pod.output).toContain('This node can be watched in part.');
+  });
+
   it('names the capability that is missing', async () => {
     const child = spawn(
       'setpriv',
