@@ -1,5 +1,6 @@
 import type { Word } from '../arguments.ts';
 import { judgeForward } from '../download.ts';
+import { judgeEnvironment, type Variable } from '../environment.ts';
 import { nameIn } from '../names.ts';
 import { fold } from '../text.ts';
 import type { Data } from './data.ts';
@@ -128,11 +129,14 @@ function skipOptions(
   name: string,
   machine: Machine,
 ): readonly Word[] {
+  const variables: Variable[] = [];
   let at = 1;
   for (; at < words.length; at++) {
     const { text, path } = words[at] as Word;
     if (name === 'env' && /^[A-Za-z_]\w*=/.test(text)) {
-      machine.scope.set(text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1));
+      const end = text.indexOf('=');
+      variables.push({ name: text.slice(0, end), value: text.slice(end + 1), path });
+      machine.scope.set(text.slice(0, end), text.slice(end + 1));
     } else if (name === 'env' && /^(-S|--split-string=?)/.test(text)) {
       const whole = text.replace(/^(-S|--split-string=?)/, '') || (words[at + 1]?.text ?? '');
       return [
@@ -153,6 +157,8 @@ function skipOptions(
       if (wrapper.valued.includes(text.at(-1) as string) && takesNext(text, wrapper)) at++;
     } else break;
   }
+  // What it starts is told by them, whoever it is.
+  if (at < words.length) judgeEnvironment(variables, machine.docket);
   return words.slice(at + (wrapper.skip ?? 0));
 }
 

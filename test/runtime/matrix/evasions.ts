@@ -159,6 +159,16 @@ cc -o web w.c; ./web $(seq -f '--label=%020g' 700) ${MINES}`,
     { limit: 'environment' },
   ],
   [
+    'renamed, with all settings as variables of env',
+    'cp $PROGRAM web; env POOL_URL=stratum+tcp://pool.example:3333 POOL_USER=$WALLET ./web',
+    { rule: 'stratum-url' },
+  ],
+  [
+    'renamed, with all settings in an argument that only it can read',
+    'cp $PROGRAM web; ./web --settings=$(echo "stratum+tcp://pool.example:3333 $WALLET" | base64 -w0)',
+    { limit: 'encoded-arguments' },
+  ],
+  [
     'renamed, with all settings in a file',
     `cp $PROGRAM web; ${SETTINGS} > c.json; REST=2 ./web --config=c.json`,
     { rule: 'miner-config' },
