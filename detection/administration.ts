@@ -9,18 +9,19 @@ export const ADMINISTRATION: Record<string, Check> = {
   pkill: killsRivals,
   killall: killsRivals,
   sysctl: onMatch(/^vm\.nr_hugepages\s*=/, 'huge-page-tuning', 'It sets the number of huge pages.'),
-  modprobe: onMatch(/^msr$/, 'msr-tuning', 'It loads the MSR driver.'),
+  modprobe: (words, docket) => {
+    const word = words.slice(1).find(({ text }) => text === 'msr');
+    // As xmrig's randomx_boost.sh loads it; the kernel does without for whoever tunes.
+    const writes = words.some(({ text }) => text === 'allow_writes=on');
+    const score = writes ? MSR_WRITES : undefined;
+    if (word) docket.report('msr-tuning', word.path, 'It loads the MSR driver.', word.text, score);
+  },
   wrmsr: (words, docket) => {
+    const path = words[0]?.path ?? '';
     const boost = words.slice(1).find(({ text }) => RANDOMX_REGISTER.test(text));
-    if (boost)
-      docket.report('msr-tuning', boost.path, 'It sets the processor up for RandomX.', boost.text, 60);
-    else
-      docket.report(
-        'msr-tuning',
-        words[0]?.path ?? '',
-        'It writes model-specific registers.',
-        words[0]?.text,
-      );
+    const score = docket.scoreOf('msr-tuning', path) >= MSR_WRITES ? 60 : 50;
+    if (boost) docket.report('msr-tuning', path, 'It sets the processor up for RandomX.', boost.text, score);
+    else docket.report('msr-tuning', path, 'It writes model-specific registers.', words[0]?.text);
   },
   setenforce: onMatch(/^(0|permissive)$/i, 'defence-evasion', 'It switches SELinux off.'),
   ufw: onMatch(/^disable$/, 'defence-evasion', 'It switches the firewall off.'),
@@ -61,6 +62,9 @@ export const ADMINISTRATION: Record<string, Check> = {
   conda: installs,
   'nix-env': installs,
 };
+
+/** Score of an MSR driver that is loaded for writing. */
+const MSR_WRITES = 35;
 
 /** Prefetchers, which xmrig's randomx_boost.sh turns off: MSR_MISC_FEATURE_CONTROL of Intel, DC_CFG and kin of Zen. */
 const RANDOMX_REGISTER = /^0x(?:1a4|c0011020|c0011021|c0011022|c001102b)$/i;

@@ -1,14 +1,17 @@
 import { isPoolShaped, type Word } from './arguments.ts';
+import { fillInConstants, type Literal } from './code-constants.ts';
+import { deployText } from './deploy.ts';
 import { isFetchable, judgeDownloadedRun, judgeUrl } from './download.ts';
 import { isStratum, parseEndpoint } from './endpoint.ts';
 import { hasDomain } from './indicators.ts';
 import { judgeArguments } from './miner-arguments.ts';
 import { nameIn } from './names.ts';
-import { type Data, UNKNOWN_DATA } from './shell/data.ts';
+import { type Data, UNKNOWN_DATA, VALUE_LIMIT } from './shell/data.ts';
 import { decodeBase64, decodeHex, inflate, inflateBare } from './shell/decode.ts';
 import { unescapeAnsi } from './shell/escapes.ts';
 import type { Machine } from './shell/machine.ts';
 import { findWallets } from './wallet/wallet.ts';
+import { xorDecoded } from './xor.ts';
 
 /** A call that starts a program, right before its first argument. */
 const SPAWN =
@@ -36,12 +39,6 @@ const RUNS_FETCHED =
 const LITERAL_LIMIT = 512;
 const DEPTH_LIMIT = 4;
 
-interface Literal {
-  text: string;
-  from: number;
-  to: number;
-}
-
 /** Calls that turn numbers into text. */
 const CHARACTERS = /\bchr\b|fromCharCode|fromCodePoint|\bbytes\b|bytearray|pack\b|Buffer\.from/;
 const PRINTS = /\b(print|puts|echo|console\.log|stdout\.write|say)\b/;
@@ -53,10 +50,10 @@ const PRINTS = /\b(print|puts|echo|console\.log|stdout\.write|say)\b/;
 export function judgeCode(given: string, path: string, machine: Machine, depth = 0): Data {
   if (depth > DEPTH_LIMIT || !machine.docket.spend(given.length, path)) return UNKNOWN_DATA;
   // `%q(…)` of Ruby and `q(…)` of Perl are strings too.
-  const code = given.includes('q(')
+  const plain = given.includes('q(')
     ? given.replace(/(?:%[qQ]|\bqq?)\(([^()"\n]{0,4096})\)/g, ' "$1"')
     : given;
-  const literals = joinedOf(literalsOf(code), code);
+  const { code, literals } = readLiterals(plain, path, machine);
   const runs = RUNS.test(code);
   for (const group of groupsOf(literals, code)) {
     const words: Word[] = group.map(({ text }) => ({ text, path }));
@@ -76,7 +73,8 @@ export function judgeCode(given: string, path: string, machine: Machine, depth =
       judgeArguments(split(first), machine.docket);
   }
   for (const literal of literals) judgeLiteral(literal, code, path, machine);
-  const inner = [...literals.flatMap(({ text }) => decodedOf(text, code) ?? []), ...numbersOf(code)];
+  const found = [...literals.flatMap(({ text }) => decodedOf(text, code) ?? []), ...numbersOf(code)];
+  const inner = XORS.test(plain) ? found.concat(xorOf(literals, found)) : found;
   for (const text of inner) judgeDecoded(text, path, machine, runs, depth);
   judgeMessage(code, path, machine);
   const words = literals.flatMap(({ text }) => (text.includes('://') ? text.split(/\s+/, 64) : []));
@@ -95,6 +93,25 @@ export function judgeCode(given: string, path: string, machine: Machine, depth =
   return PRINTS.test(code) && inner.length > 0 ? { text: inner.join('\n'), decoded: true } : UNKNOWN_DATA;
 }
 
+/** So often names are replaced by what they stand for: `a = "x"; b = a + ":1"`. */
+const FILL_LIMIT = 3;
+
+function readLiterals(
+  given: string,
+  path: string,
+  { docket }: Machine,
+): { code: string; literals: readonly Literal[] } {
+  let code = given;
+  let literals = joinedOf(literalsOf(code), code);
+  for (let round = 0; round < FILL_LIMIT; round++) {
+    const filled = fillInConstants(code, literals, VALUE_LIMIT);
+    if (filled === undefined || !docket.spend(filled.length, path)) break;
+    code = filled;
+    literals = joinedOf(literalsOf(code), code);
+  }
+  return { code, literals };
+}
+
 /** What a program loads under a name: `require("x")`, `import "x"`, `from "x"`. */
 const LOADS = /\b(?:require|import|from)\s*\(?\s*$/;
 
@@ -102,12 +119,15 @@ function split({ text, path }: Word): Word[] {
   return text.split(/\s+/, 64).map((part) => ({ text: part, path }));
 }
 
-function judgeLiteral({ text, from, to }: Literal, code: string, path: string, { docket }: Machine): void {
+function judgeLiteral({ text, from, to }: Literal, code: string, path: string, machine: Machine): void {
+  const { docket } = machine;
   if (
     LOADS.test(code.slice(Math.max(from - 16, 0), from)) &&
     nameIn(text, docket.indicators)?.kind === 'miner'
   )
     docket.report('miner-name', path, `It loads ${text}.`, text);
+  if (text.length > 64 && /\bapiVersion\b/.test(text) && /\bimage\b/.test(text))
+    deployText(text, path, machine);
   const endpoint = text.length > 5 ? parseEndpoint(text) : undefined;
   if (endpoint && isStratum(endpoint))
     docket.report('stratum-url', path, `It names the pool ${endpoint.host}.`, text);
@@ -130,6 +150,16 @@ function decodedOf(text: string, code: string): string | undefined {
   const decoded = (HEX.test(code) ? decodeHex(text) : undefined) ?? decodeBase64(text);
   if (decoded === undefined) return undefined;
   return inflate(decoded) ?? (BARE_DEFLATE.test(code) ? inflateBare(decoded) : undefined) ?? decoded;
+}
+
+/** Combines numbers by exclusive or, in whatever language. */
+const XORS = /\w\)?\s*\^\s*\(?\w|\bb?xor\b/i;
+
+/** What literals say, as they are or decoded, when they are combined with a key; a short literal may be the key. */
+function xorOf(literals: readonly Literal[], decoded: readonly string[]): string[] {
+  const texts = literals.map(({ text }) => text);
+  const keys = texts.filter((text) => text.length > 1 && text.length <= 32).slice(0, 8);
+  return [...texts, ...decoded].flatMap((text) => xorDecoded(text, keys) ?? []).slice(0, 8);
 }
 
 /** Lists of character codes. */

@@ -1,4 +1,5 @@
 import type { Word } from './arguments.ts';
+import { deployText } from './deploy.ts';
 import { isMiningPort } from './destination.ts';
 import type { Docket } from './docket.ts';
 import { isPublicAddress, isStratum, isWeb, parseEndpoint } from './endpoint.ts';
@@ -28,6 +29,7 @@ export function judgeDownload({ words, stdin, machine }: Call): Data {
   const data: Data = { downloadedFrom: urls.map(({ text }) => text).slice(0, 8) };
   if (urls.length === 0) return UNKNOWN_DATA;
   if (urls.some(({ text }) => /\/containers\/create\b/.test(text))) judgeEngineRequest(words, machine);
+  if (urls.some(({ text }) => /\/apis?\/\S*v1/.test(text))) judgeApiRequest(words, stdin, machine);
   const toStdout =
     target === '-' ||
     target === '/dev/stdout' ||
@@ -77,6 +79,18 @@ function judgeEngineRequest(words: readonly Word[], machine: Machine): void {
   if (typeof Image === 'string') judgeImage(Image, body.path, machine.docket);
   const command = [Entrypoint, Cmd].flatMap((part) => part ?? []).filter((word) => typeof word === 'string');
   if (command.length > 0) machine.call(command.map((text) => ({ text, path: body.path })));
+}
+
+/** An object that is sent to the API server by hand: `curl -d JSON`, `--data @FILE`, a here-document. */
+function judgeApiRequest(words: readonly Word[], stdin: Data, machine: Machine): void {
+  for (const [at, { text, path }] of words.entries()) {
+    const [, glued] = /^(?:-d|--(?:data(?:-\w+)?|json|post-data|body-data)=?)(.*)$/s.exec(text) ?? [];
+    if (glued === undefined) continue;
+    const value = glued || (words[at + 1]?.text ?? '');
+    const file = value.startsWith('@') ? value.slice(1) : undefined;
+    const data = file === '-' ? stdin : file === undefined ? undefined : machine.scope.read(file);
+    deployText(file === undefined ? value : data?.text, path, machine);
+  }
 }
 
 function requestOf(text: string): JsonRecord {
@@ -191,6 +205,16 @@ export function judgeDownloadedRun(data: Data, path: string, machine: Machine, d
     const message = `Anybody can put something on ${endpoint.host}.`;
     machine.docket.report('download-from-paste', path, message, endpoint.host, score);
   }
+}
+
+/** A file that was downloaded is made executable: who runs it may be another container. */
+export function judgeMadeExecutable(data: Data, path: string, machine: Machine): void {
+  const { pasteSites } = machine.docket.indicators;
+  const isUnnamed = data.downloadedFrom?.some((url) => {
+    const host = parseEndpoint(url.replaceAll(UNKNOWN, ''))?.host ?? '';
+    return isPublicAddress(host) || hasDomain(pasteSites, host);
+  });
+  if (isUnnamed) judgeDownloadedRun(data, path, machine, false);
 }
 
 /** The same text fetched by one program in case that another is missing, as droppers do that know nothing of the image. */

@@ -1,7 +1,8 @@
 import type { ArgumentFacts, Word } from './arguments.ts';
 import { hasMiningPort, isPoolShaped, readArguments } from './arguments.ts';
 import type { Docket } from './docket.ts';
-import { isPublicAddress, isStratum, isWeb, isWildcard } from './endpoint.ts';
+import { type Endpoint, isPublicAddress, isStratum, isWeb, isWildcard } from './endpoint.ts';
+import { judgeMiningPage } from './mining-page.ts';
 
 /** Options that miners alone have and no tool would invent for another end. */
 const STRONG_MARK =
@@ -16,8 +17,14 @@ const PLAY_NETWORK = /^--(regtest|testnet|stagenet)$/;
 /** Passwords that pools take and no service would: x, c=COIN, d=DIFFICULTY, id=WORKER. */
 const POOL_PASSWORD = /^(x|c=[a-z0-9]+|d=[0-9.]+|id=\S+|sd=\d+|m=\S+)([,;:]|$)/i;
 
-/** Judges the arguments of one command, whatever the command is called. `isNode`: a blockchain node, by name. */
-export function judgeArguments(words: readonly Word[], docket: Docket, isNode = false): void {
+/** What the name and the place of a program say: a blockchain node, or a file that hides in a scratch folder. */
+export interface Caller {
+  isNode?: boolean;
+  isHidden?: boolean;
+}
+
+/** Judges the arguments of one command, whatever the command is called. */
+export function judgeArguments(words: readonly Word[], docket: Docket, caller: Caller = {}): void {
   const facts = readArguments(words, docket.indicators);
   for (const { endpoint, word, role, peer, known } of facts.endpoints) {
     if (isStratum(endpoint)) {
@@ -32,7 +39,10 @@ export function judgeArguments(words: readonly Word[], docket: Docket, isNode = 
         );
     } else if (known) {
       const page = isWeb(endpoint) && !isMining(facts);
-      const told = !page && !peer && (role === 'pool' || role === 'host' || isPoolShaped(endpoint));
+      const told =
+        !page &&
+        !peer &&
+        (role === 'pool' || role === 'host' || isPoolShaped(endpoint) || isPaidSite(facts, endpoint));
       const rule = told ? 'pool-host' : 'pool-mention';
       docket.report(
         rule,
@@ -50,12 +60,13 @@ export function judgeArguments(words: readonly Word[], docket: Docket, isNode = 
       );
     }
   }
+  judgeMiningPage(words, docket);
   judgePlay(facts, words, docket);
-  judgeMarks(facts, docket, isNode);
+  judgeMarks(facts, docket, caller.isNode === true);
   const command = words.find(({ text }) => MINE_COMMAND.test(text));
   if (command) docket.report('miner-arguments', command.path, 'It tells a node to mine.', command.text);
   judgeNodeThreads(words, docket);
-  judgeTogether(facts, docket);
+  judgeTogether(facts, docket, caller);
 }
 
 /** A node that mines where coins are worth nothing tests something. */
@@ -88,7 +99,7 @@ function judgeNodeThreads(words: readonly Word[], docket: Docket): void {
 }
 
 /** What no argument says alone: a pool, somebody to pay, and how. */
-function judgeTogether(facts: ArgumentFacts, docket: Docket): void {
+function judgeTogether(facts: ArgumentFacts, docket: Docket, { isHidden }: Caller): void {
   const { endpoints, wallets, marks, algorithm, user, password, port } = facts;
   const [mark] = marks.keys();
   const pools = endpoints.filter(
@@ -105,6 +116,9 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket): void {
     docket.report('miner-arguments', word.path, message, word.text, score);
   if (pool && payee && (told || payee.wallet.mined)) {
     report(payee.word, `It is given a pool and a ${payee.wallet.coin} wallet.`, 100);
+  } else if ((facts.meant ?? mined) && endpoints.some(({ endpoint }) => isPoolSite(endpoint))) {
+    const word = facts.meant ?? mined?.word;
+    if (word) report(word, 'It is given the site of a pool and a wallet.', 90);
   } else if (told && facts.meant) {
     report(facts.meant, 'It is given a pool and what is meant as a wallet.', 90);
   } else if (pool && algorithm && (!algorithm.common || (told && user !== undefined))) {
@@ -119,6 +133,8 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket): void {
     report(mined.word, `It is given a websocket and a ${mined.wallet.coin} wallet.`, 100);
   } else if (mark !== undefined && mined) {
     report(mined.word, `It is given a ${mined.wallet.coin} wallet and the miner's option ${mark}.`, 100);
+  } else if (mined?.role === 'user' && password !== undefined) {
+    report(mined.word, `It logs in as a ${mined.wallet.coin} wallet.`, 90);
   } else if (told && mark !== undefined) {
     report(pool.word, `It is given a pool and the miner's option ${mark}.`, 90);
   } else if (told && facts.payee !== undefined) {
@@ -135,7 +151,8 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket): void {
       Math.min(score, 90),
     );
   } else if (told && pool.role === 'pool' && isPublicAddress(pool.endpoint.host)) {
-    report(pool.word, 'It is given a public address in the way of a miner.', 25);
+    // What is packaged hides from nobody, and is told names rather than addresses.
+    report(pool.word, 'It is given a public address in the way of a miner.', isHidden ? 60 : 25);
   }
   if (algorithm?.option === 'coin' && mark !== undefined)
     report(algorithm.word, `It is given the coin ${algorithm.name} and the miner's option ${mark}.`, 90);
@@ -154,9 +171,25 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket): void {
   }
 }
 
-function isMining({ marks, algorithm, wallets }: ArgumentFacts): boolean {
+/** PacketCrypt pools are asked over HTTP: the site of a pool, and somebody to pay. */
+function isPaidSite({ meant, wallets }: ArgumentFacts, endpoint: Endpoint): boolean {
+  const isPaid = meant !== undefined || wallets.some(({ wallet }) => wallet.mined);
+  return isPaid && isWeb(endpoint) && endpoint.path.length <= 1;
+}
+
+/** A host that calls itself a pool, asked over the web for nothing in particular. */
+function isPoolSite(endpoint: Endpoint): boolean {
+  return (
+    isWeb(endpoint) &&
+    endpoint.path.length <= 1 &&
+    /^(?:[a-z0-9]+[.-])?(?:pool|mine|mining|stratum)\d?[.-]/.test(endpoint.host)
+  );
+}
+
+function isMining({ marks, algorithm, wallets, meant }: ArgumentFacts): boolean {
   return (
     marks.size > 0 ||
+    meant !== undefined ||
     (algorithm !== undefined && !algorithm.common) ||
     wallets.some(({ wallet }) => wallet.mined)
   );

@@ -113,7 +113,7 @@ export function findPodParts(object: JsonRecord): {
     if (inContainers ? 'image' in node || 'name' in node : looksLikeContainer(node)) {
       parts.push({ kind: 'container', path, node, pod: around });
       // Charts have the image of a container in parts.
-      const image = isRecord(node.image) ? chartImage({ pullPolicy: '', ...node.image }) : undefined;
+      const image = isRecord(node.image) ? chartImage(node.image, 'image') : undefined;
       if (image !== undefined) images.push({ path: `${path}.image`, image });
       return;
     }
@@ -124,7 +124,7 @@ export function findPodParts(object: JsonRecord): {
       commands.push({ path: `${path}.value`, words: node.value });
     const values = valuesContainer(node);
     if (values) parts.push({ kind: 'container', path, node: values, pod: around });
-    const image = textOf(node.image) || chartImage(node);
+    const image = textOf(node.image) || chartImage(node, path);
     if (image !== undefined) images.push({ path, image });
     // The template around a pod spec has its metadata.
     const next = isRecord(node.spec) && isRecord(node.metadata) ? node : around;
@@ -181,14 +181,14 @@ function valuesContainer(node: JsonRecord): JsonRecord | undefined {
   return { command, args, env, resources };
 }
 
-/** `repository: xmrig/xmrig` beside a tag, a digest or a pull policy, or one such value by its name. */
-function chartImage(node: JsonRecord): string | undefined {
+/** `repository: xmrig/xmrig` in an image or beside a tag, a digest or a pull policy, or one such value by its name. */
+function chartImage(node: JsonRecord, path: string): string | undefined {
   const { repository, tag, name, value, url } = node;
   if (typeof url === 'string' && url.startsWith('oci://')) return url.slice('oci://'.length);
   if (typeof value === 'string' && /(^|\.)(image|repository)$/.test(textOf(name))) return value;
   if (typeof repository !== 'string') return undefined;
-  if (!('tag' in node || 'digest' in node || 'pullPolicy' in node || 'imagePullPolicy' in node))
-    return undefined;
+  const isImage = 'tag' in node || 'digest' in node || 'pullPolicy' in node || 'imagePullPolicy' in node;
+  if (!isImage && !/(^|\.)image$/i.test(path)) return undefined;
   return textOf(tag) === '' ? repository : `${repository}:${textOf(tag)}`;
 }
 

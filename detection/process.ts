@@ -53,7 +53,7 @@ export function judgeProcess(process: ProcessFacts, { indicators }: JudgeOptions
         judgeMinerConfig(text, path, docket);
     }
   }
-  if (isRenamed(first.text, base)) judgeArguments(rest, docket, isNode);
+  if (isRenamed(first.text, base)) judgeArguments(rest, docket, { isNode });
   else if (isInert(exe) || base === 'busybox') judgeBorrowedName(base, rest, docket);
   return judgementOf(docket.findings);
 }

@@ -57,14 +57,15 @@ export function judgeProgram(words: readonly Word[], machine: Machine): void {
     );
   }
   const isNode = nameIn(base, docket.indicators)?.kind === 'node';
-  judgeArguments(words.slice(1), docket, isNode);
+  const caller = { isNode, isHidden: docket.scoreOf('hidden-path', first.path) > 0 };
+  judgeArguments(words.slice(1), docket, caller);
   for (const { text, path } of words.slice(1, 64)) {
     // A whole command line in one word, for an entrypoint that splits it.
     if (text.includes(' -'))
       judgeArguments(
         text.split(/\s+/, 256).map((part) => ({ text: part, path })),
         docket,
-        isNode,
+        caller,
       );
   }
 }

@@ -1,4 +1,4 @@
-import { manifestsIn } from '../manifest-text.ts';
+import { deployText } from '../deploy.ts';
 import { type Data, NOTHING, UNKNOWN_DATA } from './data.ts';
 import { runNested } from './interpreters.ts';
 import type { Call } from './programs.ts';
@@ -16,9 +16,7 @@ export function runKubectl(call: Call): Data {
   if (!verb || files.length === 0) return runNested(call);
   for (const file of files) {
     const data = file === '-' || file === '/dev/stdin' ? stdin : (machine.scope.read(file) ?? UNKNOWN_DATA);
-    // Reading YAML costs more than reading a script.
-    if (data.text === undefined || !machine.docket.spend(4 * data.text.length, verb.path)) continue;
-    for (const manifest of manifestsIn(data.text)) machine.deploy?.(manifest, verb.path);
+    deployText(data.text, verb.path, machine);
   }
   return NOTHING;
 }

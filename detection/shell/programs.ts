@@ -1,5 +1,5 @@
 import type { Word } from '../arguments.ts';
-import { judgeDownload, runGit, runTar } from '../download.ts';
+import { judgeDownload, judgeMadeExecutable, runGit, runTar } from '../download.ts';
 import { nameIn } from '../names.ts';
 import { runAlias, runAwk, runCut, runPsql, runRead, runRedis, runSed, runSet } from './builtins.ts';
 import { concatenate, type Data, NOTHING, UNKNOWN_DATA } from './data.ts';
@@ -159,6 +159,20 @@ function isProgram(path: string, { docket }: Machine): boolean {
   );
 }
 
+/** What comes from a bare address, or from where anybody may put files, and is made executable, is meant to run. */
+const chmod: Program = ({ words, machine }) => {
+  const [mode = '', ...files] = words
+    .slice(1)
+    .filter(({ text }) => !/^-[A-Za-z-]+$/.test(text) || text === '-x');
+  if (!/^(?:[ugoa]*\+\w*x|0?[0-7]*[1357][0-7]*$)/.test(typeof mode === 'string' ? mode : mode.text))
+    return NOTHING;
+  for (const { text, path } of files) {
+    const data = machine.scope.read(text);
+    if (data?.downloadedFrom) judgeMadeExecutable(data, path, machine);
+  }
+  return NOTHING;
+};
+
 const cd: Program = ({ words, machine }) => {
   const folder = texts(words)[0] ?? '/root';
   machine.scope.folder = machine.scope.resolve(folder);
@@ -225,7 +239,7 @@ export const PROGRAMS: Record<string, Program> = {
   readonly: exportVariables,
   local: exportVariables,
   true: nothing,
-  chmod: nothing,
+  chmod,
   sleep: nothing,
   tar: runTar,
   unzip: runTar,

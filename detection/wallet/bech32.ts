@@ -14,11 +14,11 @@ const COINS: Record<string, string> = {
   dgb: 'digibyte',
   mona: 'monacoin',
   spectre: 'spectre',
-  pc: 'packetcrypt',
+  pkt: 'packetcrypt',
 };
 
 /** Coins that nobody pays in, and CPUs mine. */
-export const MINED_COINS: ReadonlySet<string> = new Set(['dero', 'spectre']);
+export const MINED_COINS: ReadonlySet<string> = new Set(['dero', 'spectre', 'packetcrypt']);
 
 /** The coin whose bech32 or bech32m address `text` is. */
 export function bech32Coin(text: string): string | undefined {

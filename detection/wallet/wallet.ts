@@ -55,12 +55,17 @@ export function walletOf(text: string): Wallet | undefined {
 const MONERO_FORM =
   /^(?:4[0-9AB]|8[2-9A-C])[1-9A-HJ-NP-Za-km-z]{93}(?:[1-9A-HJ-NP-Za-km-z]{11})?(?![0-9A-Za-z])/;
 
+/** Addresses of other mined coins by a prefix that nothing else has: Kaspa and its kin, Dero, PacketCrypt, Zephyr, Salvium, Xelis; Alephium by its length. */
+const COIN_FORM =
+  /^(?:(?:kaspa|karlsen|nexa|pyrin|spectre):[02-9ac-hj-np-z]{40,}|dero1[02-9ac-hj-np-z]{58,}|pkt1[02-9ac-hj-np-z]{38,}|xel:[02-9ac-hj-np-z]{50,}|(?:ZEPH|SaLv|SC1)[1-9A-HJ-NP-Za-km-z]{80,}|1[1-9A-HJ-NP-Za-km-z]{44})(?![0-9A-Za-z])/;
+
 /**
- * Whether `text` begins with what has the form of a Monero address, whatever its checksum says. It pays nobody when that
- * is wrong, and is meant as a wallet all the same: beside a pool it counts, alone it is a placeholder.
+ * Whether `text` begins with what has the form of the address of a mined coin, whatever its checksum says. It pays
+ * nobody when that is wrong, and is meant as a wallet all the same: beside a pool it counts, alone it is a placeholder.
  */
 export function isMeantAsWallet(text: string): boolean {
-  return text.length >= 95 && MONERO_FORM.test(text);
+  if (text.length < 42) return false;
+  return COIN_FORM.test(text) || (text.length >= 95 && MONERO_FORM.test(text));
 }
 
 const WALLET_LIMIT = 16;

@@ -1,0 +1,63 @@
+/** A string in a program, with where its source begins and ends. */
+export interface Literal {
+  text: string;
+  from: number;
+  to: number;
+}
+
+/** What stands before a literal that gets a name: `const host = `, `$h=`, also around a list that is joined. */
+const NAMED = /(?:^|[\s;{(,])[$@]?([A-Za-z_]\w{0,63})\s*(?::=|=)\s*(?:(?:''|"")\.join\(\s*)?[[(]?\s*[rbu]?$/;
+
+/** Nothing is added to it. */
+const ENDS = /^\s*\]?\)?\s*(?:[;\n,})]|$)/;
+
+/** A name in code: no attribute, no call, no target of an assignment, no key. */
+const USED = /(?<![\w.$@])[$@]?([A-Za-z_]\w{0,63})(?!\w|\s*(?:=(?!=)|\(|:))/g;
+
+/** A name within a string, as each language writes it. */
+const WITHIN = /[$#]?\{([A-Za-z_]\w{0,63})\}|\$([A-Za-z_]\w{0,63})/g;
+
+/**
+ * The program with the names of its literals replaced by them: a host, a wallet or an option may stand in a variable.
+ * Undefined when nothing changes, or when it would grow beyond `limit` characters.
+ */
+export function fillInConstants(
+  code: string,
+  literals: readonly Literal[],
+  limit: number,
+): string | undefined {
+  const constants = new Map<string, string>();
+  for (const { text, from, to } of literals) {
+    const [, name] = NAMED.exec(code.slice(Math.max(from - 96, 0), from)) ?? [];
+    if (name !== undefined && text !== '' && ENDS.test(code.slice(to, to + 16))) constants.set(name, text);
+  }
+  if (constants.size === 0) return undefined;
+  let filled = '';
+  let at = 0;
+  let changed = false;
+  const meaningOf = (whole: string, name: string | undefined) => {
+    const value = name === undefined ? undefined : constants.get(name);
+    changed ||= value !== undefined;
+    return value ?? whole;
+  };
+  const fill = (gap: string) =>
+    gap.replace(USED, (whole, name: string) =>
+      constants.has(name) ? quoted(meaningOf(whole, name)) : whole,
+    );
+  for (const { text, from, to } of literals) {
+    if (from < at) continue;
+    const within = text.replace(WITHIN, (whole, braced?: string, bare?: string) =>
+      meaningOf(whole, braced ?? bare),
+    );
+    filled += fill(code.slice(at, from)) + (within === text ? code.slice(from, to) : quoted(within));
+    if (filled.length > limit) return undefined;
+    at = to;
+  }
+  filled += fill(code.slice(at));
+  return changed && filled.length <= limit ? filled : undefined;
+}
+
+/** As a literal that every language reads alike. */
+function quoted(text: string): string {
+  return JSON.stringify(text);
+}
