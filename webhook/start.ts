@@ -94,14 +94,6 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     indicators: options.indicators,
     onError: (error) => log.warn({ err: error }, 'a watch failed and is tried again'),
   });
-  const alerts = new Alerts({
-    cluster,
-    falcoUrls: options.alertUrls?.falco ?? [],
-    alertmanagerUrls: options.alertUrls?.alertmanager ?? [],
-    metrics,
-    log,
-    clock,
-  });
   const incidents: IncidentStore = new IncidentStore({
     cluster,
     policy: () => view.policy,
@@ -114,6 +106,16 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       void response.containAtOnce(incident);
       audit?.noteIncident(incident);
     },
+  });
+  const alerts: Alerts = new Alerts({
+    cluster,
+    falcoUrls: options.alertUrls?.falco ?? [],
+    alertmanagerUrls: options.alertUrls?.alertmanager ?? [],
+    incidents,
+    view,
+    metrics,
+    log,
+    clock,
   });
   const recorder = new DenialRecorder({
     cluster,
@@ -206,7 +208,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
   const sealer = new Sealer({ cluster, view, metrics, log, clock });
   const leadership = new Leadership({
     cluster,
-    parts: [response, background, sealer, journal, certificates, publisher],
+    parts: [response, background, sealer, journal, certificates, publisher, alerts],
     metrics,
     log,
     clock,

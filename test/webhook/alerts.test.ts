@@ -4,12 +4,19 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Severity } from '../../api/finding.ts';
+import type { Incident, IncidentPhase } from '../../api/incident.ts';
 import { KIND } from '../../kube/kind.ts';
 import type { DaemonSetController } from '../../kube/memory/daemon-set-controller.ts';
-import { Alerts } from '../../webhook/alerts/alerts.ts';
+import { Alerts, type AlertsOptions } from '../../webhook/alerts/alerts.ts';
+import { ephemeralCertificate } from '../../webhook/certificate-sources.ts';
+import { correlate } from '../../webhook/incident/correlate.ts';
+import type { IncidentStatus } from '../../webhook/incident/store.ts';
 import { Metrics } from '../../webhook/metrics.ts';
+import { startWebhook } from '../../webhook/start.ts';
 import { mineIn, runDaemonSet } from './attack.ts';
-import { eventually, log, openScene, type Scene } from './harness.ts';
+import { detectionIn } from './detections.ts';
+import { eventually, indicators, log, openScene, podOf, type Scene } from './harness.ts';
 
 interface Call {
   path: string;
@@ -179,4 +186,122 @@ describe('whoever has to know', () => {
     await alerts.close();
     expect(await outcomeOf('dead')).toBe(1);
   });
+
+  it('is told by the next leader what a replica could not get rid of, and an incident says what was taken', async () => {
+    refuse = Number.POSITIVE_INFINITY;
+    scene = await openScene({ alertUrls: { falco: [url] } });
+    const { pod, controller: daemons } = await runDaemonSet(scene);
+    controller = daemons;
+    const name = (await mineIn(scene, pod)).metadata.name as string;
+    const told = async () => {
+      const { status } = (await scene.cluster.get(KIND.Incident, { name })) ?? {};
+      return status?.conditions?.find(({ type }) => type === 'Told')?.reason;
+    };
+    await eventually(async () => {
+      const { status } = (await scene.cluster.get(KIND.Incident, { name })) ?? {};
+      return status?.phase === 'Contained' ? true : undefined;
+    }, 'the containment');
+    await scene[Symbol.asyncDispose]();
+    expect(await told()).toBeUndefined();
+    refuse = 0;
+    const next = await startWebhook({
+      cluster: scene.as('webhook'),
+      indicators,
+      certificates: await ephemeralCertificate(['127.0.0.1']),
+      log,
+      register: 'here',
+      timeouts: { drain: 0 },
+      alertUrls: { falco: [url] },
+    });
+    await eventually(async () => ((await told()) === 'Contained' ? true : undefined), 'what was taken');
+    expect(calls.map(({ body }) => body.output_fields['kubesentry.phase'])).toEqual(['Contained']);
+    await next.close();
+  });
+
+  it('is told by the leader what nobody has on the way, once, and nothing that was over before', async () => {
+    const incident = incidentIn('Contained', 'open');
+    const known = [incident, incidentIn('Closed', 'over')];
+    const alerts = alertsOf({
+      falcoUrls: [url],
+      lookMs: 20,
+      view: { synced: Promise.resolve([]), incidents: () => known },
+      incidents: {
+        amend: async (_, change) => {
+          incident.status = change(incident.status as IncidentStatus, incident);
+          return incident;
+        },
+      },
+    });
+    alerts.lead(true);
+    await eventually(() => incident.status?.conditions, 'what was taken');
+    // Another replica, which dies with it.
+    incident.status = { ...(incident.status as IncidentStatus), phase: 'Eradicated' };
+    await eventually(() => calls[1], 'the next phase');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await alerts.close();
+    expect(calls.map(({ body }) => body.output_fields['kubesentry.phase'])).toEqual([
+      'Contained',
+      'Eradicated',
+    ]);
+    expect(incident.status?.conditions).toMatchObject([
+      { type: 'Told', status: 'True', reason: 'Eradicated' },
+    ]);
+  });
+
+  it('hears of one alert whatever is found out meanwhile; a suspicion ends when it gets sure', async () => {
+    const alerts = alertsOf({ alertmanagerUrls: [url] });
+    const steps = [
+      ['Detected', 'low'],
+      ['Confirmed', 'critical'],
+      ['Contained', 'high'],
+      ['Closed', 'medium'],
+    ] as const;
+    for (const [phase, severity] of steps) {
+      alerts.note(incidentIn(phase, 'web', severity));
+      await eventually(
+        () => calls.find(({ body }) => body[0].annotations.description.includes(phase)),
+        phase,
+      );
+    }
+    const now = Date.now();
+    const said = calls.map(({ body }) =>
+      body.map(({ labels, endsAt }: { labels: { severity: string }; endsAt: string }) => [
+        labels.severity,
+        Date.parse(endsAt) > now ? 'fires' : 'over',
+      ]),
+    );
+    expect(said).toEqual([
+      [['warning', 'fires']],
+      [
+        ['critical', 'fires'],
+        ['warning', 'over'],
+      ],
+      [
+        ['critical', 'fires'],
+        ['warning', 'over'],
+      ],
+      [
+        ['critical', 'over'],
+        ['warning', 'over'],
+      ],
+    ]);
+    const identities = new Set(calls.flatMap(({ body }) => body.map((each: object) => identity(each))));
+    expect(identities.size).toBe(2);
+    await alerts.close();
+  });
 });
+
+const identity = (alert: object) => JSON.stringify((alert as { labels: object }).labels);
+
+function alertsOf(options: Partial<AlertsOptions>): Alerts {
+  const cluster = { create: async <T>(_: unknown, object: T) => object };
+  return new Alerts({ cluster, metrics: new Metrics(), log, clock: () => new Date(), ...options });
+}
+
+function incidentIn(phase: IncidentPhase, workload: string, severity: Severity = 'critical'): Incident {
+  const subject = { namespace: 'shop', workload: { kind: 'DaemonSet', name: workload } };
+  const seen = [{ detection: detectionIn(podOf('x', 'shop'), { severity }), node: 'node-1', traits: [] }];
+  const incident = correlate(undefined, seen, { name: workload, subject, confirmFrom: 0.9 });
+  const metadata = { ...incident?.metadata, uid: `uid-${workload}` };
+  return { ...incident, metadata, status: { ...incident?.status, phase } } as Incident;
+}

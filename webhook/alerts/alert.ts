@@ -6,6 +6,8 @@ export interface Alert {
   incident: string;
   uid: string;
   phase: IncidentPhase;
+  /** Phases that were told before, as far as is known. */
+  before: readonly IncidentPhase[];
   namespace: string;
   workload: { kind: string; name: string };
   rule: string;
@@ -35,7 +37,11 @@ const SAID: Readonly<Record<IncidentPhase, string>> = {
 };
 
 /** Undefined while nothing is known. Pure. */
-export function alertOf({ metadata, spec, status }: Incident, now: Date): Alert | undefined {
+export function alertOf(
+  { metadata, spec, status }: Incident,
+  before: readonly IncidentPhase[],
+  now: Date,
+): Alert | undefined {
   const [best] = status?.detections ?? [];
   if (!status || !best) return undefined;
   const { namespace, workload } = spec;
@@ -45,6 +51,7 @@ export function alertOf({ metadata, spec, status }: Incident, now: Date): Alert 
     incident: name,
     uid: metadata.uid ?? name,
     phase: status.phase,
+    before,
     namespace,
     workload,
     rule: best.rule,
