@@ -43,10 +43,12 @@ export class AddressRanges {
   /** Whether `address` is in a range that covers `port`; without a port only ranges for all ports count. */
   has(address: string, port?: number): boolean {
     // ipaddr.js finds out by throwing, which costs a hundred times as much.
-    if (!/^\d|:/.test(address) || isIP(address) === 0) return false;
-    const parsed = ipaddr.process(address);
-    const { first, last, ports } = parsed.kind() === 'ipv4' ? this.#v4 : this.#v6;
-    const value = numberOf(parsed.toByteArray());
+    const version = /^\d|:/.test(address) ? isIP(address) : 0;
+    if (version === 0) return false;
+    // An IPv4 address may be written within one of IPv6.
+    const parsed = version === 4 ? undefined : ipaddr.process(address);
+    const { first, last, ports } = parsed?.kind() === 'ipv6' ? this.#v6 : this.#v4;
+    const value = numberOf(parsed?.toByteArray() ?? address.split('.').map(Number));
     let low = 0;
     let high = first.length;
     while (low < high) {

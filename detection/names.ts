@@ -1,5 +1,5 @@
 import { type Indicators, nameKey } from './indicators.ts';
-import { fold, tokens, UNKNOWN } from './text.ts';
+import { fold, tokens } from './text.ts';
 
 /** What a name says: the known name in it, and whether the rest makes it something that only speaks of miners. */
 export interface NameMatch {
@@ -51,16 +51,20 @@ const PATTERN_LIMIT = 1000;
 
 const SINGLE_TOKEN = /^[a-z0-9]+$/;
 
+/** As the tags of images are. */
+const NUMBERS = /^[\d.]+$/;
+
 /** Looks for a known name as whole tokens of `segment`: one step of a path, or a comm. Never a substring. */
 export function nameIn(segment: string, { nameKinds, nameHeads }: Indicators): NameMatch | undefined {
-  const folded = fold(segment.replaceAll(UNKNOWN, ''));
+  const folded = fold(segment);
   if (folded.length < 2 || folded.length > 256) return undefined;
-  const whole = nameKinds.get(nameKey(folded));
-  if (whole) return { name: folded, kind: whole };
   if (SINGLE_TOKEN.test(folded)) {
-    const kind = nameKinds.get(withoutVersion(folded));
+    const kind = nameKinds.get(folded) ?? nameKinds.get(withoutVersion(folded));
     return kind && { name: folded, kind };
   }
+  const whole = nameKinds.get(nameKey(folded));
+  if (whole) return { name: folded, kind: whole };
+  if (NUMBERS.test(folded)) return undefined;
   const parts = tokens(folded).slice(0, TOKEN_LIMIT);
   let found: NameMatch | undefined;
   for (let from = 0; from < parts.length; from++) {
@@ -79,9 +83,12 @@ export function nameIn(segment: string, { nameKinds, nameHeads }: Indicators): N
   return found;
 }
 
-/** Versions and platforms are glued to names: xmrig6, xmrig64. */
+/** Versions and platforms are glued to names: xmrig6, xmrig64, xmrigv6. */
 function withoutVersion(name: string): string {
-  return isDigit(name.charCodeAt(name.length - 1)) ? name.replace(/v?\d+$/, '') : name;
+  let end = name.length;
+  while (end > 0 && isDigit(name.charCodeAt(end - 1))) end--;
+  if (end === name.length) return name;
+  return name.slice(0, name[end - 1] === 'v' ? end - 1 : end);
 }
 
 /** What is left of `geth-1.14.5-linux-amd64` behind the name. */

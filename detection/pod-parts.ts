@@ -1,5 +1,5 @@
 import { manifestsIn } from './manifest-text.ts';
-import { isRecord, type JsonRecord, textOf } from './shape.ts';
+import { isRecord, type JsonRecord, listOf, textOf } from './shape.ts';
 
 /** A pod spec, or one container, somewhere in an object. */
 export interface PodPart {
@@ -7,10 +7,29 @@ export interface PodPart {
   path: string;
   node: JsonRecord;
   /** What has the pod's metadata: the pod or the template around it. */
-  pod?: JsonRecord;
+  pod: JsonRecord;
 }
 
-const CONTAINER_LISTS: ReadonlySet<string> = new Set(['containers', 'initContainers', 'ephemeralContainers']);
+/** In the order in which they run: what one leaves in a file, the next may start. */
+const CONTAINER_LISTS: ReadonlySet<string> = new Set(['initContainers', 'containers', 'ephemeralContainers']);
+
+/**
+ * Where the pod spec is in kinds whose schema the API server holds to. Nothing of them runs but what is there, so that
+ * the rest of the object, whatever it says, need not be looked at.
+ */
+const NATIVE: ReadonlyMap<string, { apiVersion: string; steps: readonly string[] }> = new Map(
+  Object.entries({
+    Pod: { apiVersion: 'v1', steps: ['spec'] },
+    PodTemplate: { apiVersion: 'v1', steps: ['template', 'spec'] },
+    ReplicationController: { apiVersion: 'v1', steps: ['spec', 'template', 'spec'] },
+    DaemonSet: { apiVersion: 'apps/v1', steps: ['spec', 'template', 'spec'] },
+    Deployment: { apiVersion: 'apps/v1', steps: ['spec', 'template', 'spec'] },
+    ReplicaSet: { apiVersion: 'apps/v1', steps: ['spec', 'template', 'spec'] },
+    StatefulSet: { apiVersion: 'apps/v1', steps: ['spec', 'template', 'spec'] },
+    Job: { apiVersion: 'batch/v1', steps: ['spec', 'template', 'spec'] },
+    CronJob: { apiVersion: 'batch/v1', steps: ['spec', 'jobTemplate', 'spec', 'template', 'spec'] },
+  }),
+);
 
 /** Fields that hold no workload of this object, but may hold large or foreign text. */
 const SKIPPED: ReadonlySet<string> = new Set([
@@ -90,6 +109,16 @@ export function findPodParts(object: JsonRecord): {
   let texts = 0;
   let truncated = false;
 
+  const addPod = (node: JsonRecord, path: string, pod: JsonRecord): void => {
+    parts.push({ kind: 'pod', path, node, pod });
+    // A volume may be made of an image: what is in it can be started as well.
+    for (const [index, volume] of listOf(node.volumes).entries()) {
+      if (!isRecord(volume) || !isRecord(volume.image)) continue;
+      const image = textOf(volume.image.reference);
+      if (image !== '') images.push({ path: `${path}.volumes[${index}].image.reference`, image });
+    }
+  };
+
   const visit = (
     value: object,
     path: string,
@@ -118,7 +147,7 @@ export function findPodParts(object: JsonRecord): {
       return;
     }
     if ('containers' in node || 'initContainers' in node || 'ephemeralContainers' in node)
-      parts.push({ kind: 'pod', path, node, pod: around });
+      addPod(node, path, around);
     // An operation of JSON Patch (RFC 6902).
     if ('op' in node && /\/(command|args)$/.test(textOf(node.path)) && isWords(node.value))
       commands.push({ path: `${path}.value`, words: node.value });
@@ -156,8 +185,32 @@ export function findPodParts(object: JsonRecord): {
     }
   };
 
-  visit(object, '', 0, object, false);
+  const native = nativePod(object);
+  if (native) {
+    const { node, path, pod } = native;
+    addPod(node, path, pod);
+    for (const key of CONTAINER_LISTS) {
+      const list = node[key];
+      if (list === undefined || list === null) continue;
+      if (!Array.isArray(list)) malformed.push(`${path}.${key}`);
+      if (isObject(list)) visit(list, `${path}.${key}`, 0, pod, true);
+    }
+  } else visit(object, '', 0, object, false);
   return { parts, scripts, settings, images, commands, malformed, truncated };
+}
+
+/** Undefined for other kinds, and for what has no such shape as the API server takes. */
+function nativePod(object: JsonRecord): Omit<PodPart, 'kind'> | undefined {
+  const { apiVersion, steps } = NATIVE.get(textOf(object.kind)) ?? {};
+  if (steps === undefined || object.apiVersion !== apiVersion) return undefined;
+  let [node, pod] = [object, object];
+  for (const step of steps) {
+    const inner = node[step];
+    if (!isRecord(inner)) return undefined;
+    if (step === 'spec' && isRecord(node.metadata)) pod = node;
+    node = inner;
+  }
+  return { node, path: steps.join('.'), pod };
 }
 
 function isWords(value: unknown): value is string[] {

@@ -1,7 +1,7 @@
 import { ADMINISTRATION } from './administration.ts';
 import type { Word } from './arguments.ts';
 import { judgeArguments } from './miner-arguments.ts';
-import { minerWordScore, nameByPattern, nameIn, unversioned } from './names.ts';
+import { minerWordScore, type NameMatch, nameByPattern, nameIn, unversioned } from './names.ts';
 import type { Machine } from './shell/machine.ts';
 import { fold, UNKNOWN } from './text.ts';
 
@@ -46,7 +46,7 @@ export function judgeProgram(words: readonly Word[], machine: Machine): void {
   const administration = Object.hasOwn(ADMINISTRATION, base) ? ADMINISTRATION[base] : undefined;
   administration?.(words, docket);
   if (inert) return;
-  judgePath(first, path, machine);
+  const isNode = judgePath(first, path, machine) === 'node';
   const { background, silent } = machine.manner;
   if (background && silent) {
     docket.report(
@@ -56,7 +56,6 @@ export function judgeProgram(words: readonly Word[], machine: Machine): void {
       base,
     );
   }
-  const isNode = nameIn(base, docket.indicators)?.kind === 'node';
   const caller = { isNode, isHidden: docket.scoreOf('hidden-path', first.path) > 0 };
   judgeArguments(words.slice(1), docket, caller);
   for (const { text, path } of words.slice(1, 64)) {
@@ -70,13 +69,21 @@ export function judgeProgram(words: readonly Word[], machine: Machine): void {
   }
 }
 
-function judgePath({ text, path: at }: Word, path: string, { docket, manner }: Machine): void {
+/** Answers what the name of the program says. */
+function judgePath(
+  { text, path: at }: Word,
+  path: string,
+  { docket, manner }: Machine,
+): NameMatch['kind'] | undefined {
   const steps = path.split('/').filter(Boolean);
   const base = steps.at(-1) ?? '';
   const scratch = SCRATCH.test(path) || path.startsWith('memfd:');
-  for (const [index, step] of steps.slice(-8).entries()) {
-    const last = index === Math.min(steps.length, 8) - 1;
+  let named: NameMatch['kind'] | undefined;
+  for (let index = Math.max(0, steps.length - 8); index < steps.length; index++) {
+    const step = steps[index] as string;
+    const last = index === steps.length - 1;
     const match = nameIn(step, docket.indicators);
+    if (last) named = match?.kind;
     if (match?.kind === 'miner') {
       const about = last ? undefined : nameIn(base, docket.indicators);
       if (about?.kind !== 'mention')
@@ -103,7 +110,7 @@ function judgePath({ text, path: at }: Word, path: string, { docket, manner }: M
   // Nix calls what its wrappers start .NAME-wrapped.
   if (/^\.\w/.test(base) && !scratch && !base.endsWith('-wrapped'))
     docket.report('hidden-path', at, 'It runs a file that hides by name.', text, 35);
-  if (!scratch) return;
+  if (!scratch) return named;
   // Where npm links the programs of a project; a build in a scratch folder runs them by the dozen.
   const isNpm = steps.some((step, at) => step === '.bin' && steps[at - 1] === 'node_modules');
   const hidden =
@@ -113,6 +120,7 @@ function judgePath({ text, path: at }: Word, path: string, { docket, manner }: M
   docket.report(rule, at, `It runs ${hidden ? 'a hidden file' : 'a file'} of a scratch folder.`, text);
   if (manner.background && base.startsWith('.'))
     docket.report('disguised-process', at, 'It hides by name.', text, 20);
+  return named;
 }
 
 /** `exec -a NAME`, or an argv[0] that the program was given: a name between brackets is that of a kernel thread. */

