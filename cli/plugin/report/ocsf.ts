@@ -1,4 +1,5 @@
-import type { Detection } from '../../../api/detection.ts';
+import { basename } from 'node:path/posix';
+import type { Ancestor, Detection } from '../../../api/detection.ts';
 import type { Severity } from '../../../api/finding.ts';
 import { VERSION } from '../../../api/names.ts';
 import type { Report } from '../../../api/report.ts';
@@ -38,8 +39,6 @@ export function ocsf(report: Report): string {
 
 function findingOf(detection: Detection, report: Report): object {
   const { metadata, spec, status } = report.incident;
-  const { process, container } = detection;
-  const [parent] = process.ancestors;
   const ended = status?.phase === 'Closed' || status?.phase === 'Eradicated';
   const statusId = status?.phase === 'Dismissed' ? 3 : ended ? 4 : status?.phase === 'Contained' ? 2 : 1;
   return {
@@ -55,7 +54,6 @@ function findingOf(detection: Detection, report: Report): object {
     severity: CAPTION[detection.severity],
     status_id: statusId,
     status: STATUS[statusId],
-    is_alert: true,
     confidence_id: detection.confidence >= 0.9 ? 3 : detection.confidence >= 0.5 ? 2 : 1,
     confidence_score: Math.round(detection.confidence * 100),
     message: titleOf(report),
@@ -78,47 +76,64 @@ function findingOf(detection: Detection, report: Report): object {
       {
         type: spec.workload.kind,
         name: spec.workload.name,
-        namespace: spec.namespace,
+        ...(spec.namespace !== '' && { namespace: spec.namespace }),
         labels: status?.nodes.map((node) => `node=${node}`),
       },
     ],
-    evidences: [
-      {
-        process: {
-          pid: process.pid,
-          name: process.exe.split('/').at(-1),
-          cmd_line: process.argv.join(' '),
-          user: { uid: String(process.uid) },
-          ...(process.ancestors.length > 0 && { lineage: lineage(detection).map(({ exe }) => exe) }),
-          file: {
-            path: process.exe,
-            name: process.exe.split('/').at(-1),
-            type_id: 1,
-            ...(process.sha256 && {
-              hashes: [{ algorithm_id: 3, algorithm: 'SHA-256', value: process.sha256 }],
-            }),
-          },
-          ...(parent && {
-            parent_process: {
-              pid: parent.pid,
-              name: parent.exe.split('/').at(-1),
-              cmd_line: parent.argv.join(' '),
-            },
-          }),
-          ...(container && {
-            container: {
-              ...(container.id && { uid: container.id }),
-              ...(container.name && { name: container.name }),
-              ...(container.image && { image: { name: container.image } }),
-              ...(container.podUid && { pod_uuid: container.podUid }),
-              orchestrator: 'Kubernetes',
-            },
-          }),
-        },
-        ...destinationOf(detection),
-        data: { action: detection.action, pod: container?.pod ?? null, repeats: detection.repeats },
+    evidences: [evidenceOf(detection)],
+  };
+}
+
+function evidenceOf(detection: Detection): object {
+  const { process, container, action, repeats } = detection;
+  const where = container ? containerOf(container) : {};
+  const data = { action, pod: container?.pod ?? null, repeats };
+  // What was found in a manifest is no process.
+  const found =
+    process.pid === 0
+      ? { ...where, data: { ...data, command: process.argv.join(' ') } }
+      : { process: { ...processOf(detection), ...where }, data };
+  return { ...found, ...destinationOf(detection) };
+}
+
+function processOf(detection: Detection): object {
+  const { pid, exe, argv, uid, sha256, ancestors } = detection.process;
+  const [parent] = ancestors;
+  return {
+    ...programOf({ pid, exe, argv }),
+    user: { uid: String(uid) },
+    ...(ancestors.length > 0 && { lineage: lineage(detection).map(({ exe: each }) => each) }),
+    ...(basename(exe) !== '' && {
+      file: {
+        path: exe,
+        name: basename(exe),
+        type_id: 1,
+        ...(sha256 && { hashes: [{ algorithm_id: 3, algorithm: 'SHA-256', value: sha256 }] }),
       },
-    ],
+    }),
+    ...(parent && { parent_process: programOf(parent) }),
+  };
+}
+
+function programOf({ pid, exe, argv }: Ancestor): object {
+  return {
+    pid,
+    ...(basename(exe) !== '' && { name: basename(exe) }),
+    ...(argv.length > 0 && { cmd_line: argv.join(' ') }),
+  };
+}
+
+/** Nothing where neither an id nor a name is known, which OCSF wants one of. */
+function containerOf({ id, name, image, podUid }: NonNullable<Detection['container']>): object {
+  if (!id && !name) return {};
+  return {
+    container: {
+      ...(id && { uid: id }),
+      ...(name && { name }),
+      ...(image && { image: { name: image, uid: image.split('@').at(-1) } }),
+      ...(podUid && { pod_uuid: podUid }),
+      orchestrator: 'Kubernetes',
+    },
   };
 }
 
