@@ -1,8 +1,9 @@
-import type { Severity } from './finding.ts';
-
 // Beside the shapes and not among them: an agent that weighs findings has no use for what validates them, and no room.
 
-const ORDER: Record<Severity, number> = { low: 0, medium: 1, high: 2, critical: 3 };
+const ORDER = { low: 0, medium: 1, high: 2, critical: 3 } as const;
+
+/** The same as in finding.ts, which needs this file. */
+type Severity = keyof typeof ORDER;
 
 /** Negative when `a` is less severe than `b`; fits Array.prototype.sort. */
 export function compareSeverity(a: Severity, b: Severity): number {

@@ -1,4 +1,5 @@
 import type { Finding } from '../api/finding.ts';
+import { STEERING } from '../api/printable.ts';
 import { CONCLUSIVE } from '../api/weight.ts';
 import type { Indicators } from './indicators.ts';
 import { RULES, type RuleId } from './rules.ts';
@@ -49,7 +50,7 @@ export class Docket {
       score: Math.min(Math.max(Math.round(score), 0), CONCLUSIVE),
       path: path.slice(0, 512),
       message: message.slice(0, 1024),
-      ...(evidence === undefined ? {} : { evidence: printable(evidence) }),
+      ...(evidence === undefined ? {} : { evidence: excerptOf(evidence) }),
       remedy: RULES[rule].remedy,
     });
   }
@@ -83,8 +84,8 @@ export class Docket {
   }
 }
 
-/** Cut, and free of control characters, so that it can be shown on a terminal. */
-function printable(text: string): string {
-  const shown = text.replaceAll(UNKNOWN, '?').replace(/[\p{Cc}\p{Cf}]/gu, ' ');
+/** Cut, and as it can be shown on a terminal; scripts have lines, which blanks stand for. */
+function excerptOf(text: string): string {
+  const shown = text.replaceAll(UNKNOWN, '?').replace(STEERING, ' ');
   return shown.length > EVIDENCE_LENGTH ? `${shown.slice(0, EVIDENCE_LENGTH - 1)}…` : shown;
 }

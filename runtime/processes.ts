@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Ancestor } from '../api/detection.ts';
 import type { Birth } from '../bpf/births.ts';
 import type { EventView } from '../bpf/event-view.ts';
+import { baseName } from './base-name.ts';
 import { type Container, type Containers, HOST } from './containers.ts';
 import type { Image, Images } from './image.ts';
 import { type ProcFs, TICKS_PER_SECOND } from './proc-fs.ts';
@@ -73,7 +74,7 @@ export class Processes {
     if (!parent) return undefined;
     const { filename, execFlags: flags, inode, device } = event;
     const exe = this.#proc.absolute(parent.pid, filename);
-    const comm = filename.slice(filename.lastIndexOf('/') + 1).slice(0, 15);
+    const comm = baseName(filename).slice(0, 15);
     const image = { exe, filename, argv: [filename], comm, flags, inode: Number(inode), device };
     return { ...parent, image, parent };
   }

@@ -2,8 +2,8 @@ import { GROUP, SYSTEM_NAMESPACE, VERSION } from '../../api/names.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { everyObject } from '../../kube/every-object.ts';
 import { KIND } from '../../kube/kind.ts';
-import type { Finding, Situation } from './check.ts';
 import { kindOf } from './manifest.ts';
+import type { Finding, Situation } from './situation.ts';
 
 const DEPLOYMENT = { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-webhook' };
 

@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../api/object.ts';
 import { everyObject } from '../../kube/every-object.ts';
 import { KIND } from '../../kube/kind.ts';
-import type { Finding, Situation } from './check.ts';
+import type { Finding, Situation } from './situation.ts';
 
 const OLDEST_KERNEL = [5, 10] as const;
 const ARCHITECTURES = ['amd64', 'arm64'];

@@ -1,8 +1,8 @@
 import type { KubeObject } from '../../api/object.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { groupVersion, type Kind } from '../../kube/kind.ts';
-import type { Finding, Situation } from './check.ts';
 import { kindOf } from './manifest.ts';
+import type { Finding, Situation } from './situation.ts';
 
 interface Attributes {
   verb: string;

@@ -1,24 +1,9 @@
 import { KubesentryError } from '../../api/errors.ts';
-import type { KubeObject } from '../../api/object.ts';
-import type { HttpCluster } from '../../kube/http/cluster.ts';
 import { columns } from '../columns.ts';
 import { existing, namespace } from './check-existing.ts';
 import { images, network, nodes } from './check-nodes.ts';
 import { rights } from './check-rights.ts';
-
-export interface Finding {
-  /** Only WRONG is in the way; `look` is for people to judge. */
-  state: 'ok' | 'look' | 'WRONG' | 'unknown';
-  detail: string;
-}
-
-export interface Situation {
-  cluster: HttpCluster;
-  /** What would be installed. */
-  manifest: readonly KubeObject[];
-}
-
-export type Check = (situation: Situation) => Promise<Finding>;
+import type { Check, Finding, Situation } from './situation.ts';
 
 /** Since then ValidatingAdmissionPolicy, matchConditions and appArmorProfile are part of every API server. */
 const OLDEST_MINOR = 30;

@@ -16,7 +16,7 @@ import type {
 } from '../cluster.ts';
 import { groupVersion, KIND, type Kind, type ResourceName } from '../kind.ts';
 import { matchesSelector, parseFieldSelector, parseLabelSelector } from '../selector.ts';
-import type { User } from './admission.ts';
+import type { User } from './admission-request.ts';
 import { applyFields, ownersAfterUpdate } from './field-owners.ts';
 import { discard } from './garbage.ts';
 import { mergePatch } from './merge-patch.ts';

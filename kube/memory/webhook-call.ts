@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { request as httpsRequest } from 'node:https';
 import { groupVersion } from '../kind.ts';
-import type { AdmissionRequest, Webhook } from './admission.ts';
+import type { AdmissionRequest, Webhook } from './admission-request.ts';
 
 /** The response of an AdmissionReview. */
 export interface WebhookAnswer {

@@ -1,13 +1,13 @@
 import { LRUCache } from 'lru-cache';
 import type { Finding } from '../../api/finding.ts';
 import { EXEC_FLAG } from '../../bpf/events.ts';
+import { baseName } from '../base-name.ts';
 import { HOST } from '../containers.ts';
 import type { Forgetful, Gone } from '../departures.ts';
 import type { Image } from '../image.ts';
 import { lineage, type Process, ticksOf } from '../processes.ts';
 import { finding } from '../signal.ts';
 import {
-  baseOf,
   type Download,
   downloadOf,
   isBystander,
@@ -153,7 +153,7 @@ export class DownloadExecuteDetector implements Forgetful {
     const sink = sinkOf(this.#around.descriptor(process.pid, 1));
     if (sink === undefined) return undefined;
     const path = sink === 'pipe' ? undefined : sink.file;
-    return { ...opened, at, files: new Set(path ? [baseOf(path)] : []), path, process, isGuess: false };
+    return { ...opened, at, files: new Set(path ? [baseName(path)] : []), path, process, isGuess: false };
   }
 
   /** Recent connections of `process`, as the tree of `one` knows them. */
@@ -196,7 +196,7 @@ export class DownloadExecuteDetector implements Forgetful {
     const file = typeof sink === 'object' ? sink.file : undefined;
     const names = [file, target, ...operands.map((name) => name.replace(PACKED, ''))];
     for (const name of names) {
-      if (name !== undefined && source.files.size < REMEMBERED) source.files.add(baseOf(name));
+      if (name !== undefined && source.files.size < REMEMBERED) source.files.add(baseName(name));
     }
     return undefined;
   }
@@ -253,7 +253,7 @@ export class DownloadExecuteDetector implements Forgetful {
     const isNewerThan = (download: Download) =>
       changed !== undefined && changed >= time - (at - download.at) / 1e6 - CLOCK_MS;
     const paths = [exe, filename, ...(script?.kind === 'file' ? [script.path] : [])];
-    const names = paths.map(baseOf);
+    const names = paths.map(baseName);
     for (const one of [process, ...parents]) {
       const downloads = recent(this.#trees.get(keyOf(one))?.downloads ?? [], at, FILE_NS);
       const source =

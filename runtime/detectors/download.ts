@@ -1,3 +1,4 @@
+import { baseName } from '../base-name.ts';
 import type { Image } from '../image.ts';
 import type { Process } from '../processes.ts';
 
@@ -43,7 +44,7 @@ export function downloadOf(process: Process, at: number, around: Surroundings): 
     args.find((argument) => argument.includes('://')) ?? args.findLast((one) => !one.startsWith('-'));
   if (url === undefined) return undefined;
   const file = outputOf(command, args, url) ?? fileOf(around.descriptor(process.pid, 1));
-  const files = new Set(file === undefined ? [] : [baseOf(file)]);
+  const files = new Set(file === undefined ? [] : [baseName(file)]);
   const path = file && around.absolute(process.pid, file);
   return { at, url: withoutSecrets(url), files, path, process, isGuess: false };
 }
@@ -54,7 +55,7 @@ export function renameOf(process: Process): [from: string, to: string] | undefin
   if (!RENAMES.test(command)) return undefined;
   const [from, to, ...others] = args.filter((one) => !one.startsWith('-'));
   return from !== undefined && to !== undefined && others.length === 0
-    ? [baseOf(from), baseOf(to)]
+    ? [baseName(from), baseName(to)]
     : undefined;
 }
 
@@ -84,7 +85,7 @@ export function scriptOf(process: Process, descriptor: Descriptor): Script | und
 
 /** Base names of everything that a command is told, behind `if=`, `--input=` and their kin too. */
 export function operandsOf(process: Process): string[] {
-  return process.image.argv.slice(1).map((argument) => baseOf(argument.replace(/^[^/=]*=/, '')));
+  return process.image.argv.slice(1).map((argument) => baseName(argument.replace(/^[^/=]*=/, '')));
 }
 
 /** Where what a process writes goes: to a file, by its path, or on through a pipe. Undefined: elsewhere, or not known. */
@@ -117,9 +118,9 @@ export function isInterpreter(image: Image): boolean {
 /** Name of the command and its arguments, through `busybox NAME ...` and symbolic links to it. */
 function appletOf({ image: { exe, argv } }: Pick<Process, 'image'>): string[] {
   const [first = exe, ...rest] = argv;
-  if (baseOf(first) === 'busybox' && rest[0] !== undefined) return [baseOf(rest[0]), ...rest.slice(1)];
-  const base = baseOf(exe);
-  return [base === 'busybox' ? baseOf(first).replace(/^-/, '') : base, ...rest];
+  if (baseName(first) === 'busybox' && rest[0] !== undefined) return [baseName(rest[0]), ...rest.slice(1)];
+  const base = baseName(exe);
+  return [base === 'busybox' ? baseName(first).replace(/^-/, '') : base, ...rest];
 }
 
 /** The file that the arguments name; undefined for standard output. */
@@ -136,16 +137,12 @@ function outputOf(command: string, args: readonly string[], url: string): string
   const named =
     command !== 'curl' ||
     args.some((argument) => /^(?:-[a-zA-Z]*O[a-zA-Z]*|--remote-name(?:-all)?)$/.test(argument));
-  return named ? baseOf(url.replace(/[?#].*$/, '')) || undefined : undefined;
+  return named ? baseName(url.replace(/[?#].*$/, '')) || undefined : undefined;
 }
 
 /** A regular file, not a device, a pipe or a socket. */
 function fileOf(link: string | undefined): string | undefined {
   return link !== undefined && /^\/(?!dev\/(?!shm\/)|proc\/)/.test(link) ? link : undefined;
-}
-
-export function baseOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
 }
 
 /** Addresses may carry a password or a signature; neither belongs into a report. */

@@ -2,6 +2,7 @@ import type { Finding } from '../../api/finding.ts';
 import { EXEC_FLAG } from '../../bpf/events.ts';
 import type { Indicators } from '../../detection/indicators.ts';
 import { judgeProcess } from '../../detection/process.ts';
+import { baseName } from '../base-name.ts';
 import { HOST } from '../containers.ts';
 import type { Image } from '../image.ts';
 import type { Process } from '../processes.ts';
@@ -47,7 +48,7 @@ export class ExecDetector {
         'It had more arguments than the kernel hands up, and ended or changed them before the rest could be read.';
       findings.push(finding('analysis-limit', 'argv', message));
     }
-    if (baseOf(filename) === baseOf(exe)) return findings;
+    if (baseName(filename) === baseName(exe)) return findings;
     // The name of a script or a symbolic link is not that of the binary.
     const named = judgeProcess({ exe: filename, argv: [] }, options).findings;
     const rules = new Set(findings.map(({ rule }) => rule));
@@ -91,8 +92,4 @@ function isContainerRuntime({ image, container, parent }: Process): boolean {
 /** The name that a memfd was given, as a path: it is judged like that of a file. */
 function nameInMemory(exe: string): string | undefined {
   return /^\/?memfd:(.*)$/s.exec(exe)?.[1];
-}
-
-function baseOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
 }

@@ -4,7 +4,7 @@ import { AGENT_USER, SYSTEM_NAMESPACE, TOKEN_AUDIENCE, WEBHOOK_USER } from '../.
 import type { KubeObject } from '../../api/object.ts';
 import { loadIndicators } from '../../detection/load.ts';
 import { KIND } from '../../kube/kind.ts';
-import type { User } from '../../kube/memory/admission.ts';
+import type { User } from '../../kube/memory/admission-request.ts';
 import { MemoryCluster } from '../../kube/memory/cluster.ts';
 import { ephemeralCertificate } from '../../webhook/certificate-sources.ts';
 import { stdoutLog } from '../../webhook/log.ts';

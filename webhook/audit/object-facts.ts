@@ -2,6 +2,7 @@ import type { Fingerprint } from '../../api/fingerprint.ts';
 import { fingerprintObject } from '../../detection/fingerprint.ts';
 import { isRecord, type JsonRecord, listOf, textOf } from '../../detection/shape.ts';
 import { workloadView } from '../../detection/workload.ts';
+import { controllerOf } from '../top-owner.ts';
 
 /** What is kept of the object that a request sent or got. */
 export interface ObjectFacts {
@@ -38,9 +39,7 @@ export function objectFacts(object: JsonRecord, resource: string): ObjectFacts {
 }
 
 function ownerOf(metadata: JsonRecord): { owner?: string; ownerUid?: string } {
-  const owner = listOf(metadata.ownerReferences)
-    .filter(isRecord)
-    .find(({ controller }) => controller === true);
+  const owner = controllerOf(metadata);
   if (!owner) return {};
   return {
     owner: `${textOf(owner.kind)}/${textOf(owner.name)}`.slice(0, DETAIL_LIMIT),

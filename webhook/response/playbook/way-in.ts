@@ -1,3 +1,4 @@
+import { basename } from 'node:path/posix';
 import type { IncidentAttribution } from '../../../api/attribution.ts';
 import type { Ancestor, Detection } from '../../../api/detection.ts';
 import type { Incident } from '../../../api/incident.ts';
@@ -90,7 +91,7 @@ function authorOf(attribution: IncidentAttribution | undefined): string | undefi
 }
 
 function nameOf(exe: string): string {
-  return (exe.split('/').at(-1) ?? exe).replace(/[-\d.]+$/, '');
+  return basename(exe).replace(/[-\d.]+$/, '');
 }
 
 function capital(text: string): string {
