@@ -19,7 +19,7 @@ export const ADMINISTRATION: Record<string, Check> = {
   wrmsr: (words, docket) => {
     const path = words[0]?.path ?? '';
     const boost = words.slice(1).find(({ text }) => RANDOMX_REGISTER.test(text));
-    const score = docket.scoreOf('msr-tuning', path) >= MSR_WRITES ? 60 : 50;
+    const score = docket.scoreOf('msr-tuning', path) === MSR_WRITES ? 60 : 50;
     if (boost) docket.report('msr-tuning', path, 'It sets the processor up for RandomX.', boost.text, score);
     else docket.report('msr-tuning', path, 'It writes model-specific registers.', words[0]?.text);
   },

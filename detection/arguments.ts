@@ -18,6 +18,8 @@ export interface ArgumentFacts {
     endpoint: Endpoint;
     word: Word;
     role: OptionRole | undefined;
+    /** The option that it is the value of. */
+    option: string;
     peer: boolean;
     known: boolean;
   }[];
@@ -177,7 +179,14 @@ function readValue(
     if (isPaid || (mined !== undefined && indicators.algorithms.has(mined))) endpoint.scheme = 'stratum+tcp';
     if (role === 'password' && !isStratum(endpoint)) continue;
     const peer = (role === undefined || role === 'value') && PEER_OPTION.test(name);
-    facts.endpoints.push({ endpoint, word, role, peer, known: hasDomain(indicators.pools, endpoint.host) });
+    facts.endpoints.push({
+      endpoint,
+      word,
+      role,
+      option: name,
+      peer,
+      known: hasDomain(indicators.pools, endpoint.host),
+    });
     const inside = endpoint.user === '' ? undefined : walletOf(endpoint.user);
     if (inside) facts.wallets.push({ wallet: inside, word, role: 'wallet' });
   }

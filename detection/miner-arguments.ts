@@ -138,7 +138,11 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket, { isHidden }: Calle
   } else if (told && mark !== undefined) {
     report(pool.word, `It is given a pool and the miner's option ${mark}.`, 90);
   } else if (told && facts.payee !== undefined) {
-    report(pool.word, 'It is given a pool and a wallet.', hasMiningPort(pool.endpoint) ? 90 : 70);
+    report(
+      pool.word,
+      'It is given a pool and a wallet.',
+      hasMiningPort(pool.endpoint) || pool.option === 'pool' ? 90 : 70,
+    );
   } else if (told && user !== undefined && pool.role === 'pool') {
     const poolPassword = password !== undefined && POOL_PASSWORD.test(password);
     const hints = [poolPassword, hasMiningPort(pool.endpoint), isPublicAddress(pool.endpoint.host)];

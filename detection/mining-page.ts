@@ -7,10 +7,13 @@ const SETTING = /^(?:pool|threads?|throttle|algo|algorithm|coin|worker|intensity
 
 const QUERY_LIMIT = 32;
 
+/** A scheme, a host and a wallet are longer. */
+const SHORTEST = 50;
+
 /** An address of the web that hands a wallet and settings of mining to a page, as a headless browser is told to open. */
 export function judgeMiningPage(words: readonly Word[], docket: Docket): void {
   for (const { text, path } of words) {
-    if (!/^(?:https?|wss?|file):\/\//i.test(text)) continue;
+    if (text.length < SHORTEST || !/^(?:https?|wss?|file):\/\//i.test(text)) continue;
     const pairs = text.split(/[?&#]/, QUERY_LIMIT).slice(1);
     const values = pairs.map((pair) => pair.slice(pair.indexOf('=') + 1));
     const isPaid = values.some((value) => walletOf(value)?.mined || isMeantAsWallet(value));

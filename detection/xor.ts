@@ -16,6 +16,7 @@ export function xorDecoded(bytes: string, keys: readonly string[]): string | und
     const text = combined(bytes, key);
     if (text !== undefined && COMMAND.test(text)) return text;
   }
+  if (COMMAND.test(bytes) && combined(bytes, '\0') !== undefined) return undefined;
   for (let key = 1; key < 256; key++) {
     const text = combined(bytes, String.fromCharCode(key));
     if (text !== undefined && COMMAND.test(text)) return text;

@@ -1,6 +1,7 @@
 import type { Word } from '../arguments.ts';
 import { judgeCode } from '../code.ts';
 import { judgeCrontab } from '../written-file.ts';
+import { xorDecoded } from '../xor.ts';
 import { type Data, NOTHING, UNKNOWN_DATA } from './data.ts';
 import { unescapeAnsi } from './escapes.ts';
 import type { Machine } from './machine.ts';
@@ -35,10 +36,18 @@ export function runSet({ words, machine }: Call): Data {
 }
 
 /** awk runs shell text through system() and pipes. */
-export function runAwk({ words, machine }: Call): Data {
+export function runAwk({ words, stdin, machine }: Call): Data {
   const program = words.slice(1).find(({ text }) => !text.startsWith('-') && text.includes('{'));
   if (program) judgeCode(program.text, program.path, machine);
-  return UNKNOWN_DATA;
+  const letters = program && /%c/.test(program.text) ? lettersOf(stdin.text ?? '') : undefined;
+  return letters === undefined ? UNKNOWN_DATA : { text: letters, decoded: true };
+}
+
+/** Numbers that become a letter each, also when a key is put on all of them. */
+function lettersOf(text: string): string | undefined {
+  if (!/^\s*(?:\d{1,3}[\s,:]+){5,4096}\d{0,3}\s*$/.test(text)) return undefined;
+  const letters = String.fromCharCode(...(text.match(/\d+/g) ?? []).map((number) => Number(number) & 0xff));
+  return xorDecoded(letters, []) ?? letters;
 }
 
 /** `s/TEXT/TEXT/` without patterns but the two ends of a line; what else sed does is not known here. */

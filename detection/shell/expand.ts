@@ -1,4 +1,5 @@
 import { UNKNOWN } from '../text.ts';
+import { calculate } from './arithmetic.ts';
 import { bounded, type Data } from './data.ts';
 import { unescapeAnsi } from './escapes.ts';
 import { FIELD, type Scope } from './scope.ts';
@@ -54,8 +55,10 @@ function expand(node: SyntaxNode, machine: Substitution, quoted: boolean): strin
       return fields(machine.output(node).replace(/\n+$/, ''), quoted, machine);
     case 'process_substitution':
       return machine.pipe(node);
-    case 'arithmetic_expansion':
-      return UNKNOWN;
+    case 'arithmetic_expansion': {
+      const expression = node.text.replace(/^\$(?:\(\(|\[)|(?:\)\)|\])$/g, '');
+      return `${calculate(expression, (name) => machine.scope.get(name)) ?? UNKNOWN}`;
+    }
     default:
       return unquote(node.text);
   }
@@ -136,14 +139,10 @@ function parameter(node: SyntaxNode, machine: Substitution): string {
       return value.toUpperCase();
     case '#':
     case '##':
-      return value.startsWith(rest.slice(operator.length))
-        ? value.slice(rest.length - operator.length)
-        : value;
+      return withoutStart(value, unquote(rest.slice(operator.length)), operator === '##');
     case '%':
     case '%%':
-      return value.endsWith(rest.slice(operator.length))
-        ? value.slice(0, value.length - (rest.length - operator.length))
-        : value;
+      return withoutEnd(value, unquote(rest.slice(operator.length)), operator === '%%');
     default:
       return value;
   }
@@ -171,6 +170,25 @@ function replace(value: string, rest: string, all: boolean): string {
   const replacement = slash < 0 ? '' : unquote(rest.slice(slash + 1));
   if (pattern === '') return value;
   return all ? value.replaceAll(pattern, () => replacement) : value.replace(pattern, () => replacement);
+}
+
+/** What `#` and `##` leave: of a literal, of an asterisk before one, of question marks; any other pattern leaves all. */
+function withoutStart(value: string, pattern: string, greedy: boolean): string {
+  if (/^[?]+$/.test(pattern)) return value.slice(pattern.length);
+  if (!pattern.startsWith('*')) return value.startsWith(pattern) ? value.slice(pattern.length) : value;
+  const literal = pattern.slice(1);
+  const at = greedy ? value.lastIndexOf(literal) : value.indexOf(literal);
+  return at < 0 || literal === '' ? value : value.slice(at + literal.length);
+}
+
+/** The same from the end, for `%` and `%%`. */
+function withoutEnd(value: string, pattern: string, greedy: boolean): string {
+  if (/^[?]+$/.test(pattern)) return value.slice(0, Math.max(value.length - pattern.length, 0));
+  if (!pattern.endsWith('*'))
+    return value.endsWith(pattern) ? value.slice(0, value.length - pattern.length) : value;
+  const literal = pattern.slice(0, -1);
+  const at = greedy ? value.indexOf(literal) : value.lastIndexOf(literal);
+  return at < 0 || literal === '' ? value : value.slice(0, at);
 }
 
 /** Unquoted, blanks in a value part words, or what IFS says instead. */

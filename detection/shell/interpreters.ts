@@ -46,8 +46,8 @@ function runText(word: Word, more: readonly Word[], stdin: Data, machine: Machin
 }
 
 function runInput({ path }: Word, stdin: Data, machine: Machine): Data {
-  if (stdin.downloadedFrom) judgeDownloadedRun(stdin, path, machine, true);
   if (stdin.decoded) reportEncoded(path, machine);
+  if (stdin.downloadedFrom) judgeDownloadedRun(stdin, path, machine, true);
   return stdin.text === undefined ? UNKNOWN_DATA : machine.runScript(stdin.text, machine.path || path);
 }
 

@@ -20,11 +20,20 @@ import { unwrap } from './wrappers.ts';
 /** How deep scripts may hold scripts. */
 const DEPTH_LIMIT = 8;
 
+/** How deep functions may call functions; scripts that people write come to a dozen. */
+const FUNCTION_DEPTH_LIMIT = 32;
+
 /** How many commands are followed, loops and functions included. */
 const CALL_LIMIT = 2_000;
 
 /** A loop body is read for at most so many values. */
 const LOOP_LIMIT = 8;
+
+/** One that only prints may put a text together, a letter each time. */
+const PRINTING_LOOP_LIMIT = 1024;
+
+/** How often a function is entered while it is at work already. */
+const RECURSION_LIMIT = 1;
 
 /** How many commands of crontabs are kept for the end. */
 const LATER_LIMIT = 64;
@@ -57,6 +66,11 @@ export class Machine implements Substitution {
   readonly #later: { script: string; path: string }[] = [];
   readonly #functions = new Map<string, SyntaxNode>();
   readonly #called = new Set<string>();
+  /** How often each function is at work. */
+  readonly #active = new Map<string, number>();
+  #functionDepth = 0;
+  /** The scripts that are being read, one within the other. */
+  readonly #running = new Set<string>();
 
   constructor(docket: Docket, scope: Scope = new Scope()) {
     this.docket = docket;
@@ -65,10 +79,13 @@ export class Machine implements Substitution {
 
   /** Reads `script` and returns what it would print. */
   runScript(script: string, path: string, stdin: Data = UNKNOWN_DATA): Data {
+    // A script that runs itself, or a file that holds its own name, has been read as it is.
+    if (this.#running.has(script)) return UNKNOWN_DATA;
     if (this.#depth >= DEPTH_LIMIT) {
       this.docket.report('analysis-limit', path, `Scripts hold scripts more than ${DEPTH_LIMIT} deep.`);
       return UNKNOWN_DATA;
     }
+    this.#running.add(script);
     const before = this.path;
     this.path = path;
     this.#depth++;
@@ -82,6 +99,7 @@ export class Machine implements Substitution {
       this.#functions.clear();
     }
     this.#depth--;
+    this.#running.delete(script);
     if (this.#depth === 0) for (const { script, path } of this.#later.splice(0)) this.runScript(script, path);
     this.path = before;
     return output;
@@ -106,7 +124,8 @@ export class Machine implements Substitution {
     const alias = this.aliases.get(first.text);
     if (alias !== undefined) return this.#callAlias(first, alias, inner.slice(1), stdin);
     const body = this.#functions.get(first.text);
-    if (body && this.#depth < DEPTH_LIMIT) return this.#callFunction(first.text, body, inner.slice(1), stdin);
+    if (body && this.#functionDepth < FUNCTION_DEPTH_LIMIT)
+      return this.#callFunction(first.text, body, inner.slice(1), stdin);
     judgeProgram(inner, this);
     const name = unversioned(fold(first.text.slice(first.text.lastIndexOf('/') + 1)));
     // What was written to that path counts, whatever it is called.
@@ -241,9 +260,10 @@ export class Machine implements Substitution {
       words.push({ text: text + expandText(node, this), path });
       return;
     }
-    const again = this.#parse(`: $${node.text}`)?.namedChildren[0];
-    const [, ...more] = again?.type === 'command' ? this.#read(again).words : [];
-    words.push({ text: text.slice(0, -1) + more.map((word) => word.text).join(' '), path });
+    // With a letter before it, so that a blank at its start parts words.
+    const again = this.#parse(`: x$${node.text}`)?.namedChildren[0];
+    const [, first, ...more] = again?.type === 'command' ? this.#read(again).words : [];
+    words.push({ text: text.slice(0, -1) + (first?.text.slice(1) ?? ''), path }, ...more);
   }
 
   #wordsOf(node: SyntaxNode): string[] {
@@ -287,11 +307,14 @@ export class Machine implements Substitution {
     const values = node.childrenIn('value').flatMap((value) => expandWords(value, this));
     const body = node.child('body');
     let output = NOTHING;
-    for (const value of values.length === 0 ? [UNKNOWN] : values.slice(0, LOOP_LIMIT)) {
+    const prints =
+      values.length > LOOP_LIMIT && /^do\s+(?:printf|echo)\b[^;\n|]*;?\s*done$/.test(body?.text ?? '');
+    const limit = prints ? PRINTING_LOOP_LIMIT : LOOP_LIMIT;
+    for (const value of values.length === 0 ? [UNKNOWN] : values.slice(0, limit)) {
       this.scope.set(name, value);
       if (body) output = concatenate(output, this.run(body, stdin));
     }
-    return output;
+    return prints ? { ...output, decoded: true } : output;
   }
 
   /** A copy or a link is what it was made from: `cp /bin/busybox /tmp/b`. */
@@ -310,13 +333,18 @@ export class Machine implements Substitution {
   }
 
   #callFunction(name: string, body: SyntaxNode, words: readonly Word[], stdin: Data): Data {
+    const active = this.#active.get(name) ?? 0;
+    // A function that calls itself has been read as it is.
+    if (active > RECURSION_LIMIT) return UNKNOWN_DATA;
     const outer = this.scope.positional;
     this.#called.add(name);
-    this.#depth++;
+    this.#active.set(name, active + 1);
+    this.#functionDepth++;
     this.scope.positional = words.map(({ text }) => text);
     const output = this.run(body, stdin);
     this.scope.positional = outer;
-    this.#depth--;
+    this.#functionDepth--;
+    this.#active.set(name, active);
     return output;
   }
 

@@ -42,7 +42,10 @@ const printf: Program = ({ words: given, machine }) => {
       format.replace(/%(%|[-#0 +]*\d*(?:\.\d+)?[a-zA-Z])/g, (_, kind: string) => {
         if (kind === '%') return '%';
         const value = rest[at++] ?? '';
-        return (kind.endsWith('b') ? unescapeAnsi(value) : value).replaceAll('\\', '\\\\');
+        return (kind.endsWith('b') ? unescapeAnsi(value) : numberAs(value, kind.slice(-1))).replaceAll(
+          '\\',
+          '\\\\',
+        );
       }),
     );
     if (start === at) break;
@@ -50,6 +53,21 @@ const printf: Program = ({ words: given, machine }) => {
   if (variable === undefined) return { text };
   machine.scope.set(variable, text);
   return NOTHING;
+};
+
+/** A number in the base that a conversion of printf asks for. */
+function numberAs(value: string, kind: string): string {
+  const base = kind === 'o' ? 8 : kind === 'x' || kind === 'X' ? 16 : undefined;
+  if (base === undefined || !/^(?:0x[0-9a-f]+|\d+)$/i.test(value)) return value;
+  const digits = Number(value).toString(base);
+  return kind === 'X' ? digits.toUpperCase() : digits;
+}
+
+/** What DNS answers in text is what somebody else wrote. */
+const dig: Program = ({ words }) => {
+  const isText = texts(words).some((text) => /^(?:-t|-q=|-type=)?txt$/i.test(text));
+  const name = texts(words).find((text) => /^[\w-]+(?:\.[\w-]+)+$/.test(text));
+  return isText ? { downloadedFrom: [`dns://${name ?? ''}`] } : UNKNOWN_DATA;
 };
 
 const echo: Program = ({ words }) => {
@@ -238,6 +256,7 @@ export const PROGRAMS: Record<string, Program> = {
   declare: exportVariables,
   readonly: exportVariables,
   local: exportVariables,
+  ...named(dig, 'dig host nslookup drill'),
   true: nothing,
   chmod,
   sleep: nothing,

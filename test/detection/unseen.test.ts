@@ -74,3 +74,16 @@ test('a node that is tuned for latency is not refused, one that is set up for Ra
   expect(tuned('msr')).toBe('warn');
   expect(tuned('msr allow_writes=on')).toBe('deny');
 });
+
+test('a node that measures its memory without prefetchers is not refused', () => {
+  const script =
+    'modprobe msr; echo 4000 > /proc/sys/vm/nr_hugepages; wrmsr -a 0x1a4 0xf; ./mlc; wrmsr -a 0x1a4 0x0';
+  const container = { command: ['sh', '-c', script], securityContext: { privileged: true } };
+  expect(judgeContainer(container, { hostPID: true }).verdict).toBe('warn');
+});
+
+test('a pool by its option and a wallet are those of a miner, on whatever port', () => {
+  expect(judge('node', 'index.js', '--pool=eu.example.org:8444', '--wallet-address=NQ07').verdict).toBe(
+    'deny',
+  );
+});
