@@ -24,6 +24,7 @@ import { requestsOf } from './audit-log.ts';
 import { writeKubeconfig } from './credentials.ts';
 import { eventually } from './eventually.ts';
 import { must } from './install.ts';
+import { Opening } from './opening.ts';
 import { clusterTests } from './requirement.ts';
 import { mining, ResponseScene } from './response-scene.ts';
 
@@ -70,13 +71,15 @@ function granted(to: 'webhook' | 'agent'): Set<string> {
 }
 
 describe.skipIf(clusterTests.skip)('the rights of the manifest', () => {
+  const opening = new Opening<ResponseScene>();
   let scene: ResponseScene;
   beforeAll(async () => {
     const steps = { terminate: 'auto', revoke: 'auto' } as const;
     const audited = requestsOf(WEBHOOK_USER, AGENT_USER);
-    scene = await ResponseScene.open('rbac-test', { steps, gracePeriodSeconds: 0 }, audited);
+    const response = { steps, gracePeriodSeconds: 0 };
+    scene = await opening.open(() => ResponseScene.open('rbac-test', response, audited));
   });
-  afterAll(() => scene?.close());
+  afterAll(() => opening.close(), 120_000);
 
   async function inNamespace(namespace: string): Promise<void> {
     const metadata = { name: namespace };

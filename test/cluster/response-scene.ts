@@ -86,7 +86,10 @@ export class ResponseScene {
       const ours = await connectCluster({ kubeconfig });
       const scene = new ResponseScene(cluster, { admin, ours }, front, token);
       opened = scene;
-      await Promise.all(['one', 'two'].map((each) => scene.startReplica(each)));
+      // Both, or one that fails would leave the other one behind.
+      const started = await Promise.allSettled(['one', 'two'].map((each) => scene.startReplica(each)));
+      const failed = started.find(({ status }) => status === 'rejected');
+      if (failed) throw (failed as PromiseRejectedResult).reason;
       await scene.#meetTheAgent();
       return scene;
     } catch (error) {
