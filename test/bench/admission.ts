@@ -20,8 +20,12 @@ const METHOD =
   'images and arguments differ. Rounds alternate between the servers, so that what else the machine does meets all ' +
   'of them; the first round of each is not counted. Keep-alive HTTP/1.1 over TLS 1.3. Medians over rounds, with the ' +
   'lowest and the highest. Latencies are from the last byte written to the last byte read. CPU is that of the whole ' +
-  'server process, memory its resident set. Logs go to /dev/null. Pepr and the ceiling look for one regular ' +
-  'expression in pods and DaemonSets; Kubesentry judges everything that it judges in a cluster.';
+  'server process, memory its resident set: before, right after the last round, and two and a half minutes later. ' +
+  'Logs go to /dev/null. Pepr and the ceiling look for one regular expression in pods and DaemonSets; Kubesentry ' +
+  'judges everything that it judges in a cluster.';
+
+/** V8 gives back what it no longer needs when it has not collected for 100 s (kWatchdogDelayMs, memory-reducer.cc). */
+const CALM_SECONDS = 150;
 
 /** Measured once on a machine like this one, 50 connections, four policies, a DaemonSet of 3.3 kB. */
 const ELSEWHERE = {
@@ -91,10 +95,17 @@ async function throughput(servers: readonly ServerProcess[]) {
       servers.map(({ name }, index) => [name, summary(results[index] ?? [])]),
     );
   }
+  const after = servers.map((server) => server.memory());
+  log(`${CALM_SECONDS} seconds of calm ...`);
+  await new Promise((resolve) => setTimeout(resolve, CALM_SECONDS * 1000));
   const memoryMiB = Object.fromEntries(
     servers.map((server, index) => [
       server.name,
-      { idle: Math.round(idle[index] ?? 0), after: Math.round(server.memory()) },
+      {
+        idle: Math.round(idle[index] ?? 0),
+        after: Math.round(after[index] ?? 0),
+        calm: Math.round(server.memory()),
+      },
     ]),
   );
   return { scenes, memoryMiB };
@@ -192,8 +203,8 @@ function print({ scenes, memoryMiB, apiServer, curves, ratios: compared, machine
         .join(', ')}`,
     );
   }
-  for (const [name, { idle, after }] of Object.entries(memoryMiB)) {
-    console.log(`${name}: ${idle} MiB idle, ${after} MiB after`);
+  for (const [name, { idle, after, calm }] of Object.entries(memoryMiB)) {
+    console.log(`${name}: ${idle} MiB idle, ${after} MiB after the load, ${calm} MiB once it is calm`);
   }
   console.log(`API server, dry-run POST: ${JSON.stringify(apiServer)}`);
   for (const [title, points] of Object.entries(curves)) {
@@ -208,7 +219,7 @@ interface Printed {
   machine: string;
   ratios: Record<string, Record<string, number>>;
   scenes: Record<string, Record<string, Summary>>;
-  memoryMiB: Record<string, { idle: number; after: number }>;
+  memoryMiB: Record<string, { idle: number; after: number; calm: number }>;
   apiServer: object;
   curves: CostCurves;
 }

@@ -7,6 +7,9 @@ import { daemonSetReview } from './reviews.ts';
 const SAMPLES = 1000;
 const BLOCK = 100;
 
+/** Not counted, once with the webhook and once without. */
+const WARM_UP = 2000;
+
 /**
  * Sequential dry-run POSTs of DaemonSets to a real API server, with the webhook registered and without, in turns of a
  * hundred; milliseconds.
@@ -58,15 +61,19 @@ export async function addedLatency(cluster: RunningCluster, log: (line: string) 
   const [bare, judged] = [median(times.without), median(times.with)];
   return {
     samples: SAMPLES,
+    warmUp: WARM_UP,
     p50Without: bare,
     p50With: judged,
     added: Math.round((judged - bare) * 100) / 100,
   };
 }
 
-/** The API server hears of a configuration by a watch; connections and code are warm after these. */
+/**
+ * The API server hears of a configuration by a watch, and both sides are new to each other: the load before came over
+ * HTTP/1.1, and V8 takes thousands of requests to compile what HTTP/2 runs.
+ */
 async function settle(turn: number, post: (into: number[]) => Promise<void>): Promise<void> {
-  for (let at = 0; at < (turn === 0 ? 300 : 50); at++) await post([]);
+  for (let at = 0; at < (turn === 0 ? WARM_UP : 50); at++) await post([]);
 }
 
 function withoutVersion(json: string): string {
