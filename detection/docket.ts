@@ -57,7 +57,7 @@ export class Docket {
 
   /** Of a finding that was reported already; 0 without one. */
   scoreOf(rule: RuleId, path: string): number {
-    return this.#findings.get(`${rule} ${path}`)?.score ?? 0;
+    return this.#findings.size === 0 ? 0 : (this.#findings.get(`${rule} ${path}`)?.score ?? 0);
   }
 
   /** Raises the score of a finding that was reported already; nothing without one. */

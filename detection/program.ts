@@ -39,9 +39,9 @@ export function isInert(program: string): boolean {
 export function judgeProgram(words: readonly Word[], machine: Machine): void {
   const { docket } = machine;
   const first = words[0] as Word;
-  const path = machine.scope.resolve(first.text.replaceAll(UNKNOWN, ''));
-  const folder = first.text.slice(0, first.text.lastIndexOf('/') + 1);
-  const base = fold(first.text.slice(folder.length)).replaceAll(UNKNOWN, '');
+  const program = first.text.includes(UNKNOWN) ? first.text.replaceAll(UNKNOWN, '') : first.text;
+  const path = machine.scope.resolve(program);
+  const base = fold(program.slice(program.lastIndexOf('/') + 1));
   const inert = isInert(first.text);
   const administration = Object.hasOwn(ADMINISTRATION, base) ? ADMINISTRATION[base] : undefined;
   administration?.(words, docket);

@@ -96,10 +96,7 @@ function containerOf({ path, node, pod }: PodPart, malformed: string[]): Contain
   const resources = isRecord(node.resources) ? node.resources : {};
   const limits = isRecord(resources.limits) ? resources.limits : {};
   const security = isRecord(node.securityContext) ? node.securityContext : {};
-  const { fprocess } = isRecord(node.environment) ? node.environment : {};
-  // OpenFaaS starts this for each call.
-  const scripts = { script: node.script, source: node.source, 'environment.fprocess': fprocess };
-  const [field, script] = Object.entries(scripts).find(([, text]) => textOf(text) !== '') ?? [];
+  const script = scriptOf(node, path);
   return {
     path,
     name: textOf(node.name),
@@ -108,11 +105,21 @@ function containerOf({ path, node, pod }: PodPart, malformed: string[]): Contain
     args: stringsOf(node.args, `${path}.args`, malformed),
     env: environmentOf(node.env ?? node.environment, path, pod),
     hooks: hooksOf(node, path, malformed),
-    ...(field === undefined ? {} : { script: { path: `${path}.${field}`, text: textOf(script) } }),
+    ...(script ? { script } : {}),
     privileged: security.privileged === true,
     cpuLimited: limits.cpu !== undefined,
     hugePages: Object.keys(limits).some((name) => name.startsWith('hugepages-')),
   };
+}
+
+function scriptOf(node: JsonRecord, path: string): ContainerView['script'] {
+  for (const field of ['script', 'source'] as const) {
+    const text = textOf(node[field]);
+    if (text !== '') return { path: `${path}.${field}`, text };
+  }
+  // OpenFaaS starts this for each call.
+  const text = isRecord(node.environment) ? textOf(node.environment.fprocess) : '';
+  return text === '' ? undefined : { path: `${path}.environment.fprocess`, text };
 }
 
 function environmentOf(env: unknown, path: string, pod: JsonRecord | undefined): ContainerView['env'] {

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { WorkloadRef } from '../api/detection.ts';
 import type { KubeObject } from '../api/object.ts';
 import { imageFacet, templateFacet } from '../detection/fingerprint.ts';
-import { workloadView } from '../detection/workload.ts';
+import { isRecord, listOf, stringsOf, textOf } from '../detection/shape.ts';
 import { controllerOf, topOwner } from './top-owner.ts';
 
 /** A container of a pod and by what it would be known again. */
@@ -236,15 +236,28 @@ function containersOf(pod: KubeObject): KnownContainer[] {
       .flatMap((list) => list ?? [])
       .map((each) => [each.name, each]),
   );
-  return (workloadView(pod)?.containers ?? []).map(({ name, image, command, args }) => {
+  return codeOf(pod.spec).map(({ name, ...code }) => {
     const { imageID, containerID } = started.get(name) ?? {};
     return new SeenContainer(
       name,
       containerID?.replace(/^[^:]*:\/\//, ''),
-      { image, command, args },
-      imageFacet(image) ?? imageFacet(imageID ?? ''),
+      code,
+      imageFacet(code.image) ?? imageFacet(imageID ?? ''),
     );
   });
+}
+
+/** What its containers run, whatever shape it has: admission asks before the API server has checked it. */
+function codeOf(spec: unknown): { name: string; image: string; command: string[]; args: string[] }[] {
+  const { initContainers, containers, ephemeralContainers } = isRecord(spec) ? spec : {};
+  return [...listOf(initContainers), ...listOf(containers), ...listOf(ephemeralContainers)]
+    .filter(isRecord)
+    .map(({ name, image, command, args }) => ({
+      name: textOf(name),
+      image: textOf(image),
+      command: stringsOf(command, '', []),
+      args: stringsOf(args, '', []),
+    }));
 }
 
 /** Its template is worked out when it is asked for: of most pods that are admitted it never is. */

@@ -23,8 +23,11 @@ export const FOLDERS: readonly string[] = [
   '/bin/',
 ];
 
-/** What an absolute path has that is not resolved yet, or too much of. */
-const STEPS = /\/\/|\/\.|\/$|^(?:\/[^/]*){64}/;
+/** What an absolute path has that is not resolved yet. */
+const STEPS = /\/(?:[/.]|$)/;
+
+/** A path of fewer letters has fewer steps. */
+const STEP_LIMIT = 64;
 
 /** More variables or files than this are not kept. */
 const LIMIT = 512;
@@ -108,10 +111,10 @@ export class Scope {
 
   /** An absolute path without `.` and `..` steps, or a relative one while the folder is not known. */
   resolve(path: string): string {
-    if (path.startsWith('/') && !STEPS.test(path)) return path;
+    if (path.startsWith('/') && path.length < STEP_LIMIT && !STEPS.test(path)) return path;
     const whole = path.startsWith('/') || this.folder === '' ? path : `${this.folder}/${path}`;
     const steps: string[] = [];
-    for (const step of whole.split('/', 64)) {
+    for (const step of whole.split('/', STEP_LIMIT)) {
       if (step === '' || step === '.') continue;
       if (step === '..') steps.pop();
       else steps.push(step);
