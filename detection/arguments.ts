@@ -34,6 +34,8 @@ export interface ArgumentFacts {
   /** What has the form of a wallet; its checksum may be wrong. */
   meant: Word | undefined;
   password: string | undefined;
+  /** How many of the options are long ones that miners have among others: tls, keepalive, threads. */
+  fits: number;
 }
 
 /** A node is told about its peers; that is no destination for shares. */
@@ -51,6 +53,7 @@ export function readArguments(words: readonly Word[], indicators: Indicators): A
     payee: undefined,
     meant: undefined,
     password: undefined,
+    fits: 0,
   };
   // An option of one letter whose value nobody knows: `-A ethash`.
   let letter = '';
@@ -66,6 +69,7 @@ export function readArguments(words: readonly Word[], indicators: Indicators): A
     const { name, role, glued } = option;
     letter = role === undefined && glued === undefined && name.length === 1 ? name : '';
     if (role === 'mark') facts.marks.set(name, word);
+    else if (role === 'value' && name.length > 2) facts.fits++;
     const next = words[at + 1];
     if (glued !== undefined) readValue(facts, indicators, word, glued, role, name);
     else if (

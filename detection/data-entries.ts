@@ -32,7 +32,7 @@ const SETTINGS = /\.(ya?ml|toml|json|xml|ini|conf|cfg|properties|env)$/i;
 
 /** Without any of these words a text holds neither a miner's settings nor a dropper. Linear. */
 const SIGNAL =
-  /stratum|donat|pool|wallet|miner|mining|xmr|monero|randomx|rx\/|cryptonight|hash|curl|wget|base64|eval|python|perl|\/dev\/tcp|\/tmp|\/dev\/shm|algo|chmod|coin/i;
+  /stratum|donat|pool|wallet|miner|mining|xmr|monero|randomx|rx\/|cryptonight|hash|curl|wget|base64|eval|python|perl|\/dev\/tcp|\/tmp|\/dev\/shm|algo|chmod|coin|ExecStart|method.{1,8}login|\b[48][1-9A-HJ-NP-Za-km-z]{94}\b/i;
 
 const ENTRY_LIMIT = 512;
 

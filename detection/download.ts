@@ -117,6 +117,9 @@ function fileNameOf(url: string): string {
   return url.replace(/[?#].*$/s, '').replace(/^.*\//s, '') || 'index.html';
 }
 
+/** RPC of Monero's test and stage networks, where coins are worth nothing. */
+const PLAY_PORTS: ReadonlySet<number> = new Set([28_081, 38_081]);
+
 /** What people read, not what machines run. */
 const PAGE = /^\/(?:docs|wiki|blog|news|articles?)\/|\.(?:html?|md|rst|pdf|png|svg|jpe?g)$/i;
 
@@ -134,6 +137,10 @@ export function judgeUrl({ text, path }: Word, { docket }: Machine): void {
       endpoint.host,
     );
   }
+  if (hasDomain(docket.indicators.pools, endpoint.host) && /\.(?:js|wasm)(?:[?#]|$)/.test(endpoint.path))
+    docket.report('miner-download', path, `It loads a script of the pool ${endpoint.host}.`, endpoint.host);
+  if (/\/start_mining$/.test(endpoint.path) && !PLAY_PORTS.has(endpoint.port ?? 0))
+    docket.report('miner-arguments', path, 'It asks a node to mine.', text, 90);
   if (hasDomain(docket.indicators.campaignSites, endpoint.host)) {
     docket.report(
       'miner-download',
@@ -180,6 +187,9 @@ export function judgeDownloadedRun(data: Data, path: string, machine: Machine, d
   const isDrop = urls.some((url) => hasDomain(pasteSites, parseEndpoint(url)?.host ?? ''));
   const score = isDrop || !named ? (isRepeated(urls) ? 80 : 40) : direct ? 40 : 20;
   machine.docket.report('remote-script', path, message, urls[0], score);
+  // Work that is left on a machine and decided elsewhere each time, over a line that anybody can change.
+  if (direct && urls.some((url) => url.startsWith('http://') && isOutside(url)))
+    machine.docket.raise('persistence', path, 40);
   // What is called a miner, and comes over a line that anybody can change, is one.
   if (direct && !named) machine.docket.raise('miner-word', path, 45);
   // An installer has no reason to hide its address as well.
@@ -219,11 +229,13 @@ export function judgeMadeExecutable(data: Data, path: string, machine: Machine):
 
 /** The same text fetched by one program in case that another is missing, as droppers do that know nothing of the image. */
 function isRepeated(urls: readonly string[]): boolean {
-  const isOutside = (url: string) => {
-    const host = parseEndpoint(url.replaceAll(UNKNOWN, ''))?.host ?? '';
-    return /\.[a-z]{2,}$/.test(host) && !/\.(local|internal|svc|lan|corp|home|intranet|test)$/.test(host);
-  };
   return urls.some((url, at) => urls.indexOf(url) < at && isOutside(url));
+}
+
+/** A name of the public DNS. */
+function isOutside(url: string): boolean {
+  const host = parseEndpoint(url.replaceAll(UNKNOWN, ''))?.host ?? '';
+  return /\.[a-z]{2,}$/.test(host) && !/\.(local|internal|svc|lan|corp|home|intranet|test)$/.test(host);
 }
 
 /** Whether a wallet is handed to what was downloaded, as set-up scripts of pools want it. */

@@ -4,7 +4,7 @@ import { type Endpoint, isStratum, isWeb, isWildcard, parseEndpoint } from './en
 import { hasDomain } from './indicators.ts';
 import { judgeArguments } from './miner-arguments.ts';
 import { judgeMinerConfig } from './miner-config.ts';
-import { nameIn } from './names.ts';
+import { isPoolName, nameIn } from './names.ts';
 import { isInert } from './program.ts';
 import { VALUE_LIMIT } from './shell/data.ts';
 import { decodeBase64 } from './shell/decode.ts';
@@ -32,7 +32,7 @@ const ABOUT_WORDS = /^(api|exporter|metrics|monitor|target|scrape)$/;
 
 /** No name without one of these is a setting of mining: most variables are done with here. */
 const SETTING =
-  /pool|stratum|min(er|ing)|xmr|rig|wallet|address|user|worker|login|algo|coin|currency|donat|randomx|hash/i;
+  /nicehash|pool|stratum|min(er|ing)|xmr|rig|wallet|address|user|worker|login|algo|coin|currency|donat|randomx|hash/i;
 
 /** Names that are used for nothing else. */
 const OWN_NAME =
@@ -48,6 +48,8 @@ interface Facts {
   port: string | undefined;
   coin: Variable | undefined;
   worker: boolean;
+  /** `NICEHASH_WALLET`: who is paid at a pool that the name tells. */
+  accounts: Variable[];
 }
 
 /** Judges the literal variables of one container. Values are never shown, apart from the match itself. */
@@ -61,6 +63,7 @@ export function judgeEnvironment(variables: readonly Variable[], docket: Docket)
     port: undefined,
     coin: undefined,
     worker: false,
+    accounts: [],
   };
   for (const variable of variables) {
     if (variable.value !== '') judgeVariable(variable, facts, docket);
@@ -96,7 +99,9 @@ function judgeVariable(variable: Variable, facts: Facts, docket: Docket): void {
   }
   if (words.some((word) => /^(coin|currency)$/.test(word)) && indicators.algorithms.has(fold(value)))
     facts.coin ??= variable;
-  if (words.some((word) => /^(worker|rig|rigname|workername)$/.test(word))) facts.worker = true;
+  if (/(?:^|_)(?:worker|rig)_?(?:name|id)?$/.test(words.join('_'))) facts.worker = true;
+  if (isPoolName(words[0] ?? '') && words.length === 2 && PAYEE_WORDS.test(words[1] ?? ''))
+    facts.accounts.push(variable);
   const endpoint = value.length < 512 && /[.:]/.test(value) ? parseEndpoint(value) : undefined;
   if (endpoint) judgeEndpoint(endpoint, variable, words, facts, docket);
   if (words.some((word) => PAYEE_WORDS.test(word))) facts.payee ??= variable;
@@ -146,7 +151,8 @@ function judgeEndpoint(
   }
 }
 
-function judgeTogether({ pool, wallet, payee, algorithm, coin, worker }: Facts, docket: Docket): void {
+function judgeTogether(facts: Facts, docket: Docket): void {
+  const { pool, wallet, payee, algorithm, coin, worker, accounts } = facts;
   const report = ({ path, name }: Variable, message: string, score: number) =>
     docket.report('miner-environment', path, message, name, score);
   if (pool && wallet?.named) report(pool.variable, `A pool and a ${wallet.wallet.coin} wallet are set.`, 100);
@@ -157,6 +163,8 @@ function judgeTogether({ pool, wallet, payee, algorithm, coin, worker }: Facts, 
     report(algorithm, 'A wallet and a mining algorithm are set.', sure ? 90 : 60);
   } else if (coin && worker && wallet?.named) {
     report(coin, `A coin, a ${wallet.wallet.coin} wallet and a worker are set.`, 90);
+  } else if (accounts[0]) {
+    report(accounts[0], 'Who is paid at a pool is set.', accounts.length > 1 ? 90 : 50);
   } else if (pool && payee && isMeantAsWallet(payee.value)) {
     report(pool.variable, 'A pool and what is meant as a wallet are set.', 90);
   } else if (pool && payee && /wallet/i.test(payee.name) && hasMiningPort(pool.endpoint)) {

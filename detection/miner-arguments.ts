@@ -8,8 +8,8 @@ import { judgeMiningPage } from './mining-page.ts';
 const STRONG_MARK =
   /^(donate-|randomx-|start-mining|cpu-max-threads-hint|no-getwork|mine-when-not-synced|coinbase-addr|mining-pubkey)/;
 
-/** Commands of a node that make it mine: Iron Fish, geth's console. */
-const MINE_COMMAND = /^(miners:start|miner_start|miner\.start\(\d{0,4}\))$/;
+/** Commands of a node that make it mine: Iron Fish, geth's console, monerod's. */
+const MINE_COMMAND = /^(miners:start|miner_start|start_mining|miner\.start\(\d{0,4}\))$/;
 
 /** On these networks of Monero coins are worth nothing. */
 const PLAY_NETWORK = /^--(regtest|testnet|stagenet)$/;
@@ -70,10 +70,12 @@ export function judgeArguments(words: readonly Word[], docket: Docket, caller: C
 }
 
 /** A node that mines where coins are worth nothing tests something. */
-function judgePlay({ marks }: ArgumentFacts, words: readonly Word[], docket: Docket): void {
+function judgePlay(facts: ArgumentFacts, words: readonly Word[], docket: Docket): void {
+  const { marks } = facts;
   const word = marks.get('start-mining');
   if (!word || !words.some(({ text }) => PLAY_NETWORK.test(text))) return;
   for (const option of ['start-mining', 'mining-threads', 'bg-mining-enable']) marks.delete(option);
+  facts.wallets = [];
   docket.report('miner-arguments', word.path, 'It mines on a test network.', word.text, 20);
 }
 
@@ -145,7 +147,8 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket, { isHidden }: Calle
     );
   } else if (told && user !== undefined && pool.role === 'pool') {
     const poolPassword = password !== undefined && POOL_PASSWORD.test(password);
-    const hints = [poolPassword, hasMiningPort(pool.endpoint), isPublicAddress(pool.endpoint.host)];
+    const fits = poolPassword && facts.fits > 1;
+    const hints = [poolPassword, fits, hasMiningPort(pool.endpoint), isPublicAddress(pool.endpoint.host)];
     const isHidden = pool.endpoint.host.endsWith('.onion');
     const score =
       (password === undefined ? 20 : 40) + 20 * hints.filter(Boolean).length + (isHidden ? 40 : 0);

@@ -35,6 +35,11 @@ const POOL_NAMES = new Set(
   ),
 );
 
+/** Whether a word, folded, is the name of a pool and nothing else. */
+export function isPoolName(word: string): boolean {
+  return POOL_NAMES.has(word);
+}
+
 /** Words that make `miner` mean something else. */
 const OTHER_MINING = new Set(
   (

@@ -1,3 +1,4 @@
+import { deployText } from './deploy.ts';
 import { judgeMinerConfig } from './miner-config.ts';
 import type { Data } from './shell/data.ts';
 import type { Machine } from './shell/machine.ts';
@@ -20,6 +21,9 @@ export function judgeWritten(target: string, data: Data, machine: Machine): void
     docket.report('persistence', path, `It writes ${target}.`, target, isKey ? 45 : undefined);
   }
   if (data.text === undefined) return;
+  // A static pod of the kubelet, or what kubectl takes later.
+  if (/\.(?:ya?ml|json)$/.test(target) && /\bapiVersion\b/.test(data.text) && /\bimage\b/.test(data.text))
+    deployText(data.text, path, machine);
   if (CRON.test(target)) judgeCrontab(data.text, machine);
   else if (STARTUP.test(target) && !target.endsWith('authorized_keys')) machine.runScript(data.text, path);
   judgeUnit(data.text, machine);

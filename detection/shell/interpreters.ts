@@ -1,7 +1,7 @@
 import type { Word } from '../arguments.ts';
 import { judgeCode } from '../code.ts';
 import { judgeDownloadedRun, judgeHanded } from '../download.ts';
-import { judgeProgram } from '../program.ts';
+import { judgeProgram, SCRATCH } from '../program.ts';
 import { UNKNOWN } from '../text.ts';
 import { judgeCrontab } from '../written-file.ts';
 import { type Data, NOTHING, UNKNOWN_DATA } from './data.ts';
@@ -63,8 +63,10 @@ export function runFile(words: readonly Word[], machine: Machine): Data {
   if (data?.downloadedFrom) {
     judgeDownloadedRun(data, path, machine, text.startsWith('/dev/fd/'));
     judgeHanded(data, words.slice(1), machine);
-    if (HIDDEN.test(machine.scope.resolve(text))) {
-      machine.docket.report('hidden-path', path, 'It runs a hidden file that it downloaded.', text, 50);
+    const at = machine.scope.resolve(text);
+    if (HIDDEN.test(at)) {
+      const score = SCRATCH.test(at) ? 60 : 50;
+      machine.docket.report('hidden-path', path, 'It runs a hidden file that it downloaded.', text, score);
     }
   }
   if (data?.text === undefined) return UNKNOWN_DATA;

