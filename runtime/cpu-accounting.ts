@@ -23,6 +23,15 @@ export function readCpu(
   return usage === undefined ? undefined : { time, usage, allowed: allowedOf(mounts, path) };
 }
 
+/**
+ * For how long somebody in a cgroup waited for a CPU so far, microseconds, out of cpu.pressure (accounting/psi.rst); 0
+ * where the kernel does not count that.
+ */
+export function readWaiting({ v2 }: CpuMounts, path: string): number {
+  const pressure = v2 && read(join(v2, path, 'cpu.pressure'));
+  return Number((pressure && /^some .*total=(\d+)/m.exec(pressure)?.[1]) ?? 0);
+}
+
 function usageOf({ v2, cpuacct }: CpuMounts, path: string): number | undefined {
   const legacy = cpuacct && read(join(cpuacct, path, 'cpuacct.usage'));
   if (legacy) return Number(legacy) / 1000;

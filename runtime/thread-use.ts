@@ -4,9 +4,10 @@ import { parseStat, TICKS_PER_SECOND } from './proc-fs.ts';
 /** More threads than this of one container are not looked at. */
 const LIMIT = 2048;
 
-/** CPU time of the threads of one container, from one look to the next. */
+/** How the threads of one container use CPUs, from one look to the next. */
 export class ThreadUse {
   readonly #procRoot: string;
+  /** Seconds by thread. */
   #before = new Map<string, number>();
   #time: number | undefined;
 
@@ -14,7 +15,10 @@ export class ThreadUse {
     this.#procRoot = procRoot;
   }
 
-  /** How many threads took at least `share` of a CPU since the look before; 0 at the first. `now` in milliseconds. */
+  /**
+   * How many threads hardly rested since the look before: for at least `share` of the time they had a CPU or waited for
+   * one, as on a node that has too few for all. 0 at the first look. `now` in milliseconds.
+   */
   pegged(pids: readonly number[], share: number, now: number): number {
     const used = new Map<string, number>();
     for (const pid of pids) {
@@ -25,9 +29,9 @@ export class ThreadUse {
     const wanted = this.#time === undefined ? Number.POSITIVE_INFINITY : ((now - this.#time) / 1000) * share;
     this.#before = used;
     this.#time = now;
-    return [...used].filter(([thread, ticks]) => {
+    return [...used].filter(([thread, seconds]) => {
       const earlier = before.get(thread);
-      return earlier !== undefined && (ticks - earlier) / TICKS_PER_SECOND >= wanted;
+      return earlier !== undefined && seconds - earlier >= wanted;
     }).length;
   }
 
@@ -37,10 +41,22 @@ export class ThreadUse {
       for (const thread of readdirSync(folder)) {
         if (into.size >= LIMIT) return;
         const stat = parseStat(readFileSync(`${folder}/${thread}/stat`, 'utf8'));
-        if (stat) into.set(`${thread}:${stat.start}`, stat.cpu);
+        if (!stat) continue;
+        const seconds = stat.cpu / TICKS_PER_SECOND + waited(`${folder}/${thread}`);
+        into.set(`${thread}:${stat.start}`, seconds);
       }
     } catch {
       // Processes and threads end while they are read; those that do peg nothing.
     }
+  }
+}
+
+/** Seconds that a thread waited for a CPU (scheduler/sched-stats.rst, /proc/<pid>/schedstat); 0 where nobody counts them. */
+function waited(folder: string): number {
+  try {
+    return Number(readFileSync(`${folder}/schedstat`, 'utf8').split(' ')[1]) / 1e9;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    throw error;
   }
 }

@@ -9,7 +9,10 @@ export interface CpuSample {
   usage: number;
   /** CPUs that it may use: its quota, or all of them. */
   allowed: number;
-  /** Threads that took at least SATURATED of a CPU each since the sample before; 0 where nobody looked. */
+  /**
+   * Threads that for SATURATED of the time since the sample before had a CPU, or wanted one that others had; 0 where
+   * nobody looked.
+   */
   pegged: number;
 }
 
@@ -94,9 +97,9 @@ export function cpuEvidence({ course, habit, last: { allowed } }: CpuState): Rec
   return { cpu: { samples: course.map(([time, cpus]) => [time, percentOf(cpus, allowed)]), ...baseline } };
 }
 
-/** How many CPUs are full: all that it may use, or those that its busiest threads hold; 0 when none is. */
+/** How many CPUs are full: all that it may use, or those that its busiest threads want; 0 when none is. */
 function fullCpus(cpus: number, { allowed, pegged }: CpuSample): number {
-  return cpus >= SATURATED * allowed ? allowed : pegged;
+  return cpus >= SATURATED * allowed ? allowed : Math.min(pegged, allowed);
 }
 
 /** Nothing is full: the habit is learned, and an even load is looked for. */
@@ -137,7 +140,7 @@ function evenSince(course: CpuState['course']): number | undefined {
 function loadOf(cpus: number, { allowed, pegged }: CpuSample): string {
   return cpus >= SATURATED * allowed
     ? `took all of the ${allowed.toFixed(1)} CPUs that it may use`
-    : `kept ${pegged === 1 ? 'one thread' : `${pegged} threads`} at full speed`;
+    : `gave ${pegged === 1 ? 'one thread' : `${pegged} threads`} no rest`;
 }
 
 function isKnown(habit: CpuHabit): habit is CpuHabit & { mean: number } {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Finding } from '../../api/finding.ts';
@@ -76,6 +77,19 @@ describe('stepCpu', () => {
     const miner = { seconds: 60, share: 1 / 64, pegged: 1 };
     expect(live([idle, miner], 64)).toHaveLength(1);
     expect(live([{ seconds: 300, share: 0.9 / 64, jitter: 0.3 }, miner], 64)).toEqual([]);
+  });
+
+  it('sees a thread without rest that gets little on a node that is full, and none where that is its habit', () => {
+    const starved = { seconds: 120, share: 0.1, pegged: 1 };
+    expect(live([{ seconds: 120, share: 0.02 }, starved])).toHaveLength(1);
+    expect(live([{ seconds: 300, share: 0.4, jitter: 0.3 }, starved])).toEqual([]);
+    // More threads than it may use CPUs are no more than those.
+    expect(
+      live([
+        { seconds: 300, share: 0.7, jitter: 0.3 },
+        { ...starved, pegged: 20 },
+      ]),
+    ).toEqual([]);
   });
 
   it('sees a miner that holds back, as even as a clock, and no service that comes and goes', () => {
@@ -166,4 +180,24 @@ describe('ThreadUse', () => {
       child.kill('SIGKILL');
     }
   });
+
+  it('counts one that never rests, however little of a CPU the others leave it', async () => {
+    const others = Array.from({ length: 8 }, () => onFirstCpu('while :; do :; done'));
+    const resting = onFirstCpu('while :; do sleep 0.1; done');
+    try {
+      const pids = others.map(({ pid }) => pid as number);
+      const use = new ThreadUse('/proc');
+      const look = () => use.pegged([...pids, resting.pid as number], 0.9, performance.now());
+      await pause(500);
+      expect(look()).toBe(0);
+      await pause(5000);
+      expect(look()).toBe(pids.length);
+    } finally {
+      for (const child of [...others, resting]) child.kill('SIGKILL');
+    }
+  });
 });
+
+function onFirstCpu(script: string) {
+  return spawn('taskset', ['--cpu-list', '0', 'sh', '-c', script], { stdio: 'ignore' });
+}
