@@ -13,6 +13,8 @@ export interface AgentProcessOptions {
   cgroup: string;
   args?: readonly string[];
   env?: Readonly<Record<string, string>>;
+  /** Options of Node beside those of the image. */
+  flags?: readonly string[];
   /** Gets what it prints, line by line. */
   onLine?: (line: string) => void;
   /** Folder of the bundle; that of the checkout unless given. */
@@ -53,6 +55,7 @@ export class AgentProcess {
     cgroup,
     args = ['--standalone'],
     env,
+    flags: further = [],
     onLine,
     bundle = BUNDLE,
   }: AgentProcessOptions): Promise<AgentProcess> {
@@ -62,6 +65,7 @@ export class AgentProcess {
       process.execPath,
       [
         ...flags,
+        ...further,
         join(bundle, 'kubesentry.mjs'),
         'agent',
         '--cgroup',
