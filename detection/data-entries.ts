@@ -10,6 +10,7 @@ import { hasDomain } from './indicators.ts';
 import { judgeMinerConfig } from './miner-config.ts';
 import { nameIn } from './names.ts';
 import { judgeNotebook } from './notebook.ts';
+import { judgePackage } from './package-json.ts';
 import { judgeScriptText } from './script-text.ts';
 import { isRecord, textOf } from './shape.ts';
 import { judgeSql } from './shell/builtins.ts';
@@ -90,6 +91,7 @@ function judgeEntry(key: string, text: string, path: string, machine: Machine): 
 function judgePlain(key: string, text: string, path: string, machine: Machine): void {
   if (/cron/i.test(key) || /^[ \t]*(@reboot|([\d*/,-]{1,20}[ \t]+){5})/m.test(text))
     judgeCrontab(text, machine);
+  if (key === 'package.json') judgePackage(text, path, machine);
   if (SETTINGS.test(key)) judgeCommandLines(text, path, machine);
   if (hasSteps(key, text)) judgeSteps(text, path, machine);
   if (/ExecStart|^[ \t]*command[ \t]*=/m.test(text)) judgeUnit(text, machine);

@@ -1,6 +1,7 @@
 import type { Docket } from './docket.ts';
+import type { Indicators } from './indicators.ts';
 import { minerWordScore, nameIn } from './names.ts';
-import { fold } from './text.ts';
+import { fold, tokens } from './text.ts';
 
 /** An image reference in its parts (distribution/reference grammar), with the defaults of Docker filled in. */
 export interface ImageReference {
@@ -59,8 +60,15 @@ export function judgeImage(image: string, path: string, docket: Docket): void {
     const last = matches[steps.length - 1];
     if (last?.kind === 'node')
       docket.report('blockchain-node', path, `The image runs ${last.name}.`, repository);
-    const score = minerWordScore(steps.at(-1) ?? '');
+    const score = minerWordScore(steps.at(-1) ?? '') || algorithmScore(steps.at(-1) ?? '', docket.indicators);
     if (score > 0)
       docket.report('miner-word', path, `The image is called ${steps.at(-1)}.`, repository, score);
   }
+}
+
+/** `cryptonight-worker`: an algorithm that only miners know, and what works it out. */
+function algorithmScore(step: string, { algorithms }: Indicators): number {
+  const parts = tokens(step);
+  const isKnown = parts.length > 1 && parts.some((part) => algorithms.get(part) === false);
+  return isKnown && parts.some((part) => /^(?:worker|rig|cpu|gpu|cuda)s?$/.test(part)) ? 80 : 0;
 }

@@ -1,5 +1,6 @@
 import { ADMINISTRATION } from './administration.ts';
 import type { Word } from './arguments.ts';
+import { judgeImage } from './image.ts';
 import { judgeArguments } from './miner-arguments.ts';
 import { minerWordScore, type NameMatch, nameByPattern, nameIn, unversioned } from './names.ts';
 import type { Machine } from './shell/machine.ts';
@@ -59,6 +60,9 @@ export function judgeProgram(words: readonly Word[], machine: Machine): void {
   const caller = { isNode, isHidden: docket.scoreOf('hidden-path', first.path) > 0 };
   judgeArguments(words.slice(1), docket, caller);
   for (const { text, path } of words.slice(1, 64)) {
+    // spark-submit --conf spark.kubernetes.container.image=IMAGE
+    const [, image] = text.includes('image=') ? (/[.-]image=(\S+)$/.exec(text) ?? []) : [];
+    if (image !== undefined) judgeImage(image, path, docket);
     // A whole command line in one word, for an entrypoint that splits it.
     if (text.includes(' -'))
       judgeArguments(

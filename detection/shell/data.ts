@@ -8,6 +8,8 @@ export interface Data {
   downloadedFrom?: readonly string[] | undefined;
   /** True when the text came out of a decoder. */
   decoded?: boolean | undefined;
+  /** True when a text of the script itself was decoded in a way that is not known here. */
+  sealed?: boolean | undefined;
 }
 
 /** Stands for output that only run time knows, between output that is known. */
@@ -31,6 +33,7 @@ export function concatenate(first: Data, second: Data): Data {
         : bounded(`${first.text ?? UNKNOWN_LINE}${second.text ?? UNKNOWN_LINE}`),
     downloadedFrom: urls.length === 0 ? undefined : urls.slice(0, 8),
     decoded: first.decoded || second.decoded,
+    sealed: first.sealed || second.sealed,
   };
 }
 

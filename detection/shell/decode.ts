@@ -1,4 +1,4 @@
-import { gunzipSync, inflateRawSync, inflateSync } from 'node:zlib';
+import { gunzipSync, inflateRawSync, inflateSync, zstdDecompressSync } from 'node:zlib';
 import { VALUE_LIMIT } from './data.ts';
 
 /** Bytes as text: UTF-8 when they are, else one character a byte, so that a second decoder gets them back. */
@@ -61,6 +61,15 @@ export function inflate(text: string): string | undefined {
   try {
     const options = { maxOutputLength: VALUE_LIMIT };
     return textOfBytes(bytes[0] === 0x1f ? gunzipSync(bytes, options) : inflateSync(bytes, options));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Undefined when it is not Zstandard, or grows beyond 64 KiB. */
+export function unzstd(text: string): string | undefined {
+  try {
+    return textOfBytes(zstdDecompressSync(bytesOfText(text), { maxOutputLength: VALUE_LIMIT }));
   } catch {
     return undefined;
   }

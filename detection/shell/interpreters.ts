@@ -37,7 +37,7 @@ export function runShell({ words, stdin, machine }: Call): Data {
 function runText(word: Word, more: readonly Word[], stdin: Data, machine: Machine): Data {
   const { made } = machine;
   if (made?.downloadedFrom && word.text.includes(UNKNOWN)) judgeDownloadedRun(made, word.path, machine, true);
-  if (made?.decoded) reportEncoded(word.path, machine);
+  if (made?.decoded) reportEncoded(made, word.path, machine);
   const outer = machine.scope.program;
   machine.scope.program = more[0]?.text ?? outer;
   const output = withArguments(more.slice(1), machine, () => machine.runScript(word.text, word.path, stdin));
@@ -46,7 +46,7 @@ function runText(word: Word, more: readonly Word[], stdin: Data, machine: Machin
 }
 
 function runInput({ path }: Word, stdin: Data, machine: Machine): Data {
-  if (stdin.decoded) reportEncoded(path, machine);
+  if (stdin.decoded) reportEncoded(stdin, path, machine);
   if (stdin.downloadedFrom) judgeDownloadedRun(stdin, path, machine, true);
   return stdin.text === undefined ? UNKNOWN_DATA : machine.runScript(stdin.text, machine.path || path);
 }
@@ -69,8 +69,8 @@ export function runFile(words: readonly Word[], machine: Machine): Data {
       machine.docket.report('hidden-path', path, 'It runs a hidden file that it downloaded.', text, score);
     }
   }
+  if (data?.decoded) reportEncoded(data, path, machine);
   if (data?.text === undefined) return UNKNOWN_DATA;
-  if (data.decoded) reportEncoded(path, machine);
   const script = data.text;
   if (/^#!.*\b(python|perl|node|ruby|php)/.test(script)) {
     judgeCode(script, path, machine);
@@ -101,8 +101,24 @@ function withArguments(words: readonly Word[], machine: Machine, run: () => Data
   return output;
 }
 
-function reportEncoded(path: string, { docket }: Machine): void {
-  docket.report('encoded-script', path, 'It decodes a text and runs it as a script.');
+function reportEncoded(data: Data, path: string, { docket }: Machine): void {
+  // What cannot be read could be anything, and nobody seals a script to share it.
+  if (data.sealed || (data.text !== undefined && isBinary(data.text)))
+    docket.report(
+      'encoded-script',
+      path,
+      'It runs a text that is sealed, or a program in a text.',
+      undefined,
+      80,
+    );
+  else docket.report('encoded-script', path, 'It decodes a text and runs it as a script.');
+}
+
+/** No script has these in its first line; what is shorter is a placeholder. */
+function isBinary(text: string): boolean {
+  if (text.length < 24) return false;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  return /[\x00-\x08\x0e-\x1a\x1c-\x1f]/.test(text.slice(0, 64));
 }
 
 export function runEval({ words, stdin, machine }: Call): Data {
@@ -160,7 +176,7 @@ export function runCode({ words, stdin, machine }: Call): Data {
     if (data?.text !== undefined) judgeCode(data.text, machine.path, machine);
     return UNKNOWN_DATA;
   }
-  if (stdin.decoded) reportEncoded(machine.path, machine);
+  if (stdin.decoded) reportEncoded(stdin, machine.path, machine);
   if (stdin.downloadedFrom) judgeDownloadedRun(stdin, machine.path, machine, true);
   return stdin.text === undefined ? UNKNOWN_DATA : judgeCode(stdin.text, machine.path, machine);
 }

@@ -1,4 +1,7 @@
+import type { Word } from '../arguments.ts';
 import { deployText } from '../deploy.ts';
+import { judgeImage } from '../image.ts';
+import { judgeArguments } from '../miner-arguments.ts';
 import { type Data, NOTHING, UNKNOWN_DATA } from './data.ts';
 import { runNested } from './interpreters.ts';
 import type { Call } from './programs.ts';
@@ -18,5 +21,23 @@ export function runKubectl(call: Call): Data {
     const data = file === '-' || file === '/dev/stdin' ? stdin : (machine.scope.read(file) ?? UNKNOWN_DATA);
     deployText(data.text, verb.path, machine);
   }
+  return NOTHING;
+}
+
+/** `helm install --set image.repository=IMAGE --set pool=HOST:PORT`: values as options, read as a miner would. */
+export function runHelm({ words, machine }: Call): Data {
+  const options: Word[] = [];
+  for (const [at, { text, path }] of words.entries()) {
+    const [, glued] = /^--set(?:-string)?(?:=(.*))?$/s.exec(text) ?? [];
+    if (!/^--set(?:-string)?(?:=|$)/.test(text)) continue;
+    for (const pair of (glued ?? words[at + 1]?.text ?? '').split(',', 64)) {
+      const equals = pair.indexOf('=');
+      const [key, value] = [pair.slice(0, equals), pair.slice(equals + 1)];
+      if (equals < 1) continue;
+      if (/(?:^|[.])(?:image|repository)$/i.test(key)) judgeImage(value, path, machine.docket);
+      else options.push({ text: `--${key.replace(/^.*[.]/, '')}=${value}`, path });
+    }
+  }
+  judgeArguments(options, machine.docket);
   return NOTHING;
 }

@@ -1,9 +1,10 @@
 import type { Word } from '../arguments.ts';
 import { judgeDownload, judgeMadeExecutable, runGit, runTar } from '../download.ts';
 import { nameIn } from '../names.ts';
+import { UNKNOWN } from '../text.ts';
 import { runAlias, runAwk, runCut, runPsql, runRead, runRedis, runSed, runSet } from './builtins.ts';
 import { concatenate, type Data, NOTHING, UNKNOWN_DATA } from './data.ts';
-import { decodeBase32, decodeBase64, decodeHex, inflate } from './decode.ts';
+import { decodeBase32, decodeBase64, decodeHex, inflate, unzstd } from './decode.ts';
 import { unescapeAnsi } from './escapes.ts';
 import {
   runCode,
@@ -16,7 +17,7 @@ import {
   runShell,
   runTrap,
 } from './interpreters.ts';
-import { runKubectl } from './kubectl.ts';
+import { runHelm, runKubectl } from './kubectl.ts';
 import type { Machine } from './machine.ts';
 import { runPowerShell } from './powershell.ts';
 import { isWrapper } from './wrappers.ts';
@@ -101,18 +102,30 @@ const dd: Program = ({ words, stdin, machine }) => {
   return NOTHING;
 };
 
+/** Ciphers of openssl enc. */
+const CIPHER = /^-(?:aes|des|bf|rc4|chacha20|camellia|aria|sm4|cast5?|idea|seed)/i;
+
 /** A program that decodes its input when one of the flags is there. */
-function decoder(decode: (text: string) => string | undefined, flags: RegExp): Program {
+function decoder(
+  decode: (text: string) => string | undefined,
+  flags: RegExp,
+  /** With such an option it deciphers as well, which is not done here. */
+  cipher?: RegExp,
+): Program {
   return (call) => {
     const options = texts(call.words).filter((text) => text.startsWith('-'));
+    const isCiphered = cipher !== undefined && options.some((text) => cipher.test(text));
     if (flags.source !== '(?:)' && !options.some((text) => flags.test(text))) return UNKNOWN_DATA;
     const files = call.words.filter(
       ({ text }, at) => at === 0 || (!text.startsWith('-') && call.machine.scope.read(text)),
     );
     const input = cat({ ...call, words: files });
     if (input.text === undefined) return { ...input, decoded: true };
-    const text = decode(input.text);
-    return text === undefined ? { decoded: true } : { text, decoded: true };
+    const text = isCiphered ? undefined : decode(input.text);
+    if (text !== undefined) return { text, decoded: true };
+    // Bytes that a decoder gave may be zero; in a script that is what only run time knows.
+    const isKnown = input.decoded || !input.text.includes(UNKNOWN);
+    return { decoded: true, sealed: isKnown && input.text.trim() !== '' };
   };
 }
 
@@ -215,6 +228,9 @@ const nothing: Program = () => NOTHING;
 const base64 = decoder(decodeBase64, /^-(\w*[dD]|-decode)/);
 const gunzip = decoder(inflate, /(?:)/);
 
+/** Formats that are not read here. */
+const unknown = () => undefined;
+
 /** What is known to be run by name. Everything else is a program with arguments. */
 export const PROGRAMS: Record<string, Program> = {
   echo,
@@ -241,8 +257,12 @@ export const PROGRAMS: Record<string, Program> = {
   base64,
   base32: decoder(decodeBase32, /^-(\w*[dD]|-decode)/),
   xxd: decoder(decodeHex, /^-\w*r/),
-  openssl: decoder(decodeBase64, /^-(d|base64|a)$/),
+  openssl: decoder(decodeBase64, /^-(d|base64|a)$/, CIPHER),
   gunzip,
+  ...named(decoder(unzstd, /(?:)/), 'unzstd zstdcat'),
+  zstd: decoder(unzstd, /^-\w*d|^--decompress/),
+  ...named(decoder(unknown, /(?:)/), 'bunzip2 bzcat unxz xzcat unlzma lzcat uudecode'),
+  ...named(decoder(unknown, /^-\w*d|^--decompress/), 'bzip2 xz lzma lz4 brotli'),
   zcat: gunzip,
   gzip: decoder(inflate, /^-\w*d/),
   pigz: decoder(inflate, /^-\w*d/),
@@ -277,6 +297,7 @@ export const PROGRAMS: Record<string, Program> = {
     'curl wget wget2 fetch aria2c axel lwp-request lwp-download lynx ftpget tftp nc ncat netcat socat get http https',
   ),
   ...named(runKubectl, 'kubectl oc'),
+  helm: runHelm,
   ...named(runPowerShell, 'powershell powershell.exe pwsh pwsh.exe'),
   ...named(runCompiler, 'go gcc g++ cc c++ clang tcc rustc javac jshell groovy scala kotlinc'),
   java: runJava,

@@ -46,3 +46,28 @@ test('bytes that are no command under any key stay bytes', () => {
   const bytes = Array.from({ length: 4096 }, (_, at) => String.fromCharCode((at * 197 + 13) & 0xff)).join('');
   expect(xorDecoded(bytes, ['key'])).toBeUndefined();
 });
+
+test('a sealed text that is run could be anything, one that is kept is nothing', () => {
+  const run = (script: string) => judge('bash', '-c', script).verdict;
+  const bzip2 = 'QlpoOTFBWSZTWQAAAAAAAAH/gAAQQAAAIAAgADDMBUxB4u5IpwoSAAAAAAA=';
+  expect(run(`echo ${bzip2} | base64 -d | bunzip2 | bash`)).toBe('deny');
+  expect(run(`echo ${bzip2} | base64 -d | bunzip2 > /etc/app.conf`)).toBe('allow');
+  expect(run(`echo U2FsdGVkX18nq3p2nJ5m9Vh2e0qj3bVx | openssl enc -aes-256-cbc -d -a -k kube | sh`)).toBe(
+    'deny',
+  );
+  expect(run('echo REPLACE_ME | base64 -d | sh')).toBe('warn');
+  expect(run('echo "$SCRIPT" | base64 -d | gunzip | sh')).not.toBe('deny');
+});
+
+test('a program in a text that is run is no script, and nobody knows what it is', () => {
+  const elf = Buffer.from(`\x7fELF\x02\x01\x01${'\0'.repeat(64)}`, 'latin1').toString('base64');
+  expect(judge('sh', '-c', `echo ${elf} | base64 -d > /tmp/x; chmod +x /tmp/x; /tmp/x`).verdict).toBe('deny');
+});
+
+test('a script compressed by zstd is read', async () => {
+  const { zstdCompressSync } = await import('node:zlib');
+  const sealed = (text: string) => zstdCompressSync(Buffer.from(text)).toString('base64');
+  const run = (text: string) => judge('sh', '-c', `echo ${sealed(text)} | base64 -d | zstd -d | sh`);
+  expect(run(COMMAND).findings.map(({ rule }) => rule)).toContain('pool-host');
+  expect(run('echo hello; date; sleep 3600').verdict).toBe('warn');
+});

@@ -152,3 +152,33 @@ test('a password that pools take and options that miners have make an address on
   expect(told('--user=w', '--pass=x', '--tls', '--keepalive')).toBe('deny');
   expect(told('--user=w', '--pass=secret', '--tls', '--keepalive')).not.toBe('deny');
 });
+
+test('values that a script gives to a chart are judged, and the image that Spark is told', () => {
+  expect(judgeScript('helm install --set image.repository=xmrig/xmrig,replicas=3 x h/generic').verdict).toBe(
+    'deny',
+  );
+  expect(judgeScript('helm install --set pool=pool.minexmr.com:443 x h/generic').verdict).toBe('deny');
+  expect(
+    judgeScript('helm upgrade --install --set image.repository=nginx,user=app,pass=x x h/web').verdict,
+  ).toBe('allow');
+  const submit = (image: string) =>
+    judge(
+      '/opt/spark/bin/spark-submit',
+      '--conf',
+      `spark.kubernetes.container.image=${image}`,
+      'local:///a.py',
+    );
+  expect(submit('docker.io/xmrig/xmrig:latest').verdict).toBe('deny');
+  expect(submit('docker.io/apache/spark:3.5').verdict).toBe('allow');
+});
+
+test('an image named after an algorithm of miners and what works it out is a miner', () => {
+  expect(judgeContainer({ image: 'r.example.org/a/cryptonight-worker:1' }).verdict).toBe('deny');
+  expect(judgeContainer({ image: 'r.example.org/a/keccak-worker:1' }).verdict).toBe('allow');
+});
+
+test('the scripts of a package.json run', () => {
+  const manifest = (start: string) => JSON.stringify({ name: 'w', scripts: { start } });
+  expect(judgeFile('package.json', manifest('coin-hive SITE --threads=8'))).toBe('deny');
+  expect(judgeFile('package.json', manifest('node index.js --pool 4 --worker 2'))).toBe('allow');
+});
