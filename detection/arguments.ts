@@ -34,12 +34,15 @@ export interface ArgumentFacts {
   /** What has the form of a wallet; its checksum may be wrong. */
   meant: Word | undefined;
   password: string | undefined;
-  /** How many of the options are long ones that miners have among others: tls, keepalive, threads. */
-  fits: number;
+  /** Whether an option is one that miners have, and few others. */
+  fits: boolean;
 }
 
 /** A node is told about its peers; that is no destination for shares. */
 const PEER_OPTION = /peer|seed|node|daemon|rpc|listen|bind|zmq|block|deny|allow|ignore|exclude|filter|match/;
+
+/** Options of xmrig that few other programs have. */
+const FITTING = /^(?:keepalive|cpu-affinity|(?:no-)?huge-?pages|no-cpu|asm|av|opencl|cuda|no-nvml)$/;
 
 /** Reads long options with unique prefixes and `=`, short ones with glued values, and bare words. */
 export function readArguments(words: readonly Word[], indicators: Indicators): ArgumentFacts {
@@ -53,7 +56,7 @@ export function readArguments(words: readonly Word[], indicators: Indicators): A
     payee: undefined,
     meant: undefined,
     password: undefined,
-    fits: 0,
+    fits: false,
   };
   // An option of one letter whose value nobody knows: `-A ethash`.
   let letter = '';
@@ -69,7 +72,7 @@ export function readArguments(words: readonly Word[], indicators: Indicators): A
     const { name, role, glued } = option;
     letter = role === undefined && glued === undefined && name.length === 1 ? name : '';
     if (role === 'mark') facts.marks.set(name, word);
-    else if (role === 'value' && name.length > 2) facts.fits++;
+    else if (role === 'value' && FITTING.test(name)) facts.fits = true;
     const next = words[at + 1];
     if (glued !== undefined) readValue(facts, indicators, word, glued, role, name);
     else if (

@@ -11,8 +11,12 @@ const NAMED = /(?:^|[\s;{(,])[$@]?([A-Za-z_]\w{0,63})\s*(?::=|=)\s*(?:(?:''|"")\
 /** Nothing is added to it. */
 const ENDS = /^\s*\]?\)?\s*(?:[;\n,})]|$)/;
 
+/** `port = 443`: a number stands for itself within strings alone, since code may calculate with it. */
+const NUMBERED =
+  /(?:^|[;\n{(])[ \t]{0,32}(?:(?:const|let|var|my)[ \t]{1,4})?\$?([A-Za-z_]\w{0,63})[ \t]{0,16}=[ \t]{0,16}(\d{1,6})[ \t]{0,16}(?=[;\n,)]|$)/g;
+
 /** A name in code: no attribute, no call, no target of an assignment, no key. */
-const USED = /(?<![\w.$@])[$@]?([A-Za-z_]\w{0,63})(?!\w|\s*(?:=(?!=)|\(|:))/g;
+const USED = /(?<![\w.$@])[$@]?([A-Za-z_]\w{0,63})(?!\w|\s{0,16}(?:=(?!=)|\(|:))/g;
 
 /** A name within a string, as each language writes it. */
 const WITHIN = /[$#]?\{([A-Za-z_]\w{0,63})\}|\$([A-Za-z_]\w{0,63})/g;
@@ -31,7 +35,9 @@ export function fillInConstants(
     const [, name] = NAMED.exec(code.slice(Math.max(from - 96, 0), from)) ?? [];
     if (name !== undefined && text !== '' && ENDS.test(code.slice(to, to + 16))) constants.set(name, text);
   }
-  if (constants.size === 0) return undefined;
+  const numbers = new Map<string, string>();
+  for (const [, name = '', number = ''] of code.matchAll(NUMBERED)) numbers.set(name, number);
+  if (constants.size + numbers.size === 0) return undefined;
   let filled = '';
   let at = 0;
   let changed = false;
@@ -46,9 +52,11 @@ export function fillInConstants(
     );
   for (const { text, from, to } of literals) {
     if (from < at) continue;
-    const within = text.replace(WITHIN, (whole, braced?: string, bare?: string) =>
-      meaningOf(whole, braced ?? bare),
-    );
+    const within = text.replace(WITHIN, (whole, braced?: string, bare?: string) => {
+      const number = numbers.get(braced ?? bare ?? '');
+      changed ||= number !== undefined;
+      return number ?? meaningOf(whole, braced ?? bare);
+    });
     filled += fill(code.slice(at, from)) + (within === text ? code.slice(from, to) : quoted(within));
     if (filled.length > limit) return undefined;
     at = to;

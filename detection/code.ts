@@ -159,7 +159,8 @@ const XORS = /\w\)?\s*\^\s*\(?\w|\bb?xor\b/i;
 function xorOf(literals: readonly Literal[], decoded: readonly string[]): string[] {
   const texts = literals.map(({ text }) => text);
   const keys = texts.filter((text) => text.length > 1 && text.length <= 32).slice(0, 8);
-  return [...texts, ...decoded].flatMap((text) => xorDecoded(text, keys) ?? []).slice(0, 8);
+  const sealed = [...texts, ...decoded].filter((text) => text.length >= 12).slice(0, 32);
+  return sealed.flatMap((text) => xorDecoded(text, keys) ?? []);
 }
 
 /** Lists of character codes. */

@@ -147,7 +147,7 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket, { isHidden }: Calle
     );
   } else if (told && user !== undefined && pool.role === 'pool') {
     const poolPassword = password !== undefined && POOL_PASSWORD.test(password);
-    const fits = poolPassword && facts.fits > 1;
+    const fits = poolPassword && facts.fits;
     const hints = [poolPassword, fits, hasMiningPort(pool.endpoint), isPublicAddress(pool.endpoint.host)];
     const isHidden = pool.endpoint.host.endsWith('.onion');
     const score =

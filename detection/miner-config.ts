@@ -73,7 +73,7 @@ function readPairs(text: string, { indicators }: Docket): ConfigFacts {
       if (common === false) facts.algorithm ??= plain;
       else if (common) facts.coin ??= plain;
     } else if (
-      /^(user|username|wallet\d?|wallet_address|login|address|account|userpass|wal|mining-address|qubicaddress|accesstoken)$/.test(
+      /^(user|username|\w*_login|wallet\d?|wallet_address|login|address|account|userpass|wal|mining-address|qubicaddress|accesstoken)$/.test(
         name,
       )
     ) {

@@ -3,7 +3,7 @@ const COMMAND = /\s-{1,2}\w|:\/\/|\/(?:tmp|bin|usr|dev|opt|var|etc|sbin)\b|\b(?:
 
 /** Shorter bytes are text under too many keys. */
 const SHORTEST = 12;
-const LONGEST = 16 * 1024;
+const LONGEST = 4 * 1024;
 
 /**
  * What `bytes` (one character a byte) say when each is combined with a key by exclusive or: with the keys that are

@@ -45,8 +45,12 @@ export function runAwk({ words, stdin, machine }: Call): Data {
 
 /** Numbers that become a letter each, also when a key is put on all of them. */
 function lettersOf(text: string): string | undefined {
-  if (!/^\s*(?:\d{1,3}[\s,:]+){5,4096}\d{0,3}\s*$/.test(text)) return undefined;
-  const letters = String.fromCharCode(...(text.match(/\d+/g) ?? []).map((number) => Number(number) & 0xff));
+  const numbers = text
+    .trim()
+    .split(/[\s,:]/, 8192)
+    .filter((number) => number !== '');
+  if (numbers.length < 6 || !numbers.every((number) => /^\d{1,3}$/.test(number))) return undefined;
+  const letters = String.fromCharCode(...numbers.map((number) => Number(number) & 0xff));
   return xorDecoded(letters, []) ?? letters;
 }
 

@@ -31,6 +31,7 @@ const LOOP_LIMIT = 8;
 
 /** One that only prints may put a text together, a letter each time. */
 const PRINTING_LOOP_LIMIT = 1024;
+const PRINTING_LENGTH = 256;
 
 /** How often a function is entered while it is at work already. */
 const RECURSION_LIMIT = 1;
@@ -307,8 +308,11 @@ export class Machine implements Substitution {
     const values = node.childrenIn('value').flatMap((value) => expandWords(value, this));
     const body = node.child('body');
     let output = NOTHING;
+    const text = body?.text ?? '';
     const prints =
-      values.length > LOOP_LIMIT && /^do\s+(?:printf|echo)\b[^;\n|]*;?\s*done$/.test(body?.text ?? '');
+      values.length > LOOP_LIMIT &&
+      text.length < PRINTING_LENGTH &&
+      /^do\s+(?:printf|echo)\b[^;\n|]*;?\s*done$/.test(text);
     const limit = prints ? PRINTING_LOOP_LIMIT : LOOP_LIMIT;
     for (const value of values.length === 0 ? [UNKNOWN] : values.slice(0, limit)) {
       this.scope.set(name, value);

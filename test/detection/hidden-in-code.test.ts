@@ -71,3 +71,20 @@ test('a script compressed by zstd is read', async () => {
   expect(run(COMMAND).findings.map(({ rule }) => rule)).toContain('pool-host');
   expect(run('echo hello; date; sleep 3600').verdict).toBe('warn');
 });
+
+test('a port that a program gives a name is read within strings', () => {
+  const code = `import os\npool = 'pool.supportxmr.com'\nport = 14433\nos.system(f'/opt/a -o {pool}:{port} -u w')`;
+  expect(judge('python', '-c', code).verdict).toBe('deny');
+});
+
+test('long runs of anything in code are read in linear time', () => {
+  const runs = ['\n', ' ', 'a ', 'a=1\n', "'", '"a" ', '{', 'a ^', '1 ', 'x(', '$a', '\\x41'];
+  const started = performance.now();
+  for (const run of runs) {
+    const text = run.repeat(Math.floor(40_000 / run.length));
+    judge('python3', '-c', `k = "ab"; exec(bytes(b ^ 1 for b in bytes.fromhex("00")))${text}`);
+    judge('sh', '-c', `echo '1 2 3 4 5 ${text.replaceAll("'", '')}x' | awk '{printf "%c",$1}' | sh`);
+    judge('sh', '-c', `for i in 1 2 3 4 5 6 7 8 9; do echo ${text.replace(/\W/g, ' ')}; done | sh`);
+  }
+  expect(performance.now() - started).toBeLessThan(runs.length * 1_500);
+});

@@ -151,6 +151,7 @@ test('a password that pools take and options that miners have make an address on
   const told = (...more: string[]) => judge('/usr/bin/c', '--url=r.example.net:443', ...more).verdict;
   expect(told('--user=w', '--pass=x', '--tls', '--keepalive')).toBe('deny');
   expect(told('--user=w', '--pass=secret', '--tls', '--keepalive')).not.toBe('deny');
+  expect(told('--user=w', '--pass=x', '--tls', '--threads=4')).not.toBe('deny');
 });
 
 test('values that a script gives to a chart are judged, and the image that Spark is told', () => {
@@ -181,4 +182,10 @@ test('the scripts of a package.json run', () => {
   const manifest = (start: string) => JSON.stringify({ name: 'w', scripts: { start } });
   expect(judgeFile('package.json', manifest('coin-hive SITE --threads=8'))).toBe('deny');
   expect(judgeFile('package.json', manifest('node index.js --pool 4 --worker 2'))).toBe('allow');
+});
+
+test('a login at a listed pool is who is paid, in whatever settings file', () => {
+  const settings = (host: string) =>
+    `[mining]\nstratum_server_addr = "${host}:3030"\nstratum_server_login = "a.rig"\n`;
+  expect(judgeFile('miner.toml', settings('grin.2miners.com'))).toBe('deny');
 });
