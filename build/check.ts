@@ -13,6 +13,17 @@ interface VitestReport {
   testResults: { name: string; assertionResults: { status: string; fullName: string }[] }[];
 }
 
+const HELP = `Usage: npm test [-- FILE...] [-- --OPTION]
+
+Lint, types, and every test that this machine can run; names those that it cannot. FILE and OPTION go to vitest:
+npm test -- test/webhook runs the tests of one folder. KUBESENTRY_REQUIRE_ALL=1 takes a skipped test for a failure.
+`;
+
+if (process.argv.slice(2).some((argument) => argument === '--help' || argument === '-h')) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
+
 const root = join(import.meta.dirname, '..');
 const bin = (name: string) => join(root, 'node_modules', '.bin', name);
 

@@ -6,6 +6,19 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { columns } from '../cli/columns.ts';
 
+const HELP = `Usage: npm run nightly
+
+Everything that there is, with nothing skipped: tests, a million fuzz runs, corpus, images, all kernels, all
+benchmarks; an hour on two cores. Goes on after a failure, and says at the end what failed. Exit code 0 if nothing did.
+`;
+
+const [argument] = process.argv.slice(2);
+if (argument !== undefined) {
+  const isHelp = argument === '--help' || argument === '-h';
+  (isHelp ? process.stdout : process.stderr).write(HELP);
+  process.exit(isHelp ? 0 : 1);
+}
+
 const root = join(import.meta.dirname, '..');
 const node = (...args: string[]) => [process.execPath, ...args];
 

@@ -21,6 +21,12 @@ another one is caught at run time by eBPF, its namespace is quarantined, its res
 Exit code 0 only if every step happened.
 `;
 
+const HAPPENED = `
+Every step happened, and nothing of it is left on this machine.
+The times count from the beginning, and from the attack on (3.) from the first hostile act.
+Next: the same on a real Kubernetes (npm run cluster -- up, npm run demo -- --cluster), or docs/quick-start.md.
+`;
+
 const { values } = parseArgs({
   options: {
     json: { type: 'boolean' },
@@ -80,6 +86,6 @@ if (values.json) {
     `${JSON.stringify({ sensor: stage.sensor, cluster: stage.cluster, steps, ok }, null, 2)}\n`,
   );
 } else {
-  process.stdout.write(ok ? '\nEvery step happened.\n' : '\nThe story did not come to its end; see above.\n');
+  process.stdout.write(ok ? HAPPENED : '\nThe story did not come to its end; see above.\n');
 }
 process.exit(ok ? 0 : 1);

@@ -116,7 +116,7 @@ export async function tell(stage: Stage, cast: Cast, narrator: Narrator): Promis
         [
           `rule        ${detection.rule} (${detection.severity}, confidence ${detection.confidence})`,
           `process     ${detection.process.exe}  ${detection.process.argv.join(' ')}`,
-          `ancestors   ${detection.process.ancestors.map((ancestor) => ancestor.exe).join(' <- ')}`,
+          `ancestors   ${detection.process.ancestors.map((ancestor) => ancestor.exe).join(' <- ') || 'none'}`,
           `sha256      ${detection.process.sha256 ?? 'gone before it could be read'}`,
           `container   ${detection.container?.namespace}/${detection.container?.pod}`,
         ].join('\n'),

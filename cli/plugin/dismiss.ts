@@ -6,7 +6,8 @@ import { pluginCommand, type Session } from './options.ts';
 const USAGE = `
 Usage: kubectl kubesentry dismiss INCIDENT --reason TEXT
 
-Says that this is no attack: its quarantine ends, and the same alarm does not come again.
+Says that this is no attack: its quarantine ends, and the same alarm does not come again for that workload,
+until it was silent for a month (webhook --incident-days).
 Needs membership of the group ${BREAK_GLASS_GROUP}.
 
 Examples:

@@ -37,13 +37,19 @@ export async function explain({ connect, positionals, namespace, write, option }
     write(ruleText(name, RULES[name as keyof typeof RULES]));
     return;
   }
+  if (!name.startsWith('d-')) {
+    throw new KubesentryError(
+      'KUBE_NOT_FOUND',
+      `There is no rule "${name}"; the id of a denial begins with d-.`,
+    );
+  }
   const cluster = await connect();
   const { items } = await cluster.list(KIND.Denial, { namespace, fieldSelector: `metadata.name=${name}` });
   const [denial] = items;
   if (!denial) {
     throw new KubesentryError(
       'KUBE_NOT_FOUND',
-      `There is no denial "${name}"${namespace ? ` in namespace ${namespace}` : ''}, and no rule of that name. Denials are kept for some days.`,
+      `There is no denial "${name}"${namespace ? ` in namespace ${namespace}` : ''}, and no rule of that name. Denials are kept for a week after the last attempt.`,
     );
   }
   write(denialText(denial, manifestOf(denial, option('filename'))));

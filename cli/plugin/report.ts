@@ -29,6 +29,7 @@ Writes what happened, for the cloud provider and for the review: what was seen, 
   html   one file without scripts: timeline, process tree, CPU
   json   everything that is kept, for programs; signed by Kubesentry in the cluster
   ocsf   Detection Findings of the Open Cybersecurity Schema, one a line, for a SIEM
+An incident that is over is deleted after a month (webhook --incident-days), and its report with it.
 
 Examples:
   kubectl kubesentry report shop-web-1a2b3c -o html > report.html

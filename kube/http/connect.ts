@@ -69,7 +69,8 @@ function load({ kubeconfig, context }: ConnectOptions): KubeConfig {
     throw new KubesentryError('KUBE_UNREACHABLE', `The kubeconfig cannot be used: ${why}.`, { cause });
   }
   const cluster = config.getCurrentCluster();
-  if (cluster?.server === NOWHERE) throw unusable('There is no kubeconfig, and this is no pod.');
+  if (cluster?.server === NOWHERE)
+    throw unusable('There is no kubeconfig, and this is no pod: set KUBECONFIG, or give --kubeconfig FILE.');
   if (cluster?.proxyUrl) throw unusable(`The proxy-url of cluster "${cluster.name}" is not supported.`);
   if (cluster) return config;
   const name = config.getCurrentContext();

@@ -3,13 +3,13 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 const names = readdirSync(import.meta.dirname)
-  .filter((file) => file.endsWith('.ts') && file !== 'main.ts')
+  .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts') && file !== 'main.ts')
   .map((file) => file.slice(0, -'.ts'.length));
 
 const [name, ...rest] = process.argv.slice(2);
 if (name === undefined || !names.includes(name)) {
   process.stderr.write(`Usage: npm run bench -- NAME [--json]\n\nBenchmarks: ${names.join(', ')}\n`);
-  process.exit(name === '--help' ? 0 : 1);
+  process.exit(name === '--help' || name === '-h' ? 0 : 1);
 }
 // What a benchmark has made it takes away when it exits, and that it does instead of just ending. Ctrl-C comes twice,
 // from the terminal and from npm: the second one must not end what the first one began.

@@ -1,6 +1,19 @@
 /** `npm run corpus [-- --verbose]`: judges every labelled case and prints the confusion matrix. Exit 1 on a miss. */
 import { judgeCorpus } from './corpus.ts';
 
+const HELP = `Usage: npm run corpus -- [--verbose]
+
+Judges every labelled case, what is malicious and what is benign, and prints what became of them. Exit code 1 where
+something malicious passes or something benign is denied.
+
+  --verbose    name the benign ones that are warned of
+`;
+
+if (process.argv.includes('--help')) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
+
 const { rows, misses } = await judgeCorpus();
 console.log('            cases   allow    warn    deny');
 for (const { label, cases, allow, warn, deny } of rows) {
