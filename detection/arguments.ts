@@ -129,9 +129,8 @@ function optionOf(text: string, { options }: Indicators): Option | undefined {
 /** Several pools, wallets or algorithms stand in one value; SRBMiner parts them with ! and ;. */
 const LIST = /[!;,]/;
 
-function listed(value: string, limit: number): readonly string[] {
-  return LIST.test(value) ? value.split(LIST, limit) : [value];
-}
+/** More of them are not read. */
+const LIST_LIMIT = 8;
 
 /** `TCP:HOST:PORT` of socat, and `[1]HOST:PORT` where a miner has several. */
 function addressOf(text: string): Endpoint | undefined {
@@ -158,10 +157,10 @@ function readValue(
   letter = '',
 ): void {
   const known = value.includes(UNKNOWN) ? value.replaceAll(UNKNOWN, '') : value;
+  const whole = [known];
+  const several = LIST.test(known) ? known.split(LIST, LIST_LIMIT) : whole;
   if (role === 'algorithm' || role === 'value' || role === undefined) {
-    for (const algorithm of role === 'algorithm' && known.includes('+')
-      ? known.split('+', 4)
-      : listed(known, 4)) {
+    for (const algorithm of role === 'algorithm' && known.includes('+') ? known.split('+', 4) : several) {
       const common = indicators.algorithms.get(fold(algorithm));
       if (common === undefined || (role !== 'algorithm' && (common || (name === '' && letter === ''))))
         continue;
@@ -173,11 +172,11 @@ function readValue(
   if (isMeantAsWallet(known)) facts.meant ??= word;
   if (role === 'password') facts.password ??= known;
   if (role === 'port' && /^\d{1,5}$/.test(known)) facts.port = Number(known);
-  for (const part of role === undefined ? [known] : listed(known, 4)) {
+  for (const part of role === undefined ? whole : several) {
     const wallet = walletOf(part);
     if (wallet) facts.wallets.push({ wallet, word, role });
   }
-  for (const part of role === 'pool' ? listed(known, 8) : [known]) {
+  for (const part of role === 'pool' ? several : whole) {
     const read = parseEndpoint(part) ?? addressOf(part);
     const endpoint = (read && !isWildcard(read) ? undefined : unknownHost(value)) ?? read;
     if (!endpoint) continue;

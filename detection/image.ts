@@ -13,6 +13,7 @@ export interface ImageReference {
 }
 
 const REFERENCE_LENGTH = 1024;
+const DOCKER_HUB = /^(index|registry-1|registry\.hub)\.docker\.(io|com)$/;
 const PLAIN = /^[a-z0-9][a-z0-9._/-]*$/;
 
 /** Undefined when the text is no image reference, such as a pattern with an asterisk. */
@@ -26,9 +27,7 @@ export function parseImage(image: string): ImageReference | undefined {
   const colon = rest.indexOf(':', rest.lastIndexOf('/') + 1);
   const bare = colon < 0 ? rest : rest.slice(0, colon);
   if (!PLAIN.test(bare) && !/^[\p{L}\p{N}][\p{L}\p{N}\p{Cf}\p{Mn}._/-]*$/u.test(bare)) return undefined;
-  const host = hasHost
-    ? first.replace(/^(index|registry-1|registry\.hub)\.docker\.(io|com)$/, 'docker.io')
-    : 'docker.io';
+  const host = !hasHost || DOCKER_HUB.test(first) ? 'docker.io' : first;
   return {
     host,
     path: host === 'docker.io' && !bare.includes('/') ? `library/${bare}` : bare,
@@ -43,13 +42,14 @@ export function judgeImage(image: string, path: string, docket: Docket): void {
   if (!reference) return;
   const repository = fold(reference.path);
   const { images } = docket.indicators;
-  const bare = repository.replace(/^library\//, '');
+  const bare = repository.startsWith('library/') ? repository.slice('library/'.length) : repository;
   if (images.has(repository) || images.has(bare) || images.has(`${reference.host}/${repository}`)) {
     docket.report('miner-image', path, `The image ${bare} carried a miner before.`, bare, 100);
     return;
   }
   const steps = repository.split('/', 16);
-  const matches = [...steps, reference.tag ?? ''].map((step) => nameIn(step, docket.indicators));
+  const matches = steps.map((step) => nameIn(step, docket.indicators));
+  if (reference.tag !== undefined) matches.push(nameIn(reference.tag, docket.indicators));
   const mention = matches.find((match) => match?.kind === 'mention');
   const miner = matches.find((match) => match?.kind === 'miner');
   // xmrig/xmrig-exporter speaks of a miner, whoever publishes it.

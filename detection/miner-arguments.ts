@@ -80,6 +80,7 @@ function judgePlay(facts: ArgumentFacts, words: readonly Word[], docket: Docket)
 }
 
 function judgeMarks({ marks }: ArgumentFacts, docket: Docket, isNode: boolean): void {
+  if (marks.size === 0) return;
   const strong = [...marks].find(([option]) =>
     isNode ? option === 'start-mining' : STRONG_MARK.test(option),
   );
@@ -103,7 +104,7 @@ function judgeNodeThreads(words: readonly Word[], docket: Docket): void {
 /** What no argument says alone: a pool, somebody to pay, and how. */
 function judgeTogether(facts: ArgumentFacts, docket: Docket, { isHidden }: Caller): void {
   const { endpoints, wallets, marks, algorithm, user, password, port } = facts;
-  const [mark] = marks.keys();
+  const mark = marks.size === 0 ? undefined : marks.keys().next().value;
   const pools = endpoints.filter(
     ({ endpoint, role, peer }) =>
       !peer &&

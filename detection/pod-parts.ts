@@ -112,7 +112,9 @@ export function findPodParts(object: JsonRecord): {
   const addPod = (node: JsonRecord, path: string, pod: JsonRecord): void => {
     parts.push({ kind: 'pod', path, node, pod });
     // A volume may be made of an image: what is in it can be started as well.
-    for (const [index, volume] of listOf(node.volumes).entries()) {
+    const volumes = listOf(node.volumes);
+    for (let index = 0; index < volumes.length; index++) {
+      const volume = volumes[index];
       if (!isRecord(volume) || !isRecord(volume.image)) continue;
       const image = textOf(volume.image.reference);
       if (image !== '') images.push({ path: `${path}.volumes[${index}].image.reference`, image });

@@ -20,16 +20,6 @@ export interface ContainerView {
   hugePages: boolean;
 }
 
-/** Facts that many good workloads share with miners. */
-export interface PostureView {
-  path: string;
-  everywhere: boolean;
-  hostNamespaces: boolean;
-  hostRoot: boolean;
-  msrDevice: boolean;
-  lowPriority: boolean;
-}
-
 export interface WorkloadView {
   kind: string;
   namespace: string;
@@ -45,7 +35,8 @@ export interface WorkloadView {
   images: { path: string; image: string }[];
   /** Commands outside of containers. */
   commands: { path: string; words: string[] }[];
-  posture: PostureView[];
+  /** Its pod specs. */
+  pods: PodPart[];
   /** Paths of fields that have another type than the API server takes. */
   malformed: string[];
   /** True when the object was too large to be read as a whole. */
@@ -75,12 +66,12 @@ export function workloadView(object: unknown): WorkloadView | undefined {
     settings,
     images,
     commands,
-    posture: [],
+    pods: [],
     malformed,
     truncated,
   };
   for (const part of parts) {
-    if (part.kind === 'pod') view.posture.push(postureOf(part));
+    if (part.kind === 'pod') view.pods.push(part);
     else view.containers.push(containerOf(part, malformed));
   }
   return view;
@@ -124,17 +115,16 @@ function scriptOf(node: JsonRecord, path: string): ContainerView['script'] {
 
 function environmentOf(env: unknown, path: string, pod: JsonRecord | undefined): ContainerView['env'] {
   const variables: ContainerView['env'] = [];
-  const entries: [string, unknown][] = isRecord(env)
-    ? Object.entries(env).map(([name, value]) => [
-        `${path}.env.${name}`,
-        isRecord(value) ? value : { name, value },
-      ])
-    : listOf(env).map((entry, index) => [`${path}.env[${index}]`, entry]);
-  for (const [at, entry] of entries) {
-    if (!isRecord(entry)) continue;
+  const add = (entry: unknown, at: string | number) => {
+    if (!isRecord(entry)) return;
     const value = entry.value === undefined ? fieldValue(entry.valueFrom, pod) : textOf(entry.value);
-    if (value !== undefined) variables.push({ name: textOf(entry.name), value, path: `${at}.value` });
-  }
+    if (value === undefined) return;
+    const step = typeof at === 'number' ? `[${at}]` : `.${at}`;
+    variables.push({ name: textOf(entry.name), value, path: `${path}.env${step}.value` });
+  };
+  if (isRecord(env)) {
+    for (const [name, value] of Object.entries(env)) add(isRecord(value) ? value : { name, value }, name);
+  } else listOf(env).forEach(add);
   return variables;
 }
 
@@ -162,18 +152,4 @@ function hooksOf(node: JsonRecord, path: string, malformed: string[]): Container
   const lifecycle = isRecord(node.lifecycle) ? node.lifecycle : {};
   for (const name of LIFECYCLE_HOOKS) add(`lifecycle.${name}`, lifecycle[name]);
   return hooks;
-}
-
-function postureOf({ path, node }: PodPart): PostureView {
-  const volumes = listOf(node.volumes).filter(isRecord);
-  const hostPaths = volumes.map(({ hostPath }) => (isRecord(hostPath) ? textOf(hostPath.path) : ''));
-  const tolerations = listOf(node.tolerations).filter(isRecord);
-  return {
-    path,
-    everywhere: tolerations.some(({ operator, key }) => operator === 'Exists' && (key ?? '') === ''),
-    hostNamespaces: node.hostPID === true || node.hostNetwork === true || node.hostIPC === true,
-    hostRoot: hostPaths.includes('/'),
-    msrDevice: hostPaths.some((hostPath) => /^\/dev(\/cpu)?\/?$/.test(hostPath)),
-    lowPriority: typeof node.priority === 'number' && node.priority < 0,
-  };
 }

@@ -209,7 +209,8 @@ export class Machine implements Substitution {
   #all(node: SyntaxNode, stdin: Data): Data {
     let output = NOTHING;
     const { children } = node;
-    for (const [at, child] of children.entries()) {
+    for (let at = 0; at < children.length; at++) {
+      const child = children[at] as SyntaxNode;
       if (!child.isNamed) continue;
       const outer = this.manner;
       if (children[at + 1]?.type === '&') this.manner = { ...outer, background: true };

@@ -37,7 +37,7 @@ export class Scope {
   readonly #variables: Map<string, string>;
   readonly #files: Map<string, Data>;
   readonly #origins = new Map<string, Data>();
-  readonly #copies = new Map<string, string>();
+  readonly #copies: Map<string, string>;
   /** `$1` and so on. */
   positional: readonly string[] = [];
   /** `$0` */
@@ -45,17 +45,15 @@ export class Scope {
   /** Where relative paths start; empty while it is not known. */
   folder = '';
 
-  constructor(
-    variables: Iterable<readonly [string, string]> = [],
-    files: Iterable<readonly [string, Data]> = [],
-  ) {
+  constructor(variables: Iterable<readonly [string, string]> = [], before?: Scope) {
     this.#variables = new Map(variables);
-    this.#files = new Map(files);
+    this.#files = before ? before.#files : new Map();
+    this.#copies = before ? before.#copies : new Map();
   }
 
   /** The same files with other variables. */
   withVariables(variables: Iterable<readonly [string, string]>): Scope {
-    return new Scope(variables, this.#files);
+    return new Scope(variables, this);
   }
 
   /** An unset positional is empty, as in the shell; an unset variable may come with the image, so it is unknown. */

@@ -113,6 +113,17 @@ describe('kinds of Kubernetes itself', () => {
     expect(findings).toContainEqual(expect.objectContaining({ rule: 'miner-name' }));
   });
 
+  test('what an init container copies is known by another name', () => {
+    const spec = {
+      initContainers: [{ name: 'a', image: 'busybox', command: ['cp', '/bin/sh', '/work/tool'] }],
+      containers: [
+        { name: 'b', image: 'alpine', command: ['/work/tool', '-c', 'xmrig -o pool.example.org:3333'] },
+      ],
+    };
+    const { findings } = judge({ apiVersion: 'v1', kind: 'Pod', spec });
+    expect(findings).toContainEqual(expect.objectContaining({ rule: 'miner-name' }));
+  });
+
   test('a volume made of the image of a miner', () => {
     const volumes = [{ name: 'tools', image: { reference: 'docker.io/metal3d/xmrig:latest' } }];
     for (const apiVersion of ['v1', 'example.com/v1']) {
