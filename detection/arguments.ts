@@ -34,15 +34,10 @@ export interface ArgumentFacts {
   /** What has the form of a wallet; its checksum may be wrong. */
   meant: Word | undefined;
   password: string | undefined;
-  /** Whether an option is one that miners have, and few others. */
-  fits: boolean;
 }
 
 /** A node is told about its peers; that is no destination for shares. */
 const PEER_OPTION = /peer|seed|node|daemon|rpc|listen|bind|zmq|block|deny|allow|ignore|exclude|filter|match/;
-
-/** Options of xmrig that few other programs have. */
-const FITTING = /^(?:keepalive|cpu-affinity|(?:no-)?huge-?pages|no-cpu|asm|av|opencl|cuda|no-nvml)$/;
 
 /** Reads long options with unique prefixes and `=`, short ones with glued values, and bare words. */
 export function readArguments(words: readonly Word[], indicators: Indicators): ArgumentFacts {
@@ -56,7 +51,6 @@ export function readArguments(words: readonly Word[], indicators: Indicators): A
     payee: undefined,
     meant: undefined,
     password: undefined,
-    fits: false,
   };
   // An option of one letter whose value nobody knows: `-A ethash`.
   let letter = '';
@@ -72,7 +66,6 @@ export function readArguments(words: readonly Word[], indicators: Indicators): A
     const { name, role, glued } = option;
     letter = role === undefined && glued === undefined && name.length === 1 ? name : '';
     if (role === 'mark') facts.marks.set(name, word);
-    else if (role === 'value' && FITTING.test(name)) facts.fits = true;
     const next = words[at + 1];
     if (glued !== undefined) readValue(facts, indicators, word, glued, role, name);
     else if (

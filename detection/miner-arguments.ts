@@ -66,6 +66,7 @@ export function judgeArguments(words: readonly Word[], docket: Docket, caller: C
   const command = words.find(({ text }) => MINE_COMMAND.test(text));
   if (command) docket.report('miner-arguments', command.path, 'It tells a node to mine.', command.text);
   judgeNodeThreads(words, docket);
+  judgeGeneration(words, docket);
   judgeTogether(facts, docket, caller);
 }
 
@@ -99,6 +100,14 @@ function judgeNodeThreads(words: readonly Word[], docket: Docket): void {
   const count = Number(word.text.split('=')[1] ?? words[threads + 1]?.text);
   if (count > 1)
     docket.report('miner-arguments', word.path, `It mines with ${count} threads.`, word.text, 90);
+}
+
+/** A node of Bitcoin's kin that mines with its own CPU: `-gen -genproclimit=16`. */
+function judgeGeneration(words: readonly Word[], docket: Docket): void {
+  const gen = words.find(({ text }) => /^--?gen(?:=1)?$/.test(text));
+  if (!gen || words.some(({ text }) => /^--?(?:regtest|testnet|signet)\b/.test(text))) return;
+  if (words.some(({ text }) => /^--?(?:genproclimit|mineraddress)(?:=|$)/.test(text)))
+    docket.report('miner-arguments', gen.path, 'It tells a node to mine.', gen.text, 90);
 }
 
 /** What no argument says alone: a pool, somebody to pay, and how. */
@@ -148,8 +157,7 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket, { isHidden }: Calle
     );
   } else if (told && user !== undefined && pool.role === 'pool') {
     const poolPassword = password !== undefined && POOL_PASSWORD.test(password);
-    const fits = poolPassword && facts.fits;
-    const hints = [poolPassword, fits, hasMiningPort(pool.endpoint), isPublicAddress(pool.endpoint.host)];
+    const hints = [poolPassword, hasMiningPort(pool.endpoint), isPublicAddress(pool.endpoint.host)];
     const isHidden = pool.endpoint.host.endsWith('.onion');
     const score =
       (password === undefined ? 20 : 40) + 20 * hints.filter(Boolean).length + (isHidden ? 40 : 0);

@@ -4,6 +4,7 @@ import { judgeImage } from '../image.ts';
 import { judgeArguments } from '../miner-arguments.ts';
 import { type Data, NOTHING, UNKNOWN_DATA } from './data.ts';
 import { runNested } from './interpreters.ts';
+import type { Machine } from './machine.ts';
 import type { Call } from './programs.ts';
 
 /** What a script hands to the API server it would run: `kubectl apply -f -` judges as the API server's own request. */
@@ -16,12 +17,25 @@ export function runKubectl(call: Call): Data {
     // Before a here-document the grammar leaves out a lone dash.
     return text === '-f' || text === '--filename' ? [words[at + 1]?.text ?? '-'] : [];
   });
+  judgeChange(words, machine);
   if (!verb || files.length === 0) return runNested(call);
   for (const file of files) {
     const data = file === '-' || file === '/dev/stdin' ? stdin : (machine.scope.read(file) ?? UNKNOWN_DATA);
     deployText(data.text, verb.path, machine);
   }
   return NOTHING;
+}
+
+/** `kubectl set image deployment/web web=IMAGE` and `kubectl patch deployment web -p JSON`. */
+function judgeChange(words: readonly Word[], machine: Machine): void {
+  const change = words[1]?.text === 'set' ? 'set' : words.find(({ text }) => text === 'patch')?.text;
+  if (change === undefined) return;
+  for (const [at, { text, path }] of words.entries()) {
+    const [, image] = change === 'set' ? (/^[\w.*-]+=(\S+)$/.exec(text) ?? []) : [];
+    if (image !== undefined) judgeImage(image, path, machine.docket);
+    const [, glued] = change === 'patch' ? (/^(?:-p|--patch=?)(.*)$/s.exec(text) ?? []) : [];
+    if (glued !== undefined) deployText(glued || words[at + 1]?.text, path, machine);
+  }
 }
 
 /** `helm install --set image.repository=IMAGE --set pool=HOST:PORT`: values as options, read as a miner would. */

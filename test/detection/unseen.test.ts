@@ -147,11 +147,23 @@ test('the script of a pool that a browser loads mines', () => {
   expect(open('https://supportxmr.com/')).not.toBe('deny');
 });
 
-test('a password that pools take and options that miners have make an address one of a pool', () => {
+test('an address, a user and a password alone are those of many programs, a priority of the CPU is not', () => {
   const told = (...more: string[]) => judge('/usr/bin/c', '--url=r.example.net:443', ...more).verdict;
-  expect(told('--user=w', '--pass=x', '--tls', '--keepalive')).toBe('deny');
-  expect(told('--user=w', '--pass=secret', '--tls', '--keepalive')).not.toBe('deny');
-  expect(told('--user=w', '--pass=x', '--tls', '--threads=4')).not.toBe('deny');
+  expect(told('--user=w', '--pass=x', '--tls', '--cpu-priority=0')).toBe('deny');
+  expect(told('--user=w', '--pass=x', '--tls', '--keepalive', '30')).toBe('warn');
+});
+
+test('what kubectl sets and patches is judged', () => {
+  expect(judgeScript('kubectl set image deployment/web web=xmrig/xmrig:latest').verdict).toBe('deny');
+  const patch = (image: string) => JSON.stringify({ spec: { containers: [{ name: 'm', image }] } });
+  expect(judgeScript(`kubectl patch ds kube-proxy -p '${patch('xmrig/xmrig')}'`).verdict).toBe('deny');
+  expect(judgeScript(`kubectl patch ds kube-proxy -p '${patch('acme/web:2')}'`).verdict).toBe('allow');
+});
+
+test('a node that generates with its own CPU mines, and plays on a network of its own', () => {
+  expect(judge('verusd', '-gen', '-genproclimit=16', '-mineraddress=R').verdict).toBe('deny');
+  expect(judge('verusd', '-gen=0', '-mineraddress=R').verdict).not.toBe('deny');
+  expect(judge('bitcoind', '-regtest', '-gen', '-genproclimit=1').verdict).not.toBe('deny');
 });
 
 test('values that a script gives to a chart are judged, and the image that Spark is told', () => {
