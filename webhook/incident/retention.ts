@@ -29,7 +29,6 @@ export type WhyExpired = 'age' | 'room';
 /** All incidents of one workload. They go together: the next detection looks for its incident from the first one on. */
 interface History {
   namespace: string;
-  /** The last one first, so that no gap is left where this breaks off. */
   incidents: Incident['metadata'][];
   /** When anything was added to one of them, milliseconds since 1970. */
   touched: number;
@@ -37,8 +36,8 @@ interface History {
 }
 
 /**
- * Deletes what is over: incidents that were closed or dismissed, and suspicions that nothing was ever added to. One that
- * waits for people stays, and one that a Quarantine speaks of. The API server deletes the signed report and the
+ * Deletes what is over: incidents that were closed or dismissed, and suspicions that never became more. One that waits
+ * for people stays, and one that a Quarantine speaks of. The API server deletes the signed report and the
  * evidence with it. Answers how many went; raises what the cluster raises.
  */
 export async function expireIncidents(
@@ -52,8 +51,7 @@ export async function expireIncidents(
   }
   const deleted = { age: 0, room: 0 };
   for (const [{ incidents }, why] of expired([...histories.values()], retention)) {
-    const byAge = incidents.toSorted(isLater);
-    for (const metadata of byAge) {
+    for (const metadata of incidents.toSorted(lastFirst)) {
       if (!(await deleteUnchanged(cluster, metadata))) break;
       deleted[why]++;
     }
@@ -133,7 +131,8 @@ function* expired(
   }
 }
 
-function isLater(a: Incident['metadata'], b: Incident['metadata']): number {
+/** So that no gap is left where the deletion breaks off: it would be taken for the next incident. */
+function lastFirst(a: Incident['metadata'], b: Incident['metadata']): number {
   const [left, right] = [a, b].map(({ creationTimestamp = '' }) => Date.parse(creationTimestamp));
   return (
     (right as number) - (left as number) ||
