@@ -45,14 +45,14 @@ export class Scope {
   /** Where relative paths start; empty while it is not known. */
   folder = '';
 
-  constructor(variables: Iterable<readonly [string, string]> = [], before?: Scope) {
-    this.#variables = new Map(variables);
+  constructor(variables = new Map<string, string>(), before?: Scope) {
+    this.#variables = variables;
     this.#files = before ? before.#files : new Map();
     this.#copies = before ? before.#copies : new Map();
   }
 
-  /** The same files with other variables. */
-  withVariables(variables: Iterable<readonly [string, string]>): Scope {
+  /** The same files with other variables, which it takes for its own. */
+  withVariables(variables: Map<string, string>): Scope {
     return new Scope(variables, this);
   }
 
