@@ -7,6 +7,7 @@ import type { Docket } from './docket.ts';
 import { isStratum, parseEndpoint } from './endpoint.ts';
 import { judgeEnvironment, type Variable } from './environment.ts';
 import { hasDomain } from './indicators.ts';
+import { judgeArguments } from './miner-arguments.ts';
 import { judgeMinerConfig } from './miner-config.ts';
 import { nameIn } from './names.ts';
 import { judgeNotebook } from './notebook.ts';
@@ -14,7 +15,7 @@ import { judgePackage } from './package-json.ts';
 import { judgeScriptText } from './script-text.ts';
 import { isRecord, textOf } from './shape.ts';
 import { judgeSql } from './shell/builtins.ts';
-import { inflate, textOfBytes } from './shell/decode.ts';
+import { decodeBase64, inflate, textOfBytes } from './shell/decode.ts';
 import type { Machine } from './shell/machine.ts';
 import { judgePowerShell } from './shell/powershell.ts';
 import { fold } from './text.ts';
@@ -56,12 +57,24 @@ export function judgeData(object: Record<string, unknown>, machine: Machine): vo
       const text = encoded && bytes.startsWith('\x1f') ? (inflate(bytes) ?? bytes) : bytes;
       const path = `${field}[${JSON.stringify(key)}]`;
       judgeEntry(key.replace(/\.gz$/i, ''), text, path, machine);
+      const inner = scriptInBase64(text);
+      if (inner !== undefined) judgeEntry(key, inner, path, machine);
       if (/^[A-Za-z_]\w*$/.test(key) && !text.trim().includes('\n'))
         variables.push({ name: key, value: text.trim(), path });
     }
     // Containers take such entries over as variables (envFrom).
     judgeEnvironment(variables, machine.docket);
   }
+}
+
+/** Base64 of `#!`, of an object in JSON and of gzip, as a container decodes it. */
+const ENCODED = /^(?:IyE|ey|ew|H4sI)[A-Za-z0-9+/\s]{32,}={0,2}$/;
+
+function scriptInBase64(text: string): string | undefined {
+  // Trimmed first: a pattern that allows blanks at the end as well tries every split of them.
+  if (!ENCODED.test(text.trim())) return undefined;
+  const decoded = decodeBase64(text);
+  return decoded?.startsWith('\x1f') ? inflate(decoded) : decoded;
 }
 
 function judgeEntry(key: string, text: string, path: string, machine: Machine): void {
@@ -99,11 +112,23 @@ function judgePlain(key: string, text: string, path: string, machine: Machine): 
     judgeMentions(text, path, machine);
     return;
   }
+  judgeOptions(text, path, machine);
   const isNamed = nameIn(key.replace(/\.\w+$/, ''), machine.docket.indicators)?.kind === 'miner';
   judgeMinerConfig(text, path, machine.docket, isNamed);
   if (/\.sql$/i.test(key)) judgeSql(text, path, machine);
   if (!DOCUMENT.test(key) && !/\.txt$/i.test(key) && looksLikeScript(text)) machine.runScript(text, path);
   else judgeMentions(text, path, machine);
+}
+
+/** A file of options, one a line, as miners read them: `-pool HOST:PORT`. */
+function judgeOptions(text: string, path: string, { docket }: Machine): void {
+  if (!/^[ \t]{0,8}-{1,2}[A-Za-z]/.test(text)) return;
+  const lines = text.split('\n', 64).filter((line) => line.trim() !== '');
+  if (lines.length < 2 || !lines.every((line) => /^[ \t]{0,8}(?:-{1,2}[A-Za-z]|#)/.test(line))) return;
+  judgeArguments(
+    lines.flatMap((line) => line.trim().split(/[ \t]/, 16)).map((word) => ({ text: word, path })),
+    docket,
+  );
 }
 
 /** What people read: names pools and wallets, and does nothing. */

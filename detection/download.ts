@@ -5,6 +5,7 @@ import type { Docket } from './docket.ts';
 import { isPublicAddress, isStratum, isWeb, parseEndpoint } from './endpoint.ts';
 import { judgeImage } from './image.ts';
 import { hasDomain } from './indicators.ts';
+import { judgeArguments } from './miner-arguments.ts';
 import { minerWordScore, nameIn } from './names.ts';
 import { isRecord, type JsonRecord } from './shape.ts';
 import { type Data, NOTHING, UNKNOWN_DATA } from './shell/data.ts';
@@ -238,9 +239,10 @@ function isOutside(url: string): boolean {
   return /\.[a-z]{2,}$/.test(host) && !/\.(local|internal|svc|lan|corp|home|intranet|test)$/.test(host);
 }
 
-/** Whether a wallet is handed to what was downloaded, as set-up scripts of pools want it. */
+/** Whether a wallet, or a pool, is handed to what was downloaded, as set-up scripts of pools want it. */
 export function judgeHanded(data: Data, words: readonly Word[], { docket }: Machine): void {
   if (!data.downloadedFrom) return;
+  judgeArguments(words, docket);
   for (const { text, path } of words.slice(0, 16)) {
     if (walletOf(text)?.mined || isMeantAsWallet(text))
       docket.report('miner-arguments', path, 'It hands a wallet to a script that it downloads.', text);

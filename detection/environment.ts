@@ -167,8 +167,17 @@ function judgeTogether(facts: Facts, docket: Docket): void {
     report(accounts[0], 'Who is paid at a pool is set.', accounts.length > 1 ? 90 : 50);
   } else if (pool && payee && isMeantAsWallet(payee.value)) {
     report(pool.variable, 'A pool and what is meant as a wallet are set.', 90);
-  } else if (pool && payee && /wallet/i.test(payee.name) && hasMiningPort(pool.endpoint)) {
-    const isMining = /min(?:er|ing)/i.test(`${pool.variable.name} ${payee.name}`);
-    report(pool.variable, 'A pool and a wallet are set.', isMining ? 90 : 60);
+  } else if (pool && payee && isOfPool(pool.variable.name) && isOfPool(payee.name)) {
+    report(pool.variable, 'A pool and somebody to pay are set.', 90);
+  } else if (pool && payee && /wallet/i.test(payee.name)) {
+    const names = `${pool.variable.name} ${payee.name}`;
+    if (/min(?:er|ing)/i.test(names) || isOfPool(pool.variable.name))
+      report(pool.variable, 'A pool and a wallet are set.', 90);
+    else if (hasMiningPort(pool.endpoint)) report(pool.variable, 'A pool and a wallet are set.', 60);
   }
+}
+
+/** Whether the name of a variable says whose pool it is: XMR_POOL_URL, STRATUM_USER. */
+function isOfPool(name: string): boolean {
+  return /(?:^|_)(?:xmr|monero|stratum)_/i.test(name);
 }

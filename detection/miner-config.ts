@@ -15,6 +15,11 @@ const MARKS = new Set(
   ).split(' '),
 );
 
+/** Keys of xmrig's config.json that others have too; two of them beside a pool and somebody to pay are its own. */
+const COMPANY = new Set(
+  'autosave opencl cuda huge-pages print-time retry-pause memory-pool asm pause-on-active'.split(' '),
+);
+
 /**
  * Looks for the configuration of a miner in JSON (comments and all), YAML, TOML or INI: the pairs of key and
  * value are enough, whatever stands between them. Linear; the API server bounds the text to 1.5 MiB.
@@ -32,6 +37,8 @@ export function judgeMinerConfig(text: string, path: string, docket: Docket, isN
     report(`It sends shares to ${pool.host}.`, pool.host);
   else if (pool && payee && coin && /["']?\bpools["']?\s*[:=]/i.test(text))
     report(`It mines ${coin} at ${pool.host}.`, pool.host, 90);
+  else if (pool && payee && facts.company.size > 1)
+    report(`It has the settings ${[...facts.company].slice(0, 2).join(', ')} and a pool.`, pool.host, 90);
   else if (isNamed && pool && payee) report(`It is called as a miner and names ${pool.host}.`, pool.host, 90);
   else if (marks.size >= 3)
     report(`It has the settings ${[...marks].slice(0, 3).join(', ')}.`, [...marks][0] as string);
@@ -48,6 +55,8 @@ interface ConfigFacts {
   /** An algorithm or a coin whose name means something else as well, or a coin that others know too. */
   coin: string | undefined;
   marks: Set<string>;
+  /** Keys of COMPANY. */
+  company: Set<string>;
 }
 
 function readPairs(text: string, { indicators }: Docket): ConfigFacts {
@@ -58,12 +67,14 @@ function readPairs(text: string, { indicators }: Docket): ConfigFacts {
     algorithm: undefined,
     coin: undefined,
     marks: new Set(),
+    company: new Set(),
   };
   for (const [, key = '', quoted, bare] of text.matchAll(
     /["']?([A-Za-z0-9_/.-]{1,48})["']?\s*[:=]\s*\[?\s*(?:["']([^"'\n]{0,512})["']|([^\s"',}\]{[][^\s"',}\]]{0,512}))?/g,
   )) {
     const whole = fold(key);
     if (MARKS.has(whole)) facts.marks.add(whole);
+    else if (COMPANY.has(whole)) facts.company.add(whole);
     // mining.pool.url of properties.
     const name = whole.slice(whole.lastIndexOf('.') + 1);
     const plain = quoted ?? bare ?? '';

