@@ -12,7 +12,7 @@ export interface CpuMounts {
 
 /**
  * CPU time and quota of a cgroup, out of cpu.stat and cpu.max (cgroup-v2.rst) or cpuacct.usage and cpu.cfs_quota_us
- * (cgroup-v1/cpuacct.rst). Undefined when it is gone.
+ * (cgroup-v1/cpuacct.rst), and for how long it waited, out of cpu.pressure (accounting/psi.rst). Undefined when it is gone.
  */
 export function readCpu(
   mounts: CpuMounts,
@@ -20,14 +20,11 @@ export function readCpu(
   time: number,
 ): Omit<CpuSample, 'pegged'> | undefined {
   const usage = usageOf(mounts, path);
-  return usage === undefined ? undefined : { time, usage, allowed: allowedOf(mounts, path) };
+  if (usage === undefined) return undefined;
+  return { time, usage, waiting: waitingOf(mounts, path), allowed: allowedOf(mounts, path) };
 }
 
-/**
- * For how long somebody in a cgroup waited for a CPU so far, microseconds, out of cpu.pressure (accounting/psi.rst); 0
- * where the kernel does not count that.
- */
-export function readWaiting({ v2 }: CpuMounts, path: string): number {
+function waitingOf({ v2 }: CpuMounts, path: string): number {
   const pressure = v2 && read(join(v2, path, 'cpu.pressure'));
   return Number((pressure && /^some .*total=(\d+)/m.exec(pressure)?.[1]) ?? 0);
 }

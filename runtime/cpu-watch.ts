@@ -4,7 +4,7 @@ import { parseCgroupPath } from './cgroup-path.ts';
 import type { CgroupTree } from './cgroup-tree.ts';
 import type { Containers } from './containers.ts';
 import type { Correlator } from './correlator.ts';
-import { type CpuMounts, readCpu, readWaiting } from './cpu-accounting.ts';
+import { type CpuMounts, readCpu } from './cpu-accounting.ts';
 import type { Forgetful, Gone } from './departures.ts';
 import {
   type CpuHabit,
@@ -32,8 +32,6 @@ export interface CpuWatchOptions {
 interface Watched {
   state: CpuState;
   threads: ThreadUse | undefined;
-  /** For how long somebody in it waited for a CPU so far, microseconds. */
-  waiting: number;
 }
 
 const WORKLOADS = 4096;
@@ -107,17 +105,16 @@ export class CpuWatch implements Forgetful {
     const usage = readCpu(mounts, path, now);
     if (!usage) return undefined;
     const before = this.#watched.get(path);
-    const waiting = readWaiting(mounts, path);
-    const { time, usage: used } = before?.state.last ?? { time: 0, usage: usage.usage };
-    const wanted = usage.usage - used + waiting - (before?.waiting ?? waiting);
+    const last = before?.state.last ?? { ...usage, time: 0 };
+    const wanted = usage.usage - last.usage + usage.waiting - last.waiting;
     // Only what wants about a whole CPU can have a thread that does.
-    const mayPeg = wanted / 1000 / Math.max(now - time, 1) >= SATURATED * 0.9;
+    const mayPeg = wanted / 1000 / Math.max(now - last.time, 1) >= SATURATED * 0.9;
     const threads = mayPeg ? (before?.threads ?? new ThreadUse(procRoot)) : undefined;
     const pegged = threads?.pegged(tree.pids(path), SATURATED, now) ?? 0;
     const workload = this.#workloadOf(path);
     const step = stepCpu(before?.state, { ...usage, pegged }, this.#habits.get(workload));
     this.#habits.set(workload, step.state.habit);
-    return { ...step, threads, waiting };
+    return { ...step, threads };
   }
 
   /** Pods of one workload are alike; without a name each container is its own. */

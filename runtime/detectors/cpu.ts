@@ -7,6 +7,8 @@ export interface CpuSample {
   time: number;
   /** CPU time used so far, microseconds. */
   usage: number;
+  /** For how long somebody in it waited for a CPU so far, microseconds; 0 where the kernel does not count that. */
+  waiting: number;
   /** CPUs that it may use: its quota, or all of them. */
   allowed: number;
   /**
@@ -23,8 +25,8 @@ export interface CpuState {
   /** When the load at hand began; undefined while there is none. */
   since: number | undefined;
   reported: boolean;
-  /** The latest samples, oldest first: time, and CPUs in use. */
-  course: readonly (readonly [time: number, cpus: number])[];
+  /** The latest samples, oldest first: time, CPUs in use, and these with those that others had when it wanted one. */
+  course: readonly (readonly [time: number, cpus: number, wanted: number])[];
 }
 
 /** What a workload usually takes. It outlives a container. */
@@ -39,14 +41,17 @@ const NO_HABIT: CpuHabit = { mean: undefined, learned: 0 };
 
 /** Ten minutes of samples. */
 const COURSE = 60;
+/** Columns of it. */
+const CPUS = 1;
+const WANTED = 2;
 
 /** From this share of what it may use, or a thread of one CPU, it counts as full. */
 export const SATURATED = 0.9;
 const SUSTAINED_MS = 30_000;
 
 /**
- * Miners that hold back, or that hand their work from thread to thread, are as even as a clock: within a tenth, for two
- * minutes, and at least twice the habit.
+ * Miners that hold back, or that hand their work from thread to thread, are as even as a clock in what they use, or where
+ * others are in their way in what they want: within a tenth, for two minutes, and at least twice the habit.
  */
 const EVEN = 0.1;
 const EVEN_MS = 120_000;
@@ -78,7 +83,8 @@ export function stepCpu(
   }
   const elapsed = sample.time - state.last.time;
   const cpus = (sample.usage - state.last.usage) / 1000 / elapsed;
-  const course = [...state.course.slice(1 - COURSE), [sample.time, cpus] as const];
+  const wanted = cpus + (sample.waiting - state.last.waiting) / 1000 / elapsed;
+  const course = [...state.course.slice(1 - COURSE), [sample.time, cpus, wanted] as const];
   const full = fullCpus(cpus, sample);
   if (full === 0) return uneventful({ ...state, last: sample, course }, cpus, elapsed);
 
@@ -109,9 +115,9 @@ function uneventful(
   elapsed: number,
 ): { state: CpuState; findings: Finding[] } {
   const { habit, course, last } = state;
-  const even = evenSince(course);
-  const isAbove =
-    isKnown(habit) && even !== undefined && cpus >= EVEN_CPUS && cpus >= ABOVE_HABIT * habit.mean;
+  const even = Math.min(evenSince(course, CPUS), evenSince(course, WANTED));
+  const wanted = course.at(-1)?.[WANTED] ?? cpus;
+  const isAbove = isKnown(habit) && wanted >= EVEN_CPUS && cpus >= ABOVE_HABIT * habit.mean;
   const lasts = isAbove && last.time - even >= EVEN_MS;
   const report = lasts && !state.reported;
   const weight = 1 - Math.exp(-elapsed / MEMORY_MS);
@@ -126,13 +132,13 @@ function uneventful(
   };
 }
 
-/** Since when the load has hardly changed; undefined while it does. */
-function evenSince(course: CpuState['course']): number | undefined {
-  const now = course.at(-1)?.[1] ?? 0;
-  let since: number | undefined;
-  for (const [time, cpus] of course.toReversed()) {
-    if (Math.abs(cpus - now) > EVEN * now) break;
-    since = time;
+/** Since when one column of the course has hardly changed. */
+function evenSince(course: CpuState['course'], column: typeof CPUS | typeof WANTED): number {
+  const now = course.at(-1)?.[column] ?? 0;
+  let since = Number.POSITIVE_INFINITY;
+  for (const sample of course.toReversed()) {
+    if (Math.abs(sample[column] - now) > EVEN * now) break;
+    [since] = sample;
   }
   return since;
 }

@@ -12,6 +12,8 @@ interface Phase {
   /** Of the allowed CPUs; every other sample differs by `jitter` of it. */
   share: number;
   jitter?: number;
+  /** How much of the difference it wanted, and others had. */
+  starved?: number;
   pegged?: number;
 }
 
@@ -20,18 +22,21 @@ function live(phases: Phase[], allowed = 2, hear: (finding: Finding) => void = (
   let state: CpuState | undefined;
   let time = 0;
   let usage = 0;
+  let waiting = 0;
   const reports: number[] = [];
   const look = (pegged = 0) => {
-    const step = stepCpu(state, { time, usage, allowed, pegged });
+    const step = stepCpu(state, { time, usage, waiting, allowed, pegged });
     state = step.state;
     if (step.findings.length > 0) reports.push(time / 1000);
     step.findings.forEach(hear);
   };
   look();
-  for (const { seconds, share, jitter = 0, pegged } of phases) {
+  for (const { seconds, share, jitter = 0, starved = 0, pegged } of phases) {
     for (let passed = 0; passed < seconds; passed += 10) {
       time += 10_000;
       usage += 10_000_000 * share * allowed * (passed % 20 ? 1 - jitter : 1);
+      // What it does not get it waits for.
+      waiting += 10_000_000 * share * allowed * (passed % 20 ? starved * jitter : 0);
       look(pegged);
     }
   }
@@ -60,7 +65,7 @@ describe('stepCpu', () => {
   });
 
   it('shows its course', () => {
-    const at = (time: number, usage: number) => ({ time, usage, allowed: 2, pegged: 0 });
+    const at = (time: number, usage: number) => ({ time, usage, allowed: 2, waiting: 0, pegged: 0 });
     const first = stepCpu(undefined, at(0, 0)).state;
     const second = stepCpu(first, at(10_000, 5_000_000)).state;
     expect(cpuEvidence(second)).toEqual({ cpu: { samples: [[10_000, 25]] } });
@@ -98,6 +103,7 @@ describe('stepCpu', () => {
     expect(at).toBeGreaterThan(400);
     expect(at).toBeLessThanOrEqual(440);
     expect(live([idle, { seconds: 300, share: 0.7, jitter: 0.2 }])).toEqual([]);
+    expect(live([idle, { seconds: 300, share: 0.7, jitter: 0.2, starved: 1 }])).toHaveLength(1);
     expect(live([idle, { seconds: 600, share: 0.3 }])).toEqual([]);
     expect(live([{ seconds: 900, share: 0.5 }])).toEqual([]);
   });
@@ -105,13 +111,13 @@ describe('stepCpu', () => {
   it('goes by the habit of the workload in a new container', () => {
     const begin = stepCpu(
       undefined,
-      { time: 0, usage: 0, allowed: 2, pegged: 0 },
+      { time: 0, usage: 0, allowed: 2, waiting: 0, pegged: 0 },
       { mean: 0.2, learned: 1e6 },
     );
     let { state } = begin;
     const rules: string[] = [];
     for (let time = 10_000; time <= 60_000; time += 10_000) {
-      const step = stepCpu(state, { time, usage: time * 2000, allowed: 2, pegged: 0 });
+      const step = stepCpu(state, { time, usage: time * 2000, allowed: 2, waiting: 0, pegged: 0 });
       state = step.state;
       rules.push(...step.findings.map(({ rule }) => rule));
     }
@@ -146,8 +152,8 @@ describe('stepCpu', () => {
   });
 
   it('starts anew when the counter went back, as after a restart', () => {
-    const { state } = stepCpu(undefined, { time: 0, usage: 500, allowed: 1, pegged: 0 });
-    expect(stepCpu(state, { time: 10_000, usage: 20, allowed: 1, pegged: 0 })).toMatchObject({
+    const { state } = stepCpu(undefined, { time: 0, usage: 500, allowed: 1, waiting: 0, pegged: 0 });
+    expect(stepCpu(state, { time: 10_000, usage: 20, allowed: 1, waiting: 0, pegged: 0 })).toMatchObject({
       state: { habit: { mean: undefined }, since: undefined },
       findings: [],
     });

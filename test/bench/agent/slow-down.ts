@@ -13,7 +13,8 @@ const LOADS: Readonly<Record<string, Pick<StormOptions, 'kind' | 'count' | 'work
 
 const METHOD =
   `Each load as fast as it goes, ${PAIRS} times without and ${PAIRS} times with the agent, taking turns; which comes first ` +
-  'alternates. The slow-down is that of the medians of wall time. One worker leaves the other core to the agent, as a ' +
+  'alternates. The slow-down is that of the medians of wall time; beside it the median of the pairs, for a load of the ' +
+  'machine that drifts, and the fastest of each, which were disturbed least. One worker leaves the other core to the agent, as a ' +
   'node that is not full does; with a worker a core everything that the agent computes is taken from the load. A load ' +
   'that does nothing but start programs or connect is the worst case, not a workload.';
 
@@ -40,7 +41,9 @@ export async function slowDown({ grounds, load, log }: Measurement) {
       ...LOADS[name],
       medianSecondsWithout: round3(before),
       medianSecondsWith: round3(after),
-      slowDownPercent: Math.round((after / before - 1) * 1000) / 10,
+      slowDownPercent: percent(after / before),
+      pairsPercent: percent(median(beside.map((seconds, pair) => seconds / (without[pair] ?? seconds)))),
+      fastestPercent: percent(Math.min(...beside) / Math.min(...without)),
       secondsWithout: without.map(round3),
       secondsWith: beside.map(round3),
     };
@@ -53,4 +56,5 @@ function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
+const percent = (ratio: number) => Math.round((ratio - 1) * 1000) / 10;
 const round3 = (value: number) => Math.round(value * 1000) / 1000;
