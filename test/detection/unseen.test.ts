@@ -236,3 +236,9 @@ test('a file that begins as base64 and goes on as blanks is read in linear time'
   judgeFile('a', `-a${' '.repeat(500_000)}\n-b${' '.repeat(100)}x`);
   expect(performance.now() - started).toBeLessThan(1_000);
 });
+
+test('options that wrappers of miners have are read, and those of a pool of connections are its own', () => {
+  const told = (url: string, ...more: string[]) => judge('/app', '--pool-url', url, ...more).verdict;
+  expect(told('stratum.example:3333', '--pool-user', 'w', '--pool-pass', 'x')).toBe('deny');
+  expect(told('pgbouncer:6432', '--pool-user', 'app', '--pool-size', '10', '--threads', '8')).toBe('allow');
+});
