@@ -31,7 +31,8 @@ export function judgeSteps(text: string, path: string, machine: Machine): void {
       else if (left-- > 0) machine.runScript(lines, path);
     }
   };
-  for (const document of manifestsIn(text))
+  const onTooDeep = () => machine.docket.report('analysis-limit', path, 'It nests too deep to be read.');
+  for (const document of manifestsIn(text, onTooDeep))
     if (!isRecord(document) || !('apiVersion' in document)) visit(document, 0);
 }
 

@@ -10,7 +10,8 @@ export function isCompose(key: string): boolean {
 /** Judges what `docker compose up` would start (compose-spec, services). */
 export function judgeCompose(text: string, path: string, machine: Machine): void {
   if (!machine.docket.spend(4 * text.length, path)) return;
-  for (const { services } of manifestsIn(text)) {
+  const onTooDeep = () => machine.docket.report('analysis-limit', path, 'It nests too deep to be read.');
+  for (const { services } of manifestsIn(text, onTooDeep)) {
     const containers = Object.values(isRecord(services) ? services : {}).filter(isRecord);
     machine.deploy?.({ kind: 'Pod', spec: { containers: containers.map(containerOf) } }, path);
   }

@@ -5,5 +5,7 @@ import type { Machine } from './shell/machine.ts';
 export function deployText(text: string | undefined, path: string, machine: Machine): void {
   // Reading YAML costs more than reading a script.
   if (text === undefined || !machine.deploy || !machine.docket.spend(4 * text.length, path)) return;
-  for (const manifest of manifestsIn(text)) machine.deploy(manifest, path);
+  const onTooDeep = () =>
+    machine.docket.report('analysis-limit', path, 'A manifest in it nests too deep to be read.');
+  for (const manifest of manifestsIn(text, onTooDeep)) machine.deploy(manifest, path);
 }

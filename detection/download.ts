@@ -20,6 +20,9 @@ const WGET_VALUED = 'OPoaiBtTwQUe';
 const LONG_VALUED =
   /^--(output|output-document|header|request|data(-\w+)?|user|user-agent|referer|proxy|max-time|connect-timeout|retry(-\w+)?|form|cookie(-jar)?|cacert|cert|key|resolve|directory-prefix|tries|timeout|out|dir|upload-file|write-out|interface|range|limit-rate)$/;
 
+/** Of the core group, or of one by its name. */
+const KUBE_API = /\/api(?:s\/[^\s/]{1,253})?\/v1/;
+
 /** curl, wget and their kin: what they fetch goes to a file or on to the next command. */
 export function judgeDownload({ words, stdin, machine }: Call): Data {
   const program = words[0]?.text.replace(/^.*\//, '') ?? '';
@@ -30,7 +33,7 @@ export function judgeDownload({ words, stdin, machine }: Call): Data {
   const data: Data = { downloadedFrom: urls.map(({ text }) => text).slice(0, 8) };
   if (urls.length === 0) return UNKNOWN_DATA;
   if (urls.some(({ text }) => /\/containers\/create\b/.test(text))) judgeEngineRequest(words, machine);
-  if (urls.some(({ text }) => /\/apis?\/\S*v1/.test(text))) judgeApiRequest(words, stdin, machine);
+  if (urls.some(({ text }) => KUBE_API.test(text))) judgeApiRequest(words, stdin, machine);
   const toStdout =
     target === '-' ||
     target === '/dev/stdout' ||

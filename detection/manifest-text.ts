@@ -1,21 +1,17 @@
-import { parseAllDocuments } from 'yaml';
 import { isRecord, type JsonRecord, listOf } from './shape.ts';
+import { readYaml } from './yaml.ts';
 
-/** Longer text is not read as YAML. */
-const LENGTH_LIMIT = 64 * 1024;
-const DOCUMENT_LIMIT = 64;
+const OBJECT_LIMIT = 64;
 
-/** The objects in YAML or JSON text, lists and patches taken apart. What cannot be read is left out: kubectl would refuse it. */
-export function manifestsIn(text: string): JsonRecord[] {
-  if (text.length > LENGTH_LIMIT) return [];
-  const documents = parseAllDocuments(text, { logLevel: 'silent', uniqueKeys: false, strict: false });
-  return [...documents].slice(0, DOCUMENT_LIMIT).flatMap((document) => {
-    try {
-      const object: unknown = document.toJS({ maxAliasCount: 16 });
-      const list = isRecord(object) && 'items' in object ? object.items : object;
-      return isRecord(list) ? [list] : listOf(list).filter(isRecord).slice(0, DOCUMENT_LIMIT);
-    } catch {
-      return [];
-    }
+/**
+ * The objects in YAML or JSON text, lists and patches taken apart. What cannot be read is left out: kubectl would refuse
+ * it. `onTooDeep` hears of what kubectl would take.
+ */
+export function manifestsIn(text: string, onTooDeep: () => void): JsonRecord[] {
+  const { values, isTooDeep } = readYaml(text);
+  if (isTooDeep) onTooDeep();
+  return values.flatMap((object) => {
+    const list = isRecord(object) && 'items' in object ? object.items : object;
+    return isRecord(list) ? [list] : listOf(list).filter(isRecord).slice(0, OBJECT_LIMIT);
   });
 }

@@ -170,7 +170,10 @@ export function findPodParts(object: JsonRecord): {
       }
       if (key === 'chart' && typeof child === 'string') images.push({ path: `${path}.chart`, image: child });
       if (VALUES_FIELDS.has(key) && typeof child === 'string' && texts++ < VALUES_LIMIT) {
-        for (const manifest of manifestsIn(child))
+        const onTooDeep = () => {
+          truncated = true;
+        };
+        for (const manifest of manifestsIn(child, onTooDeep))
           visit(manifest, `${path}.${key}`, depth + 1, around, false);
       }
       if (isText && !isScript && SETTINGS_SIGN.test(child) && !PROSE_NAME.test(key))

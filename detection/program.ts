@@ -60,8 +60,7 @@ export function judgeProgram(words: readonly Word[], machine: Machine): void {
   const caller = { isNode, isHidden: docket.scoreOf('hidden-path', first.path) > 0 };
   judgeArguments(words.slice(1), docket, caller);
   for (const { text, path } of words.slice(1, 64)) {
-    // spark-submit --conf spark.kubernetes.container.image=IMAGE
-    const [, image] = text.includes('image=') ? (/[.-]image=(\S+)$/.exec(text) ?? []) : [];
+    const image = imageIn(text);
     if (image !== undefined) judgeImage(image, path, docket);
     // A whole command line in one word, for an entrypoint that splits it.
     if (text.includes(' -'))
@@ -71,6 +70,14 @@ export function judgeProgram(words: readonly Word[], machine: Machine): void {
         caller,
       );
   }
+}
+
+/** The image of `spark-submit --conf spark.kubernetes.container.image=IMAGE`. */
+function imageIn(text: string): string | undefined {
+  const at = text.lastIndexOf('image=');
+  if (at < 1 || (text[at - 1] !== '.' && text[at - 1] !== '-')) return undefined;
+  const image = text.slice(at + 'image='.length);
+  return image === '' || /\s/.test(image) ? undefined : image;
 }
 
 /** Answers what the name of the program says. */

@@ -1,4 +1,3 @@
-import { parse } from 'yaml';
 import { isDockerfile, judgeDockerfile } from './dockerfile.ts';
 import { judgeDownloadedRun } from './download.ts';
 import { judgeScriptText } from './script-text.ts';
@@ -7,6 +6,7 @@ import { judgeSql } from './shell/builtins.ts';
 import { VALUE_LIMIT } from './shell/data.ts';
 import { decodeBase64, inflate } from './shell/decode.ts';
 import type { Machine } from './shell/machine.ts';
+import { readYaml } from './yaml.ts';
 
 /** SQL of a database's start, a build file, or what cloud-init reads: a MIME message, an include list, a script or a configuration; all may be encoded. */
 export function judgeUserData(given: string, path: string, machine: Machine): void {
@@ -49,13 +49,9 @@ function judgeCloudConfig(text: string, path: string, machine: Machine): void {
 }
 
 function configOf(text: string): Record<string, unknown> | undefined {
-  try {
-    const config: unknown = parse(text, { maxAliasCount: 16, logLevel: 'error' });
-    return isRecord(config) ? config : undefined;
-  } catch {
-    // Cloud-init would refuse it too; it is still read as lines.
-    return undefined;
-  }
+  const { values, isValid } = readYaml(text);
+  // Cloud-init would refuse it too; it is still read as lines.
+  return isValid ? values.find(isRecord) : undefined;
 }
 
 function judgeFile(file: unknown, path: string, machine: Machine): void {

@@ -1,18 +1,20 @@
 const LENGTH_LIMIT = 256;
 
 /** Operators of two operands with how tightly they bind (bash manual, "Shell Arithmetic"). */
-const BINARY: Record<string, { level: number; of: (a: number, b: number) => number }> = {
-  '|': { level: 1, of: (a, b) => a | b },
-  '^': { level: 2, of: (a, b) => a ^ b },
-  '&': { level: 3, of: (a, b) => a & b },
-  '<<': { level: 4, of: (a, b) => a << b },
-  '>>': { level: 4, of: (a, b) => a >> b },
-  '+': { level: 5, of: (a, b) => a + b },
-  '-': { level: 5, of: (a, b) => a - b },
-  '*': { level: 6, of: (a, b) => a * b },
-  '/': { level: 6, of: (a, b) => Math.trunc(a / b) },
-  '%': { level: 6, of: (a, b) => a % b },
-};
+const BINARY = new Map<string, { level: number; of: (a: number, b: number) => number }>(
+  Object.entries({
+    '|': { level: 1, of: (a, b) => a | b },
+    '^': { level: 2, of: (a, b) => a ^ b },
+    '&': { level: 3, of: (a, b) => a & b },
+    '<<': { level: 4, of: (a, b) => a << b },
+    '>>': { level: 4, of: (a, b) => a >> b },
+    '+': { level: 5, of: (a, b) => a + b },
+    '-': { level: 5, of: (a, b) => a - b },
+    '*': { level: 6, of: (a, b) => a * b },
+    '/': { level: 6, of: (a, b) => Math.trunc(a / b) },
+    '%': { level: 6, of: (a, b) => a % b },
+  }),
+);
 
 /**
  * The value of what stands in `$((…))`: numbers, variables and operators of two operands. Undefined when it has
@@ -36,7 +38,7 @@ export function calculate(expression: string, textOf: (name: string) => string):
   const operation = (level: number, depth: number): number => {
     let value = operand(depth);
     for (;;) {
-      const operator = BINARY[tokens[at] ?? ''];
+      const operator = BINARY.get(tokens[at] ?? '');
       if (!operator || operator.level < level) return value;
       at++;
       value = operator.of(value, operation(operator.level + 1, depth + 1));

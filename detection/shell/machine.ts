@@ -246,7 +246,7 @@ export class Machine implements Substitution {
     let end = -1;
     for (const child of node.namedChildren) {
       if (child.type === 'variable_assignment') this.#assign(child);
-      else if (/_redirect$/.test(child.type)) redirects = readRedirects(node, this);
+      else if (/_redirect$/.test(child.type)) redirects ??= readRedirects(node, this);
       else if (end === child.start && words.length > 0) this.#append(words, child);
       else for (const text of this.#wordsOf(child)) words.push({ text, path: this.path });
       end = child.end;

@@ -195,7 +195,9 @@ const chmod: Program = ({ words, machine }) => {
   const [mode = '', ...files] = words
     .slice(1)
     .filter(({ text }) => !/^-[A-Za-z-]+$/.test(text) || text === '-x');
-  if (!/^(?:[ugoa]*\+\w*x|0?[0-7]*[1357][0-7]*$)/.test(typeof mode === 'string' ? mode : mode.text))
+  if (
+    !/^(?:[ugoa]*\+\w*x|0{0,2}[0-7]{0,3}[1357][0-7]{0,3}$)/.test(typeof mode === 'string' ? mode : mode.text)
+  )
     return NOTHING;
   for (const { text, path } of files) {
     const data = machine.scope.read(text);
