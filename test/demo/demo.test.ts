@@ -17,7 +17,14 @@ interface Report {
 
 async function play(words: string[]): Promise<Report> {
   const [command = '', ...args] = words;
-  const { stdout } = await run(command, args, { maxBuffer: 1024 * 1024 });
+  // It exits with 1 when a step did not happen, and still says which.
+  const { stdout, stderr } = await run(command, args, { maxBuffer: 1024 * 1024 }).catch(
+    (error: { stdout?: string; stderr?: string }) => ({
+      stdout: error.stdout ?? '',
+      stderr: error.stderr ?? '',
+    }),
+  );
+  expect(stdout, stderr).not.toBe('');
   return JSON.parse(stdout) as Report;
 }
 
