@@ -36,6 +36,19 @@ describe('the help of', () => {
   });
 });
 
+describe('as a plugin of kubectl', () => {
+  const PLUGIN = join(import.meta.dirname, '..', '..', 'cli', 'kubectl-kubesentry.ts');
+  const plugin = (...args: string[]) => spawnSync(process.execPath, [PLUGIN, ...args], { encoding: 'utf8' });
+
+  it('it calls itself as it is called, and says what to do first', () => {
+    const { status, stdout } = plugin('--help');
+    expect(status).toBe(0);
+    expect(stdout).toContain('kubectl kubesentry COMMAND');
+    expect(stdout).toContain('First steps:');
+    expect(plugin('approve').stderr).toContain('See kubectl kubesentry approve --help.');
+  });
+});
+
 describe('who types', () => {
   it('a command wrong is told which one was meant', () => {
     expect(kubesentry('incident')).toEqual({
