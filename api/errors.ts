@@ -57,6 +57,18 @@ export const ERRORS = {
     remedy:
       'Check the RBAC rules of whoever asked; manifests/ has those that Kubesentry and its people need.',
   },
+  BREAK_GLASS_NEEDED: {
+    fault: 'user',
+    status: 403,
+    remedy:
+      'Repeat it with --as=YOU --as-group=kubesentry:break-glass, or ask somebody who is a member of that group.',
+  },
+  NOT_INSTALLED: {
+    fault: 'environment',
+    status: 404,
+    remedy:
+      'Look at what is there with `kubesentry status`; `kubesentry install --check` says whether it can be installed.',
+  },
   KUBE_CONFLICT: {
     fault: 'environment',
     status: 409,

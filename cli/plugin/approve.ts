@@ -19,7 +19,7 @@ Examples:
 
 export const approveCommand = pluginCommand({ text: USAGE, arguments: [2, 1 + PLAYBOOK.length] }, approve);
 
-/** Raises USAGE for a step that there is not, KUBE_NOT_FOUND, KUBE_REFUSED for who is not allowed to. */
+/** Raises USAGE for a step that there is not, KUBE_NOT_FOUND, BREAK_GLASS_NEEDED for who is not allowed to. */
 export async function approve({ connect, positionals, write }: Session): Promise<void> {
   const [name = '', ...steps] = positionals;
   const unknown = steps.find((step) => !PLAYBOOK.includes(step as PlaybookStep));

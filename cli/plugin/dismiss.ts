@@ -21,7 +21,7 @@ export const dismissCommand = pluginCommand(
   dismiss,
 );
 
-/** Raises USAGE without a reason, KUBE_NOT_FOUND, KUBE_REFUSED for who is not allowed to. */
+/** Raises USAGE without a reason, KUBE_NOT_FOUND, BREAK_GLASS_NEEDED for who is not allowed to. */
 export async function dismiss({ connect, positionals, option, write }: Session): Promise<void> {
   const [name = ''] = positionals;
   const reason = option('reason')?.trim();

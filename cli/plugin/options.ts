@@ -1,6 +1,6 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { KubesentryError } from '../../api/errors.ts';
-import { BREAK_GLASS_GROUP } from '../../api/names.ts';
+import { API_VERSION, BREAK_GLASS_GROUP } from '../../api/names.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 
 /** What a plugin command runs with; tests give an in-memory cluster. */
@@ -104,7 +104,7 @@ export function pluginCommand(
       });
       return status;
     } catch (error) {
-      throw asRefused(error);
+      throw forPeople(error);
     } finally {
       process.off('SIGINT', interrupt);
       await connected?.close();
@@ -112,13 +112,22 @@ export function pluginCommand(
   };
 }
 
-/** A human is refused for who they are: by our guard, or by RBAC. */
-function asRefused(error: unknown): unknown {
-  if (!(error instanceof KubesentryError) || error.code !== 'KUBE_REFUSED') return error;
-  if (!/would weaken Kubesentry/.test(error.message)) return error;
-  const message = `Only the group ${BREAK_GLASS_GROUP} may do this. As a member of it: --as=YOU --as-group=${BREAK_GLASS_GROUP}.`;
-  return new KubesentryError('KUBE_REFUSED', message, { cause: error });
+/** What the API server said, as people need to hear it who do not know what it keeps where. */
+function forPeople(error: unknown): unknown {
+  if (!(error instanceof KubesentryError)) return error;
+  if (error.code === 'KUBE_REFUSED' && /would weaken Kubesentry/.test(error.message)) {
+    const message = `Only the group ${BREAK_GLASS_GROUP} may do this.`;
+    return new KubesentryError('BREAK_GLASS_NEEDED', message, { cause: error });
+  }
+  if (error.code === 'KUBE_NOT_FOUND' && UNKNOWN_KIND.test(error.message)) {
+    const message = 'This cluster does not know the kinds of Kubesentry.';
+    return new KubesentryError('NOT_INSTALLED', message, { cause: error });
+  }
+  return error;
 }
+
+/** A missing object is named by the API server; a path that it does not serve is not. */
+const UNKNOWN_KIND = new RegExp(`^\\w+ /apis/${API_VERSION}/.* was answered with 404`);
 
 function parse(argv: readonly string[], { options = {} }: Usage) {
   const own: ParseArgsOptionsConfig = Object.fromEntries(

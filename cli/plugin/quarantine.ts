@@ -66,7 +66,7 @@ const TABLE: Table<Quarantine> = {
   compare: (a, b) => ((a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? 1 : -1),
 };
 
-/** Raises USAGE, KUBE_NOT_FOUND, KUBE_REFUSED for who is not allowed to, NOT_READY when nobody puts it in force. */
+/** Raises USAGE, KUBE_NOT_FOUND, BREAK_GLASS_NEEDED for who is not allowed to, NOT_READY when nobody puts it in force. */
 export async function quarantine(session: Session): Promise<void> {
   const { connect, positionals, option, write } = session;
   const [namespace, target] = positionals;

@@ -19,12 +19,16 @@ const PATIENCE_MS = 15_000;
 
 export const releaseCommand = pluginCommand({ text: USAGE, arguments: [1, 1] }, release);
 
-/** Raises KUBE_NOT_FOUND, KUBE_REFUSED for who is not allowed to, NOT_READY when nobody puts the namespace back. */
+/** Raises KUBE_NOT_FOUND, BREAK_GLASS_NEEDED for who is not allowed to, NOT_READY when nobody puts the namespace back. */
 export async function release({ connect, positionals, write }: Session): Promise<void> {
   const cluster = await connect();
   const [name = ''] = positionals;
   const quarantine = await cluster.get(KIND.Quarantine, { name });
-  if (!quarantine) throw new KubesentryError('KUBE_NOT_FOUND', `There is no quarantine "${name}".`);
+  if (!quarantine)
+    throw new KubesentryError(
+      'KUBE_NOT_FOUND',
+      `There is no quarantine "${name}". All of them: kubectl kubesentry quarantine`,
+    );
   await cluster.delete(KIND.Quarantine, { name });
   const { namespace, bans, workload } = quarantine.spec;
   const deadline = performance.now() + PATIENCE_MS;

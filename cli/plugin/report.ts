@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import type { JSONWebKeySet } from 'jose';
-import { KubesentryError } from '../../api/errors.ts';
+import { type ErrorCode, KubesentryError } from '../../api/errors.ts';
 import type { Incident } from '../../api/incident.ts';
 import { SYSTEM_NAMESPACE } from '../../api/names.ts';
 import { REPORT_ENTRY, type Report, reportConfigMap, type SignedReport } from '../../api/report.ts';
@@ -124,16 +124,26 @@ async function readSigned(cluster: Cluster, incident: string): Promise<SignedRep
 }
 
 async function verify(file: string, { connect, option, write }: Session): Promise<void> {
-  const signed = parseUnambiguous(file === '-' ? await text(process.stdin) : read(file));
+  const signed = parsed('REPORT_UNSIGNED', file === '-' ? await text(process.stdin) : read(file));
   const keyFile = option('keys');
   const keys =
     keyFile === undefined
       ? await reportKeys(await connect(), SYSTEM_NAMESPACE)
-      : (parseUnambiguous(read(keyFile)) as JSONWebKeySet);
+      : (parsed('INPUT_UNREADABLE', read(keyFile)) as JSONWebKeySet);
   const { report: shown, keyId } = await verifySeal(signed, keys);
   write(
     `Unchanged: the report of incident ${shown.incident.metadata.name} as Kubesentry signed it at ${shown.generated}, key ${keyId}.\n`,
   );
+}
+
+/** For people, who send nothing and have a file; `code` says what to do about one that is not right. */
+function parsed(code: ErrorCode, json: string): unknown {
+  try {
+    return parseUnambiguous(json);
+  } catch (error) {
+    if (!(error instanceof KubesentryError)) throw error;
+    throw new KubesentryError(code, error.message, { cause: error });
+  }
 }
 
 function read(file: string): string {
