@@ -42,8 +42,9 @@ export class ManifestText {
     }
     const range = (node as ParsedNode | null)?.range;
     if (!range || node === this.#root) return undefined;
-    const [start, end] = range;
     const match = evidence.replace(/…$/, '');
+    const isWhole = match === '' && isMap(node);
+    const [start, end] = (isWhole && nameOf(node)?.range) || range;
     const found = match === '' ? -1 : this.#text.slice(start, end).indexOf(match);
     const at = found < 0 ? start : start + found;
     const { line, col } = this.#lines.linePos(at);
@@ -54,6 +55,12 @@ export class ManifestText {
     const text = this.#text.slice(lineStart, lineEnd).trimEnd();
     return { line, column: col, length: Math.max(stop - at, 1), text };
   }
+}
+
+/** By which people know a container; where a whole one is meant, its first line may be about anything. */
+function nameOf(node: unknown): ParsedNode | undefined {
+  const name = childOf(node, 'name');
+  return isScalar(name) ? (name as ParsedNode) : undefined;
 }
 
 /** Of a key that is there twice the last one counts, as for the API server. */

@@ -4,8 +4,9 @@ import { KubesentryError } from '../../api/errors.ts';
 import type { Finding } from '../../api/finding.ts';
 import { SYSTEM_NAMESPACE } from '../../api/names.ts';
 import { printable } from '../../api/printable.ts';
-import { RULES, type Rule } from '../../detection/rules.ts';
+import { isPosture, RULES, type Rule } from '../../detection/rules.ts';
 import { KIND } from '../../kube/kind.ts';
+import { howOften, refusedRequest } from '../../kube/refused-request.ts';
 import { ManifestText, underlined } from '../manifest-text.ts';
 import { resourcesOf } from '../resources.ts';
 import { pluginCommand, type Session } from './options.ts';
@@ -106,14 +107,16 @@ function findingLines(finding: Finding, shown: Shown | undefined): string[] {
   ];
 }
 
-function denialText({ metadata, spec, status }: Denial, shown: Shown | undefined): string {
-  const { resource, user, findings } = spec;
-  const what = `${spec.operation} ${resource.kind} ${metadata.namespace}/${resource.name}${resource.subresource ? ` (${resource.subresource})` : ''}`;
-  const times = status ? `${status.count} times, first ${status.firstSeen}, last ${status.lastSeen}` : 'once';
+function denialText(denial: Denial, shown: Shown | undefined): string {
+  const { metadata, spec, status } = denial;
+  const { user, findings } = spec;
+  const { firstSeen, lastSeen } = status ?? {};
+  const when =
+    firstSeen === lastSeen ? firstSeen && `, ${firstSeen}` : `, first ${firstSeen}, last ${lastSeen}`;
   return [
-    `${metadata.name}: ${what}`,
+    `${metadata.name}: ${refusedRequest(denial)}`,
     `  Asked by  ${printable(user.username)}`,
-    `  Refused   ${times}`,
+    `  Refused   ${howOften(denial)}${when ?? ''}`,
     `  Gate      ${spec.gate}, score ${spec.score} of 100`,
     ...(spec.incident ? [`  Incident  ${spec.incident}: kubectl kubesentry incidents ${spec.incident}`] : []),
     '',
@@ -131,7 +134,9 @@ function denialText({ metadata, spec, status }: Denial, shown: Shown | undefined
 
 /** A SentryPolicy that would let just this through. */
 function exemption(namespace: string, { resource, findings }: Denial['spec']): string {
-  const rules = [...new Set(findings.map(({ rule }) => rule))].join(', ');
+  // What is unusual only adds to a score: it needs no leave.
+  const causes = findings.map(({ rule }) => rule).filter((rule) => !isPosture(rule));
+  const rules = [...new Set(causes)].join(', ');
   const inAMonth = new Date(Date.now() + 30 * 86_400_000).toISOString().slice(0, 10);
   return `  apiVersion: kubesentry.io/v1alpha1
   kind: SentryPolicy

@@ -66,7 +66,7 @@ describe('kubectl kubesentry', () => {
 
   test('explain finds a denial in any namespace and says who, where, why and how to exempt', async () => {
     const { text } = await run(explain, ['d-0123456789abcdef']);
-    expect(text).toContain('CREATE DaemonSet shop/optimizer');
+    expect(text).toContain('CREATE of DaemonSet shop/optimizer');
     expect(text).toContain('Asked by  dana');
     expect(text).toContain('At        spec.template.spec.containers[0].args[1]');
     expect(text).toContain('workloads: [DaemonSet/optimizer]');
@@ -88,6 +88,40 @@ describe('kubectl kubesentry', () => {
     const at = lines.findIndex((line) => line.includes('- stratum+tcp://pool.example.com:3333'));
     expect(lines[at + 1]?.trimEnd()).toMatch(/ \| +\^{35}$/);
     expect(lines[at + 1]?.indexOf('^')).toBe(lines[at]?.indexOf('stratum'));
+  });
+
+  test('explain underlines the name of a container that is meant as a whole, and asks no leave for posture', async () => {
+    const [first] = denial.spec.findings;
+    const posture = {
+      rule: 'posture-privileged',
+      severity: 'low' as const,
+      score: 4,
+      path: 'spec.template.spec.containers[0]',
+      message: 'It is privileged.',
+      remedy: '',
+    };
+    const excerpt = { spec: { template: { spec: { containers: [{ args: ['…', '…'], name: 'main' }] } } } };
+    await cluster.create(KIND.Denial, {
+      ...denial,
+      metadata: { name: 'd-0000000000000002', namespace: 'shop' },
+      spec: { ...denial.spec, findings: [...(first ? [first] : []), posture], excerpt },
+    });
+    const { text } = await run(explain, ['d-0000000000000002']);
+    const lines = text.split('\n');
+    const at = lines.findIndex((line) => line.endsWith('name: main'));
+    expect(lines[at + 1]?.trimEnd()).toMatch(/ \| +\^{4}$/);
+    expect(text).toContain('rules: [stratum-url]');
+  });
+
+  test('explain says of what is in no namespace that it is in none, and once is once', async () => {
+    await cluster.create(KIND.Denial, {
+      ...denial,
+      metadata: { name: 'd-0000000000000003', namespace: 'shop' },
+      spec: { ...denial.spec, operation: 'UPDATE', resource: { ...denial.spec.resource, kind: 'Incident' } },
+    });
+    const { text } = await run(explain, ['d-0000000000000003']);
+    expect(text).toContain('UPDATE of Incident optimizer\n');
+    expect(text).toContain('Refused   once\n');
   });
 
   test('explain underlines it in the manifest of the user, with its line', async () => {

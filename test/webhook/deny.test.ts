@@ -45,6 +45,12 @@ describe('a miner', () => {
     for (const line of message.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
   });
 
+  it('is told one thing once, though one rule says a part of what another one does', async () => {
+    const { json } = await post(scene.webhook, '/validate', review(podOf('x', 'shop', MINER)));
+    const { message } = json.response.status;
+    expect(message.replace(/\s+/g, ' ').match(/add an exemption/g)).toHaveLength(1);
+  });
+
   it('is refused with 403, and the audit event gets the id', async () => {
     const { json } = await post(scene.webhook, '/validate', review(podOf('x', 'shop', MINER)));
     expect(json.response.status).toMatchObject({ code: 403, reason: 'Forbidden' });

@@ -20,7 +20,10 @@ export function refusalMessage(request: AdmissionRequest, ruling: Ruling, id: st
   const hidden = findings.length - shown.length;
   // Posture is no reason to refuse, so tightening it is no way to be admitted.
   const causes = findings.filter(({ rule }) => !isPosture(rule));
-  const remedies = [...new Set(causes.map(({ remedy }) => remedy))].slice(0, REMEDIES_SHOWN);
+  const advice = [...new Set(causes.map(({ remedy }) => remedy))];
+  const remedies = advice
+    .filter((one) => !advice.some((other) => other !== one && other.includes(one)))
+    .slice(0, REMEDIES_SHOWN);
   return [
     wrap(`${subjectOf(request)} is refused: ${ruling.reason}`, ''),
     ...shown,

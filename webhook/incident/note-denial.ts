@@ -1,4 +1,5 @@
 import type { Denial } from '../../api/denial.ts';
+import { refusedRequest } from '../../kube/refused-request.ts';
 import type { Log } from '../log.ts';
 import type { IncidentStore } from './store.ts';
 import { addTimeline } from './timeline.ts';
@@ -6,23 +7,20 @@ import { addTimeline } from './timeline.ts';
 /** Tells the incident that admission refused something because of it. Never rejects. */
 export async function noteDenial(
   incidents: Pick<IncidentStore, 'amend'>,
-  { metadata, spec, status }: Denial,
+  denial: Denial,
   log: Log,
 ): Promise<void> {
+  const { metadata, spec, status } = denial;
   if (!spec.incident || !status) return;
-  const { kind, name, subresource } = spec.resource;
-  // A Denial of what is in no namespace lives in ours.
-  const isOurs = kind === 'Incident' || kind === 'Quarantine' || kind === 'Namespace';
-  const place = isOurs ? '' : `${metadata.namespace}/`;
-  const what = `${spec.operation} of ${kind}${subresource ? ` (${subresource})` : ''} ${place}${name}`;
   const entry = {
     time: status.firstSeen,
     source: 'admission' as const,
     reference: metadata.name ?? '',
-    message: `${what} by ${spec.user.username} was refused: ${spec.findings[0]?.message ?? spec.gate}`.slice(
-      0,
-      1024,
-    ),
+    message:
+      `${refusedRequest(denial)} by ${spec.user.username} was refused: ${spec.findings[0]?.message ?? spec.gate}`.slice(
+        0,
+        1024,
+      ),
   };
   try {
     await incidents.amend(spec.incident, (known) => addTimeline(known, [entry]));

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Denial } from '../../../api/denial.ts';
 import type { Incident } from '../../../api/incident.ts';
 import type { Report } from '../../../api/report.ts';
+import { howOften, refusedRequest } from '../../../kube/refused-request.ts';
 import { authorship } from './authorship.ts';
 import { escapeMarkup as e } from './escape.ts';
 import { cpuCourses, effects, leftOut, processTrees, titleOf } from './facts.ts';
@@ -102,8 +103,8 @@ function step({ step: name, state, message, evidence, undo }: NonNullable<Status
   return `<h3>${e(name)}: ${e(state)}</h3><p>${e(message)}</p>${lines}${back}`;
 }
 
-function refused({ metadata: { namespace }, spec, status }: Denial): string {
-  return `${spec.operation} of ${spec.resource.kind} ${namespace}/${spec.resource.name} by ${spec.user.username}, ${status?.count ?? 1} times`;
+function refused(denial: Denial): string {
+  return `${refusedRequest(denial)} by ${denial.spec.user.username}, ${howOften(denial)}`;
 }
 
 function timelineTable({ timeline }: Status): string {

@@ -1,5 +1,6 @@
 import { printable } from '../../../api/printable.ts';
 import type { Report } from '../../../api/report.ts';
+import { howOften, refusedRequest } from '../../../kube/refused-request.ts';
 import { authorship } from './authorship.ts';
 import { cpuCourses, effects, leftOut, lineage, titleOf } from './facts.ts';
 
@@ -65,8 +66,8 @@ export function markdown(report: Report): string {
     `## Refused meanwhile (${denials.length})`,
     '',
     ...denials.map(
-      ({ metadata: { name, namespace }, spec, status: counted }) =>
-        `- ${spec.operation} of ${spec.resource.kind} ${namespace}/${text(spec.resource.name)} by ${text(spec.user.username)}, ${counted?.count ?? 1} times (\`${name}\`)`,
+      (denial) =>
+        `- ${text(refusedRequest(denial))} by ${text(denial.spec.user.username)}, ${howOften(denial)} (\`${denial.metadata.name}\`)`,
     ),
     '',
     '## Timeline (UTC)',
