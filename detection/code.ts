@@ -77,7 +77,10 @@ export function judgeCode(given: string, path: string, machine: Machine, depth =
   const inner = XORS.test(plain) ? found.concat(xorOf(literals, found)) : found;
   for (const text of inner) judgeDecoded(text, path, machine, runs, depth);
   judgeMessage(code, path, machine);
-  const words = literals.flatMap(({ text }) => (text.includes('://') ? text.split(/\s+/, 64) : []));
+  // An address may be encoded too.
+  const words = [...literals.map(({ text }) => text), ...inner].flatMap((text) =>
+    text.includes('://') ? text.split(/\s+/, 64) : [],
+  );
   const urls = [...new Set(words)].filter(isFetchable);
   for (const text of urls) judgeUrl({ text, path }, machine);
   if (runs && FETCHES.test(code) && (urls.length > 0 || RUNS_FETCHED.test(code)))

@@ -9,6 +9,7 @@ import { judgeEnvironment, type Variable } from './environment.ts';
 import { hasDomain } from './indicators.ts';
 import { judgeArguments } from './miner-arguments.ts';
 import { judgeMinerConfig } from './miner-config.ts';
+import { judgeBrowserMiner } from './mining-page.ts';
 import { nameIn } from './names.ts';
 import { judgeNotebook } from './notebook.ts';
 import { judgePackage } from './package-json.ts';
@@ -34,7 +35,7 @@ const SETTINGS = /\.(ya?ml|toml|json|xml|ini|conf|cfg|properties|env)$/i;
 
 /** Without any of these words a text holds neither a miner's settings nor a dropper. Linear. */
 const SIGNAL =
-  /stratum|donat|pool|wallet|miner|mining|xmr|monero|randomx|rx\/|cryptonight|hash|curl|wget|base64|eval|python|perl|\/dev\/tcp|\/tmp|\/dev\/shm|algo|chmod|coin|ExecStart|method.{1,8}login|\b[48][1-9A-HJ-NP-Za-km-z]{94}\b/i;
+  /stratum|donat|pool|wallet|miner|mining|xmr|monero|randomx|rx\/|cryptonight|hash|curl|wget|base64|eval|python|perl|\/dev\/tcp|\/tmp|\/dev\/shm|algo|chmod|coin|ExecStart|\.Anonymous\(|method.{1,8}login|\b[48][1-9A-HJ-NP-Za-km-z]{94}\b/i;
 
 const ENTRY_LIMIT = 512;
 
@@ -89,6 +90,7 @@ function judgeEntry(key: string, text: string, path: string, machine: Machine): 
   )
     return;
   machine.path = path;
+  judgeBrowserMiner(key, text, path, machine.docket);
   if (text.startsWith('#cloud-config')) judgeUserData(text, path, machine);
   else if (isCompose(key)) judgeCompose(text, path, machine);
   else if (/\.ipynb$/i.test(key)) judgeNotebook(text, path, machine);

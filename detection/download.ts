@@ -189,7 +189,11 @@ export function judgeDownloadedRun(data: Data, path: string, machine: Machine, d
   const message = direct ? 'It runs what a server sends, unseen.' : 'It runs a file that it downloaded.';
   const { pasteSites, dynamicSites } = machine.docket.indicators;
   const isDrop = urls.some((url) => hasDomain(pasteSites, parseEndpoint(url)?.host ?? ''));
-  const score = isDrop || !named ? (isRepeated(urls) ? 80 : 40) : direct ? 40 : 20;
+  // What speaks no protocol has no author; and nobody looks after a node over a line that anybody can change.
+  const isRaw = urls.some((url) => url.startsWith('tcp://'));
+  const isOnNode = machine.manner.onNode && urls.some((url) => url.startsWith('http://') && isOutside(url));
+  const isDropper = isRaw || isOnNode || ((isDrop || !named) && isRepeated(urls));
+  const score = isDropper ? 80 : isDrop || !named || direct ? 40 : 20;
   machine.docket.report('remote-script', path, message, urls[0], score);
   // Work that is left on a machine and decided elsewhere each time, over a line that anybody can change.
   if (direct && urls.some((url) => url.startsWith('http://') && isOutside(url)))

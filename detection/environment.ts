@@ -21,6 +21,7 @@ export interface Variable {
 const POOL_WORDS = /^(pool|stratum|mining|miner|xmrig)$/;
 const HOST_WORDS = /^(host|hostname|server|address|port|url)$/;
 const PAYEE_WORDS = /^(wallet|address|user|username|worker|login)$/;
+const POOL_NAME = /^(?:mining_)?pool(?:_(?:url|host|server|address|addr))?$/;
 const ALGORITHM_WORDS = /^(algo|algorithm|coin|currency)$/;
 
 /** Second half of `XMRIG_…` and `MINER_…` that an image which wraps a miner takes. */
@@ -48,6 +49,8 @@ interface Facts {
   port: string | undefined;
   coin: Variable | undefined;
   worker: boolean;
+  /** `POOL` and its kin, whatever address it holds. */
+  pooled: boolean;
   /** `NICEHASH_WALLET`: who is paid at a pool that the name tells. */
   accounts: Variable[];
 }
@@ -63,6 +66,7 @@ export function judgeEnvironment(variables: readonly Variable[], docket: Docket)
     port: undefined,
     coin: undefined,
     worker: false,
+    pooled: false,
     accounts: [],
   };
   for (const variable of variables) {
@@ -97,7 +101,9 @@ function judgeVariable(variable: Variable, facts: Facts, docket: Docket): void {
     if (/^\d{1,5}$/.test(value)) facts.port ??= value;
     else facts.host ??= variable;
   }
-  if (words.some((word) => /^(coin|currency)$/.test(word)) && indicators.algorithms.has(fold(value)))
+  if (POOL_NAME.test(words.join('_')) && /^[\w.:+/-]{1,64}$/.test(value) && !/^\d+$/.test(value))
+    facts.pooled = true;
+  if (words.some((word) => ALGORITHM_WORDS.test(word)) && indicators.algorithms.has(fold(value)))
     facts.coin ??= variable;
   if (/(?:^|_)(?:worker|rig)_?(?:name|id)?$/.test(words.join('_'))) facts.worker = true;
   if (isPoolName(words[0] ?? '') && words.length === 2 && PAYEE_WORDS.test(words[1] ?? ''))
@@ -152,7 +158,7 @@ function judgeEndpoint(
 }
 
 function judgeTogether(facts: Facts, docket: Docket): void {
-  const { pool, wallet, payee, algorithm, coin, worker, accounts } = facts;
+  const { pool, wallet, payee, algorithm, coin, worker, pooled, accounts } = facts;
   const report = ({ path, name }: Variable, message: string, score: number) =>
     docket.report('miner-environment', path, message, name, score);
   if (pool && wallet?.named) report(pool.variable, `A pool and a ${wallet.wallet.coin} wallet are set.`, 100);
@@ -163,6 +169,8 @@ function judgeTogether(facts: Facts, docket: Docket): void {
     report(algorithm, 'A wallet and a mining algorithm are set.', sure ? 90 : 60);
   } else if (coin && worker && wallet?.named) {
     report(coin, `A coin, a ${wallet.wallet.coin} wallet and a worker are set.`, 90);
+  } else if (coin && worker && pooled && payee && /wallet/i.test(payee.name)) {
+    report(coin, 'A coin, a pool, a wallet and a worker are set.', 90);
   } else if (accounts[0]) {
     report(accounts[0], 'Who is paid at a pool is set.', accounts.length > 1 ? 90 : 50);
   } else if (pool && payee && isMeantAsWallet(payee.value)) {

@@ -124,6 +124,7 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket, { isHidden }: Calle
   const told = pool && pool.role !== undefined;
   const mined = wallets.find(({ wallet }) => wallet.mined);
   const payee = wallets.find(({ role }) => role !== undefined) ?? wallets[0];
+  const socket = endpoints.find(({ endpoint, role }) => role === 'pool' && /^wss?$/.test(endpoint.scheme));
   const report = (word: Word, message: string, score: number) =>
     docket.report('miner-arguments', word.path, message, word.text, score);
   if (pool && payee && (told || payee.wallet.mined)) {
@@ -138,11 +139,8 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket, { isHidden }: Calle
     report(algorithm.word, `It is given a pool and the mining algorithm ${algorithm.name}.`, sure ? 100 : 40);
   } else if (algorithm && !algorithm.common && payee) {
     report(algorithm.word, `It is given a wallet and the mining algorithm ${algorithm.name}.`, 100);
-  } else if (
-    mined &&
-    endpoints.some(({ endpoint, role }) => role === 'pool' && /^wss?$/.test(endpoint.scheme))
-  ) {
-    report(mined.word, `It is given a websocket and a ${mined.wallet.coin} wallet.`, 100);
+  } else if (socket && (mined || facts.payee !== undefined)) {
+    report(mined?.word ?? socket.word, 'It is given a pool by websocket and a wallet.', mined ? 100 : 90);
   } else if (mark !== undefined && mined) {
     report(mined.word, `It is given a ${mined.wallet.coin} wallet and the miner's option ${mark}.`, 100);
   } else if (mined?.role === 'user' && password !== undefined) {

