@@ -14,6 +14,8 @@ export interface LeadershipOptions {
   metrics: Pick<Metrics, 'leader' | 'recordsExpired'>;
   log: Log;
   clock: () => Date;
+  /** Whether no policy has anything contained. */
+  isOnlyWatched: () => boolean;
   /** Tells replicas apart; the host name, which is the pod's, by default. */
   identity?: string | undefined;
   /** How long a leader that has vanished is waited for. */
@@ -65,9 +67,11 @@ export class Leadership {
   }
 
   async #sweep(): Promise<void> {
-    const { cluster, clock, incidentDays: days } = this.#options;
+    const { cluster, clock, incidentDays: days, isOnlyWatched } = this.#options;
     await this.#expire('denial', async () => ({ age: await expireDenials(cluster, clock()) }));
-    await this.#expire('incident', () => expireIncidents(cluster, { now: clock(), days }));
+    await this.#expire('incident', () =>
+      expireIncidents(cluster, { now: clock(), days, isOnlyWatched: isOnlyWatched() }),
+    );
   }
 
   async #expire(kind: 'denial' | 'incident', act: () => Promise<Record<string, number>>): Promise<void> {

@@ -215,6 +215,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     identity: options.identity,
     leaseSeconds: options.leaseSeconds,
     incidentDays: options.incidentDays,
+    isOnlyWatched: () => view.policy.containFrom === undefined,
   });
   log.info({ url, probes: probes.url }, 'listening');
 

@@ -74,6 +74,34 @@ describe('an incident that is over', () => {
     expect(await expireIncidents(cluster, { now })).toEqual({ age: 2, room: 0 });
   });
 
+  it('is what is confirmed as well where nothing is ever contained, so that a cluster that only looks is not filled', async () => {
+    for (const job of ['one', 'two', 'three']) await incident(job, 'Confirmed');
+    const held = await incident('held', 'Contained');
+    const asked = await incident('asked', 'Confirmed', { touched: -DAY_MS });
+    const waiting = await cluster.get(KIND.Incident, { name: asked });
+    const steps = [
+      {
+        step: 'terminate' as const,
+        state: 'AwaitingApproval' as const,
+        message: 'x',
+        evidence: [],
+        time: later(0).toISOString(),
+      },
+    ];
+    await cluster.update(KIND.Incident, { ...waiting, status: { ...waiting?.status, steps } } as Incident, {
+      subresource: 'status',
+    });
+    const now = later(2 * HOUR_MS);
+    expect(await expireIncidents(cluster, { now, perNamespace: 2 })).toEqual({ age: 0, room: 0 });
+    expect(await expireIncidents(cluster, { now, perNamespace: 2, isOnlyWatched: true })).toEqual({
+      age: 0,
+      room: 1,
+    });
+    const inAMonth = { now: later(31 * DAY_MS), isOnlyWatched: true };
+    expect(await expireIncidents(cluster, inAMonth)).toEqual({ age: 2, room: 0 });
+    expect(await names()).toEqual([asked, held].sort());
+  });
+
   it('is not deleted before a later one of its workload, or the next attack would be two incidents', async () => {
     await incident('web', 'Closed');
     await incident('web', 'Contained', { round: 2, touched: DAY_MS });

@@ -18,6 +18,8 @@ const AT_LEAST_MS = 60 * 60_000;
 
 export interface Retention {
   now: Date;
+  /** Where no policy has anything contained, nobody is asked about what is confirmed: it goes as a suspicion does. */
+  isOnlyWatched?: boolean | undefined;
   days?: number | undefined;
   perNamespace?: number | undefined;
   inAll?: number | undefined;
@@ -47,7 +49,7 @@ export async function expireIncidents(
   const { items } = await cluster.list(KIND.Quarantine);
   const histories = new Map<string, History>();
   for await (const incident of everyObject(cluster, KIND.Incident)) {
-    note(histories, incident, items, retention.now);
+    note(histories, incident, items, retention);
   }
   const deleted = { age: 0, room: 0 };
   for (const [{ incidents }, why] of expired([...histories.values()], retention)) {
@@ -63,7 +65,7 @@ function note(
   histories: Map<string, History>,
   { metadata, spec, status }: Incident,
   quarantines: readonly Quarantine[],
-  now: Date,
+  { now, isOnlyWatched = false }: Retention,
 ): void {
   const key = subjectKey(spec);
   const history = histories.get(key) ?? {
@@ -83,14 +85,17 @@ function note(
   const isHeld = quarantines.some(
     (quarantine) => quarantine.spec.incident === name || quarantine.metadata.name === status?.quarantine,
   );
-  history.mayGo &&= !isHeld && !waitsForPeople(status);
+  history.mayGo &&= !isHeld && !waitsForPeople(status, isOnlyWatched);
   histories.set(key, history);
 }
 
 /** A mere suspicion waits for more evidence, and one without a status was never finished. */
-function waitsForPeople(status: Incident['status']): boolean {
+function waitsForPeople(status: Incident['status'], isOnlyWatched: boolean): boolean {
   const phase = status?.phase ?? 'Detected';
-  return phase === 'Confirmed' || phase === 'Contained' || phase === 'Eradicated';
+  const isAsked = status?.steps?.some(({ state }) => state === 'AwaitingApproval') ?? false;
+  return (
+    (phase === 'Confirmed' && (isAsked || !isOnlyWatched)) || phase === 'Contained' || phase === 'Eradicated'
+  );
 }
 
 /** Nodes may have their clocks ahead: what would be in the future does not count. */
