@@ -84,17 +84,26 @@ static __always_inline __u8 judge(__u32 policy, __u32 rule, const __u8 *address,
 	return rule ? VERDICT_LISTED : VERDICT_NONE;
 }
 
-/* The same process went there a moment ago, and nothing holds for its cgroup. */
+static __always_inline void remember(__u64 cookie, const struct event_header *owner)
+{
+	struct socket_state *state = place_of(cookie);
+
+	if (state)
+		take_place(state, cookie, owner);
+}
+
+/*
+ * The same process went there a moment ago. No trip ends at what was listed then, and what is listed since makes another
+ * generation, so that of all policies only a quarantine can refuse one.
+ */
 static __always_inline bool is_repeat(struct trip *trip, struct settings *now, __u64 cookie)
 {
 	struct told *told = fresh_trip(trip, now);
-	struct socket_state state = {};
 
-	if (!told || now->policy || now->cgroups)
+	if (!told || now->quarantines || (now->policy & POLICY_QUARANTINED))
 		return false;
-	state.owner = told->owner;
-	bpf_map_update_elem(&sockets, &cookie, &state, BPF_ANY);
-	count_folded(budget_of(&state.owner), EVENT_CONNECT);
+	remember(cookie, &told->owner);
+	count_folded(budget_of(&told->owner), EVENT_CONNECT);
 	return true;
 }
 
@@ -106,7 +115,6 @@ static __always_inline int on_connect(struct bpf_sock_addr *context, const __u8 
 	struct trip trip = trip_of(task, address, port);
 	struct settings *now = current_settings();
 	__u64 cookie = bpf_get_socket_cookie(context);
-	struct socket_state state = {};
 	struct connect_event *event;
 	struct told told = {};
 	__u32 protocol = context->protocol, rule;
@@ -121,28 +129,27 @@ static __always_inline int on_connect(struct bpf_sock_addr *context, const __u8 
 	/* A resolver "connects" a UDP socket for each question: whose it is will be asked when a name is listed. */
 	if (protocol != IPPROTO_TCP && verdict == VERDICT_NONE && port != bpf_htons(DNS_PORT))
 		return answer;
-	fill_header(&state.owner, task, EVENT_CONNECT, sizeof(*event));
+	fill_header(&told.owner, task, EVENT_CONNECT, sizeof(*event));
 	if (protocol == IPPROTO_TCP || port == bpf_htons(DNS_PORT))
-		bpf_map_update_elem(&sockets, &cookie, &state, BPF_ANY);
+		remember(cookie, &told.owner);
 	if (verdict == VERDICT_NONE) {
 		if (protocol != IPPROTO_TCP)
 			return answer;
 		if (fresh_trip(&trip, now)) {
-			count_folded(budget_of(&state.owner), EVENT_CONNECT);
+			count_folded(budget_of(&told.owner), EVENT_CONNECT);
 			return answer;
 		}
-		told.owner = state.owner;
 		told.generation = now ? now->generation : 0;
 		bpf_map_update_elem(&trips, &trip, &told, BPF_ANY);
-		if (!is_admitted(&state.owner, EVENT_CONNECT, false))
+		if (!is_admitted(&told.owner, EVENT_CONNECT, false))
 			return answer;
 	}
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event) {
-		count_unsent(&state.owner, EVENT_CONNECT);
+		count_unsent(&told.owner, EVENT_CONNECT);
 		return answer;
 	}
-	event->header = state.owner;
+	event->header = told.owner;
 	event->cookie = cookie;
 	__builtin_memcpy(event->remote, address, 16);
 	__builtin_memset(event->local, 0, 16);
@@ -181,11 +188,11 @@ int BPF_PROG(on_sock_state, struct sock *socket, int old_state, int new_state)
 	struct connect_event *event;
 	__u64 cookie;
 
-	if (new_state != TCP_SYN_SENT || BPF_CORE_READ(socket, sk_protocol) != IPPROTO_TCP)
+	if (new_state != TCP_SYN_SENT || socket->sk_protocol != IPPROTO_TCP)
 		return 0;
 	/* Cookies are given on demand; a socket without one was not at the other hook. */
-	cookie = BPF_CORE_READ(socket, __sk_common.skc_cookie.counter);
-	if (cookie && bpf_map_lookup_elem(&sockets, &cookie))
+	cookie = socket->__sk_common.skc_cookie.counter;
+	if (cookie && is_known(cookie))
 		return 0;
 	event = reserve_event(EVENT_CONNECT, sizeof(*event));
 	if (!event)

@@ -61,22 +61,26 @@ static __always_inline bool read_ports(struct __sk_buff *skb, struct packet *pac
 	return true;
 }
 
-/* Heads of IPv4 and TCP are no longer than this together, and IPv4's is this long without options. */
+/* Heads of IP without extensions and of TCP are no longer than this together. */
 #define HEADS_MAX_BYTES 120
-#define IPV4_BYTES 20
 
-/* Whether a packet only opens, confirms or ends a TCP connection over IPv4: many do, and that costs one load. */
+/* Whether a packet only opens, confirms or ends a TCP connection: most of them do, and are read in place. */
 static __always_inline bool is_bare(struct __sk_buff *skb)
 {
-	struct {
-		struct ipv4_head v4;
-		struct port_head tcp;
-	} head;
+	void *begin = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	struct ipv4_head *v4 = begin;
+	struct ipv6_head *v6 = begin;
+	struct port_head *tcp;
 
-	if (skb->len > HEADS_MAX_BYTES || bpf_skb_load_bytes(skb, 0, &head, sizeof(head)))
+	if (skb->len > HEADS_MAX_BYTES || (void *)(v4 + 1) > end)
 		return false;
-	return head.v4.begin[0] == 0x45 && head.v4.protocol == IPPROTO_TCP &&
-	       IPV4_BYTES + (__u32)(head.tcp.offset >> 4) * 4 >= skb->len;
+	if (v4->begin[0] == 0x45 && v4->protocol == IPPROTO_TCP)
+		tcp = (void *)(v4 + 1);
+	else if (v6->begin[0] >> 4 == 6 && v6->protocol == IPPROTO_TCP)
+		tcp = (void *)(v6 + 1);
+	else
+		return false;
+	return (void *)(tcp + 1) <= end && (void *)tcp - begin + (tcp->offset >> 4) * 4 >= skb->len;
 }
 
 /* Fills in addresses, and for TCP and UDP ports and payload. The data starts at the network header. */
@@ -136,13 +140,11 @@ static __always_inline bool is_dropped(__u32 policy)
 
 static __always_inline struct socket_state *state_of(__u64 cookie)
 {
-	struct socket_state *state = bpf_map_lookup_elem(&sockets, &cookie);
-	struct socket_state fresh = {};
+	struct socket_state *state = place_of(cookie);
 
-	if (state)
-		return state;
-	bpf_map_update_elem(&sockets, &cookie, &fresh, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&sockets, &cookie);
+	if (state && state->cookie != cookie)
+		take_place(state, cookie, NULL);
+	return state;
 }
 
 /*
