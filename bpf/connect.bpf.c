@@ -96,11 +96,14 @@ static __always_inline void remember(__u64 cookie, const struct event_header *ow
  * The same process went there a moment ago. No trip ends at what was listed then, and what is listed since makes another
  * generation, so that of all policies only a quarantine can refuse one.
  */
-static __always_inline bool is_repeat(struct trip *trip, struct settings *now, __u64 cookie)
+static __always_inline bool is_repeat(struct task_struct *task, struct trip *trip, struct settings *now, __u64 cookie)
 {
 	struct told *told = fresh_trip(trip, now);
 
-	if (!told || now->quarantines || (now->policy & POLICY_QUARANTINED))
+	if (!told)
+		return false;
+	if ((now->quarantines || (now->policy & POLICY_QUARANTINED)) &&
+	    judge(task_policy(task), 0, trip->remote, trip->port) != VERDICT_NONE)
 		return false;
 	remember(cookie, &told->owner);
 	count_folded(budget_of(&told->owner), EVENT_CONNECT);
@@ -121,7 +124,7 @@ static __always_inline int on_connect(struct bpf_sock_addr *context, const __u8 
 	__u8 verdict;
 	int answer;
 
-	if (protocol == IPPROTO_TCP && is_repeat(&trip, now, cookie))
+	if (protocol == IPPROTO_TCP && is_repeat(task, &trip, now, cookie))
 		return 1;
 	rule = destination_in(&listed_destinations, address, port);
 	verdict = judge(task_policy(task), rule, address, port);
@@ -135,10 +138,6 @@ static __always_inline int on_connect(struct bpf_sock_addr *context, const __u8 
 	if (verdict == VERDICT_NONE) {
 		if (protocol != IPPROTO_TCP)
 			return answer;
-		if (fresh_trip(&trip, now)) {
-			count_folded(budget_of(&told.owner), EVENT_CONNECT);
-			return answer;
-		}
 		told.generation = now ? now->generation : 0;
 		bpf_map_update_elem(&trips, &trip, &told, BPF_ANY);
 		if (!is_admitted(&told.owner, EVENT_CONNECT, false))
