@@ -51,7 +51,7 @@ function metricsPage(): string {
   };
   return `${NOTE}# Metrics
 
-Prometheus text at \`/metrics\` of both programs. Values of labels come from closed sets: no names of pods, users or namespaces. The metrics of Node and of the process itself (\`nodejs_*\`, \`process_*\`) are not listed.
+Prometheus text at \`/metrics\` of both programs. Values of labels come from closed sets: no names of pods, users or namespaces. The one exception is the label \`cgroup\` of the agent, with the twenty busiest of a node at most. The metrics of Node and of the process itself (\`nodejs_*\`, \`process_*\`) are not listed.
 
 ## Webhook, port 8080
 

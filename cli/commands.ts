@@ -70,6 +70,6 @@ export const PLUGIN_COMMANDS: Record<string, Command> = {
   },
   completion: {
     summary: 'Print the program by which kubectl completes the words of this plugin',
-    load: async () => (await import('./plugin/completion.ts')).completionCommand,
+    load: async () => (await import('./plugin/completion.ts')).completionOf(Object.keys(PLUGIN_COMMANDS)),
   },
 };

@@ -2,7 +2,6 @@ import { PLAYBOOK } from '../../api/playbook.ts';
 import { RULES } from '../../detection/rules.ts';
 import type { Cluster, Stored } from '../../kube/cluster.ts';
 import { KIND, type Kind } from '../../kube/kind.ts';
-import { PLUGIN_COMMANDS } from '../commands.ts';
 import { pluginCommand, type Session } from './options.ts';
 
 const USAGE = `
@@ -29,24 +28,32 @@ const MOST = 500;
 /** Tells the shell not to complete names of files (cobra, ShellCompDirectiveNoFileComp). */
 const NO_FILES = ':4\n';
 
-export const completionCommand = pluginCommand(
-  { text: USAGE, arguments: [0, 64], options: { words: { isSwitch: true } } },
-  completion,
-);
+/** `commands` are those of the plugin. */
+export const completionOf = (commands: readonly string[]) =>
+  pluginCommand({ text: USAGE, arguments: [0, 64], options: { words: { isSwitch: true } } }, (session) =>
+    completion(session, commands),
+  );
 
-export async function completion({ connect, positionals, flag, write }: Session): Promise<void> {
+export async function completion(
+  { connect, positionals, flag, write }: Session,
+  commands: readonly string[],
+): Promise<void> {
   if (!flag('words')) {
     write(SCRIPT);
     return;
   }
   const begun = positionals.at(-1) ?? '';
-  const words = (await candidates(positionals, connect)).filter((word) => word.startsWith(begun));
+  const words = (await candidates(positionals, commands, connect)).filter((word) => word.startsWith(begun));
   write(words.map((word) => `${word}\n`).join('') + NO_FILES);
 }
 
-async function candidates(words: readonly string[], connect: () => Promise<Cluster>): Promise<string[]> {
+async function candidates(
+  words: readonly string[],
+  commands: readonly string[],
+  connect: () => Promise<Cluster>,
+): Promise<readonly string[]> {
   const [command = ''] = words;
-  if (words.length <= 1) return Object.keys(PLUGIN_COMMANDS);
+  if (words.length <= 1) return commands;
   if (words.length > 2) return command === 'approve' ? [...PLAYBOOK] : [];
   switch (command) {
     case 'incidents':

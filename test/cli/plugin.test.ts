@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import type { Denial } from '../../api/denial.ts';
 import type { Incident, IncidentPhase } from '../../api/incident.ts';
 import { API_VERSION } from '../../api/names.ts';
+import { PLUGIN_COMMANDS } from '../../cli/commands.ts';
 import { completion } from '../../cli/plugin/completion.ts';
 import { explain } from '../../cli/plugin/explain.ts';
 import { incidents } from '../../cli/plugin/incidents.ts';
@@ -233,15 +234,16 @@ describe('kubectl kubesentry', () => {
   });
 
   test('completion offers commands, and what there is for each', async () => {
+    const offered = (session: Session) => completion(session, Object.keys(PLUGIN_COMMANDS));
     const complete = async (...words: string[]) =>
-      (await run(completion, words, { flags: ['words'] })).text.split('\n').slice(0, -1);
+      (await run(offered, words, { flags: ['words'] })).text.split('\n').slice(0, -1);
     expect(await complete('in')).toEqual(['incidents', ':4']);
     expect(await complete('report', 'shop-')).toEqual(['shop-optimizer', ':4']);
     expect(await complete('approve', 'shop-optimizer', 're')).toEqual(['revoke', 'report', ':4']);
     expect(await complete('quarantine', 'sh')).toEqual(['shop', ':4']);
     expect(await complete('explain', 'd-0')).toEqual(['d-0123456789abcdef', ':4']);
     expect(await complete('status', '')).toEqual([':4']);
-    expect((await run(completion)).text).toMatch(/^#!\/bin\/sh\n/);
+    expect((await run(offered)).text).toMatch(/^#!\/bin\/sh\n/);
   });
 
   test('release deletes the quarantine and waits until the namespace is put back', async () => {

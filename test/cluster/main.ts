@@ -53,7 +53,8 @@ async function up(): Promise<void> {
   log(
     `Cluster "${name}" is up after ${((performance.now() - started) / 1000).toFixed(1)} s at ${cluster.url}.`,
   );
-  log('Try: npm run cluster -- kubectl get namespaces');
+  const named = name === 'default' ? '' : ` --name ${name}`;
+  log(`Try: npm run cluster -- kubectl${named} get namespaces`);
 }
 
 function status(): void {
@@ -68,7 +69,7 @@ function status(): void {
 
 function shell(): never {
   if (!daemons(clusterFolder(name)).some(isAlive))
-    throw new Error(`"${name}" is not up: npm run cluster -- up`);
+    throw new Error(`"${name}" is not up: npm run cluster -- up --name ${name}`);
   if (rest.length === 0) log(`In the network of cluster "${name}"; kubectl reaches it. To leave: exit`);
   const { words, env } = shellIn(name, rest);
   pass(words, env);
