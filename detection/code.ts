@@ -36,6 +36,10 @@ const BARE_DEFLATE = /gzinflate|inflateRaw|-\s*15\b/;
 const RUNS_FETCHED =
   /\b(?:exec|eval)\s*\([^\n]{0,120}?\b(?:urlopen|requests\.get|file_get_contents|fetch)\s*\(/i;
 
+/** `exec(base64.b64decode("..."))` and its kin. */
+const RUNS_DECODED =
+  /\b(?:exec|eval|system)\s*\([^\n]{0,40}?\b(?:b64decode|base64_decode|atob|unhexlify|fromhex|Buffer\.from)\s*\(/;
+
 const LITERAL_LIMIT = 512;
 const DEPTH_LIMIT = 4;
 
@@ -76,6 +80,10 @@ export function judgeCode(given: string, path: string, machine: Machine, depth =
   const found = [...literals.flatMap(({ text }) => decodedOf(text, code) ?? []), ...numbersOf(code)];
   const inner = XORS.test(plain) ? found.concat(xorOf(literals, found)) : found;
   for (const text of inner) judgeDecoded(text, path, machine, runs, depth);
+  // A program that is handed to another interpreter: `add_argument("-cimport os;exec(...)")`.
+  for (const { text } of literals)
+    if (text.length > 24 && text.length < given.length && RUNS_DECODED.test(text))
+      judgeCode(text, path, machine, depth + 1);
   judgeMessage(code, path, machine);
   // An address may be encoded too.
   const words = [...literals.map(({ text }) => text), ...inner].flatMap((text) =>

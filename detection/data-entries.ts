@@ -106,6 +106,7 @@ function judgeEntry(key: string, text: string, path: string, machine: Machine): 
 function judgePlain(key: string, text: string, path: string, machine: Machine): void {
   if (/cron/i.test(key) || /^[ \t]*(@reboot|([\d*/,-]{1,20}[ \t]+){5})/m.test(text))
     judgeCrontab(text, machine);
+  if (VARIABLES.test(key)) judgeEnvironment(variablesOf(text, path), machine.docket);
   if (key === 'package.json') judgePackage(text, path, machine);
   if (SETTINGS.test(key)) judgeCommandLines(text, path, machine);
   if (hasSteps(key, text)) judgeSteps(text, path, machine);
@@ -120,6 +121,18 @@ function judgePlain(key: string, text: string, path: string, machine: Machine): 
   if (/\.sql$/i.test(key)) judgeSql(text, path, machine);
   if (!DOCUMENT.test(key) && !/\.txt$/i.test(key) && looksLikeScript(text)) machine.runScript(text, path);
   else judgeMentions(text, path, machine);
+}
+
+/** Files that a shell or an entrypoint reads variables from. */
+const VARIABLES = /(?:^|[._-])env$|\.(?:properties|conf|cfg)$/i;
+
+const VARIABLE_LIMIT = 256;
+
+/** `NAME=value` lines. */
+function variablesOf(text: string, path: string): Variable[] {
+  return [...text.matchAll(/^[ \t]{0,8}(?:export )?([A-Za-z_]\w{0,63})=["']?([^"'\n]{1,512})/gm)]
+    .slice(0, VARIABLE_LIMIT)
+    .map(([, name = '', value = '']) => ({ name, value: value.trim(), path }));
 }
 
 /** A file of options, one a line, as miners read them: `-pool HOST:PORT`. */

@@ -135,7 +135,8 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket, { isHidden }: Calle
   } else if (told && facts.meant) {
     report(facts.meant, 'It is given a pool and what is meant as a wallet.', 90);
   } else if (pool && algorithm && (!algorithm.common || (told && user !== undefined))) {
-    const sure = !algorithm.common || (password !== undefined && POOL_PASSWORD.test(password));
+    const isPaid = user?.toLowerCase().startsWith(`${algorithm.name.toLowerCase()}:`) === true;
+    const sure = !algorithm.common || isPaid || (password !== undefined && POOL_PASSWORD.test(password));
     report(algorithm.word, `It is given a pool and the mining algorithm ${algorithm.name}.`, sure ? 100 : 40);
   } else if (algorithm && !algorithm.common && payee) {
     report(algorithm.word, `It is given a wallet and the mining algorithm ${algorithm.name}.`, 100);

@@ -1,5 +1,7 @@
 import type { Word } from './arguments.ts';
 import type { Docket } from './docket.ts';
+import { parseEndpoint } from './endpoint.ts';
+import { hasDomain } from './indicators.ts';
 import { isMeantAsWallet, walletOf } from './wallet/wallet.ts';
 
 /** What a page that mines in the browser is told beside the wallet. */
@@ -7,8 +9,8 @@ const SETTING = /^(?:pool|threads?|throttle|algo|algorithm|coin|worker|intensity
 
 const QUERY_LIMIT = 32;
 
-/** A scheme, a host and a wallet are longer. */
-const SHORTEST = 50;
+/** A scheme, a host and a setting are longer. */
+const SHORTEST = 24;
 
 /** An address of the web that hands a wallet and settings of mining to a page, as a headless browser is told to open. */
 export function judgeMiningPage(words: readonly Word[], docket: Docket): void {
@@ -18,8 +20,9 @@ export function judgeMiningPage(words: readonly Word[], docket: Docket): void {
     const values = pairs.map((pair) => pair.slice(pair.indexOf('=') + 1));
     const isPaid = values.some((value) => walletOf(value)?.mined || isMeantAsWallet(value));
     const setting = pairs.map((pair) => pair.split('=', 1)[0] ?? '').find((key) => SETTING.test(key));
-    if (isPaid && setting !== undefined)
-      docket.report('miner-arguments', path, `It opens a page with a wallet and ${setting}.`, setting, 90);
+    const host = parseEndpoint(text)?.host ?? '';
+    if (setting !== undefined && (isPaid || hasDomain(docket.indicators.pools, host)))
+      docket.report('miner-arguments', path, `It opens a page that mines, with ${setting}.`, setting, 90);
   }
 }
 

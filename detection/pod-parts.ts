@@ -81,6 +81,9 @@ const PROSE_NAME = /description|message|summary|notes|readme|documentation/i;
 /** Text that fetches something, units of systemd, and data in place of an address: settings that an operator writes. */
 const SETTINGS_SIGN = /\b(?:curl|wget|ExecStart)\b|["']?\bpools["']?\s*[:=]|^data:[^,]{0,128},/;
 
+/** Annotations that hold what a controller runs: snippets of ingress-nginx, hooks of Velero, commands of Vault's agent. */
+const RUN_ANNOTATION = /(?:command|snippet|script)(?:[.-][\w.-]{1,63})?$/i;
+
 const DEPTH_LIMIT = 24;
 const NODE_LIMIT = 20_000;
 
@@ -196,9 +199,24 @@ export function findPodParts(object: JsonRecord): {
     }
   };
 
+  const readAnnotations = (metadata: unknown, at: string): void => {
+    const annotations = isRecord(metadata) ? metadata.annotations : undefined;
+    if (!isRecord(annotations)) return;
+    for (const key of Object.keys(annotations)) {
+      if (!RUN_ANNOTATION.test(key)) continue;
+      const path = `${at}metadata.annotations[${JSON.stringify(key)}]`;
+      const text = textOf(annotations[key]);
+      const words = text.startsWith('[') ? manifestWords(text) : undefined;
+      if (words) commands.push({ path, words });
+      else if (key.includes('snippet')) settings.push({ path, text });
+      else scripts.push({ path, text });
+    }
+  };
+  readAnnotations(object.metadata, '');
   const native = nativePod(object);
   if (native) {
     const { node, path, pod } = native;
+    if (pod !== object) readAnnotations(pod.metadata, path.replace(/spec$/, ''));
     addPod(node, path, pod);
     for (const key of CONTAINER_LISTS) {
       const list = node[key];
@@ -254,6 +272,16 @@ function chartImage(node: JsonRecord, path: string): string | undefined {
   const isImage = 'tag' in node || 'digest' in node || 'pullPolicy' in node || 'imagePullPolicy' in node;
   if (!isImage && !/(^|\.)image$/i.test(path)) return undefined;
   return textOf(tag) === '' ? repository : `${repository}:${textOf(tag)}`;
+}
+
+/** A list of words as Velero takes it: `["/bin/sh", "-c", "..."]`. */
+function manifestWords(text: string): string[] | undefined {
+  try {
+    const words: unknown = JSON.parse(text);
+    return isWords(words) ? words : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function isObject(value: unknown): value is object {

@@ -148,7 +148,7 @@ export function judgeAlias(alias: Word | undefined, { docket }: Machine): void {
       alias.path,
       `It takes the name ${alias.text}.`,
       alias.text,
-      bracketed ? 60 : 45,
+      bracketed ? 80 : 45,
     );
   }
 }

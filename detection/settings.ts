@@ -1,6 +1,7 @@
 import { hasSteps, judgeSteps } from './ci-steps.ts';
 import { judgeCommandLines } from './command-lines.ts';
 import { judgeMinerConfig } from './miner-config.ts';
+import { judgeBrowserMiner } from './mining-page.ts';
 import { decodeBase64 } from './shell/decode.ts';
 import type { Machine } from './shell/machine.ts';
 import { judgeUserData } from './user-data.ts';
@@ -19,6 +20,7 @@ export function judgeSettings(text: string, path: string, machine: Machine): voi
   if (text.includes('ExecStart')) judgeUnit(text, machine);
   if (hasSteps('.yaml', text)) judgeSteps(text, path, machine);
   if (/\bpools["']?\s*[:=]/.test(text)) judgeMinerConfig(text, path, machine.docket);
+  judgeBrowserMiner('.html', text, path, machine.docket);
   judgeCommandLines(text, path, machine);
 }
 

