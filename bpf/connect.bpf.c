@@ -86,10 +86,12 @@ static __always_inline __u8 judge(__u32 policy, __u32 rule, const __u8 *address,
 
 static __always_inline void remember(__u64 cookie, const struct event_header *owner)
 {
-	struct socket_state *state = place_of(cookie);
+	struct newcomer *newcomer = newcomer_at(cookie);
 
-	if (state)
-		take_place(state, cookie, owner);
+	if (!newcomer)
+		return;
+	newcomer->owner = *owner;
+	newcomer->cookie = cookie;
 }
 
 /*
@@ -185,13 +187,15 @@ SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_sock_state, struct sock *socket, int old_state, int new_state)
 {
 	struct connect_event *event;
+	struct newcomer *newcomer;
 	__u64 cookie;
 
 	if (new_state != TCP_SYN_SENT || socket->sk_protocol != IPPROTO_TCP)
 		return 0;
 	/* Cookies are given on demand; a socket without one was not at the other hook. */
 	cookie = socket->__sk_common.skc_cookie.counter;
-	if (cookie && is_known(cookie))
+	newcomer = newcomer_at(cookie);
+	if (cookie && newcomer && newcomer->cookie == cookie)
 		return 0;
 	event = reserve_event(EVENT_CONNECT, sizeof(*event));
 	if (!event)

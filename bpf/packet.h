@@ -138,13 +138,24 @@ static __always_inline bool is_dropped(__u32 policy)
 	return (policy & POLICY_DROP) && !(policy & POLICY_PROTECTED);
 }
 
+/* Begins anew when the socket has connected since. */
 static __always_inline struct socket_state *state_of(__u64 cookie)
 {
-	struct socket_state *state = place_of(cookie);
+	struct newcomer *newcomer = newcomer_at(cookie);
+	struct socket_state fresh = {};
+	struct socket_state *state;
 
-	if (state && state->cookie != cookie)
-		take_place(state, cookie, NULL);
-	return state;
+	if (newcomer && newcomer->cookie == cookie) {
+		fresh.owner = newcomer->owner;
+		newcomer->cookie = 0;
+		bpf_map_update_elem(&sockets, &cookie, &fresh, BPF_ANY);
+		return bpf_map_lookup_elem(&sockets, &cookie);
+	}
+	state = bpf_map_lookup_elem(&sockets, &cookie);
+	if (state)
+		return state;
+	bpf_map_update_elem(&sockets, &cookie, &fresh, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&sockets, &cookie);
 }
 
 /*

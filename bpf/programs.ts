@@ -26,6 +26,7 @@ const SHARED = [
   'allowed_destinations',
   'listed_domains',
   'cgroup_policies',
+  'newcomers',
   'sockets',
   'births',
   'budgets',

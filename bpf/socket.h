@@ -5,8 +5,27 @@
 /* What is kept about a socket between its connect and its packets. */
 #include "emit.h"
 
+/* Who connected with a socket that has said nothing since. */
+struct newcomer {
+	__u64 cookie;
+	struct event_header owner;
+};
+
+#define NEWCOMERS 32768
+
+/*
+ * By the last bits of the cookie. The kernel counts cookies up, so that a socket takes the place of one that is
+ * thousands older, and nothing is searched, locked or freed when somebody connects. Whose place was taken is still looked
+ * at; only who connected is not known.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NEWCOMERS);
+	__type(key, __u32);
+	__type(value, struct newcomer);
+} newcomers SEC(".maps");
+
 struct socket_state {
-	__u64 cookie; /* of the socket that has this place */
 	struct event_header owner; /* who connected; tgid is 0 if nobody was seen */
 	__u32 second; /* of the last look at what it says */
 	__u16 looked; /* bytes in that second */
@@ -16,47 +35,19 @@ struct socket_state {
 
 #define DNS_PORT 53
 
-#define SOCKETS 32768
-
-/*
- * By the last bits of the cookie. The kernel counts cookies up, so that a socket takes the place of one that is some
- * 32,768 sockets older, and nothing is searched, locked or freed when somebody connects, as in a hash that forgets the
- * oldest. What is forgotten is only looked at once more.
- */
+/* By cookie, from the first payload on. What falls out is only looked at once more. */
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, SOCKETS);
-	__type(key, __u32);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, __u64);
 	__type(value, struct socket_state);
 } sockets SEC(".maps");
 
-/* Where a socket has its place; another one may be there. */
-static __always_inline struct socket_state *place_of(__u64 cookie)
+static __always_inline struct newcomer *newcomer_at(__u64 cookie)
 {
-	__u32 place = cookie & (SOCKETS - 1);
+	__u32 place = cookie & (NEWCOMERS - 1);
 
-	return bpf_map_lookup_elem(&sockets, &place);
-}
-
-static __always_inline bool is_known(__u64 cookie)
-{
-	struct socket_state *state = place_of(cookie);
-
-	return state && state->cookie == cookie;
-}
-
-/* A socket begins anew. Who connects is known, or nobody. */
-static __always_inline void take_place(struct socket_state *state, __u64 cookie, const struct event_header *owner)
-{
-	if (owner)
-		state->owner = *owner;
-	else
-		__builtin_memset(&state->owner, 0, sizeof(state->owner));
-	state->second = 0;
-	state->looked = 0;
-	state->method = 0;
-	state->is_quarantine_reported = 0;
-	state->cookie = cookie;
+	return bpf_map_lookup_elem(&newcomers, &place);
 }
 
 static __always_inline void mapped_address(__u8 *into, __be32 v4)
