@@ -22,7 +22,7 @@ const EXECUTES = /^\s*\]?\s*\.execute\(/;
 const RUNS =
   /\b(exec(?:[lv]p?e?)?|eval|system|popen|spawn\w*|subprocess|child_process|execSync|execFile|shell_exec|passthru|chmod|fork|compile|instance_eval|iex|Invoke-Expression|Start-Process)\b/i;
 const FETCHES =
-  /\b(urlopen|urlretrieve|requests|urllib\w*|fetch|https?\.get|LWP|file_get_contents|curl\w*|open-uri|Net::HTTP|axios|wget|HTTP::Tiny|DownloadString|DownloadFile|Invoke-WebRequest|iwr)\b/i;
+  /\b(urlopen|urlretrieve|requests|urllib\w*|fetch|https?\.get|LWP|file_get_contents|curl\w*|open-uri|URI\.open|Net::HTTP|axios|wget|HTTP::Tiny|DownloadString|DownloadFile|Invoke-WebRequest|iwr)\b/i;
 const DECODES =
   /base64|b64decode|atob|decode_base64|unhexlify|fromhex|zlib|decompress|Buffer\.from|hex2bin|pack\b|decode64|\bint\(\w+,\s*16\)/i;
 

@@ -37,6 +37,9 @@ const SETTINGS = /\.(ya?ml|toml|json|xml|ini|conf|cfg|properties|env)$/i;
 const SIGNAL =
   /stratum|donat|pool|wallet|miner|mining|xmr|monero|randomx|rx\/|cryptonight|hash|curl|wget|base64|eval|python|perl|\/dev\/tcp|\/tmp|\/dev\/shm|algo|chmod|coin|ExecStart|\.Anonymous\(|method.{1,8}login|\b[48][1-9A-HJ-NP-Za-km-z]{94}\b/i;
 
+/** Calls of programs that start others, or run what they decode. */
+const STARTS = /\b(?:system|popen|exec\w{0,8}|spawn\w{0,8}|subprocess)\b/;
+
 const ENTRY_LIMIT = 512;
 
 /** Judges what a ConfigMap or a Secret carries: scripts, settings of miners, and text that mentions them. */
@@ -84,6 +87,7 @@ function judgeEntry(key: string, text: string, path: string, machine: Machine): 
     !shebang &&
     !SHELL.test(key) &&
     !SIGNAL.test(text) &&
+    !(CODE.test(key) && STARTS.test(text)) &&
     !looksLikeScript(text) &&
     !isDockerfile(key, text) &&
     !isCompose(key)
@@ -102,13 +106,20 @@ function judgeEntry(key: string, text: string, path: string, machine: Machine): 
   else judgePlain(key, text, path, machine);
 }
 
+/** Keys of records about attacks, as feeds of indicators have them, and what the settings of a miner have besides. */
+const REPORT =
+  /["'](?:family|campaign|actor|malware|threat|iocs?|first_seen|last_seen|tlp|mitre|attack_id)["']\s*:/i;
+const MINES =
+  /["'](?:pools|pool_list|pass|password|threads|algo|donate-level|rig-?id|worker)["']\s*:|stratum2?\+/i;
+
 /** A file whose kind nothing tells for sure. */
 function judgePlain(key: string, text: string, path: string, machine: Machine): void {
   if (/cron/i.test(key) || /^[ \t]*(@reboot|([\d*/,-]{1,20}[ \t]+){5})/m.test(text))
     judgeCrontab(text, machine);
   if (VARIABLES.test(key)) judgeEnvironment(variablesOf(text, path), machine.docket);
   if (key === 'package.json') judgePackage(text, path, machine);
-  if (SETTINGS.test(key)) judgeCommandLines(text, path, machine);
+  const isReport = REPORT.test(text) && !MINES.test(text);
+  if (SETTINGS.test(key) && !isReport) judgeCommandLines(text, path, machine);
   if (hasSteps(key, text)) judgeSteps(text, path, machine);
   if (/ExecStart|^[ \t]*command[ \t]*=/m.test(text)) judgeUnit(text, machine);
   if (DOCUMENT.test(key) ? !/\.ya?ml$/i.test(key) : isProse(text)) {
@@ -117,7 +128,7 @@ function judgePlain(key: string, text: string, path: string, machine: Machine): 
   }
   judgeOptions(text, path, machine);
   const isNamed = nameIn(key.replace(/\.\w+$/, ''), machine.docket.indicators)?.kind === 'miner';
-  judgeMinerConfig(text, path, machine.docket, isNamed);
+  if (!isReport) judgeMinerConfig(text, path, machine.docket, isNamed);
   if (/\.sql$/i.test(key)) judgeSql(text, path, machine);
   if (!DOCUMENT.test(key) && !/\.txt$/i.test(key) && looksLikeScript(text)) machine.runScript(text, path);
   else judgeMentions(text, path, machine);

@@ -172,6 +172,9 @@ export function judgeUrl({ text, path }: Word, { docket }: Machine): void {
   else if (score > 0) docket.report('miner-word', path, `It fetches ${endpoint.path}.`, endpoint.path, score);
 }
 
+/** Addresses of coins that are mined are no shorter. */
+const WALLET_LENGTH = 42;
+
 /**
  * Reports that what was downloaded is run. `direct`: it goes from the network into an interpreter without
  * being kept, as installers and droppers do.
@@ -203,6 +206,9 @@ export function judgeDownloadedRun(data: Data, path: string, machine: Machine, d
   // An installer has no reason to hide its address as well.
   if (direct && !named && machine.docket.scoreOf('encoded-script', path) >= 30)
     machine.docket.raise('encoded-script', path, 45);
+  for (const value of machine.scope.values)
+    if (value.length >= WALLET_LENGTH && (walletOf(value)?.mined || isMeantAsWallet(value)))
+      machine.docket.report('miner-arguments', path, 'It hands a wallet to what it downloads.', value, 90);
   if (machine.manner.background && machine.manner.silent) {
     const quiet = 'What it downloaded runs in the background, and its output is discarded.';
     machine.docket.report('silent-background', path, quiet, undefined, 40);

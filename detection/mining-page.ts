@@ -7,6 +7,9 @@ import { isMeantAsWallet, walletOf } from './wallet/wallet.ts';
 /** What a page that mines in the browser is told beside the wallet. */
 const SETTING = /^(?:pool|threads?|throttle|algo|algorithm|coin|worker|intensity|cpu|power|autostart)$/i;
 
+/** How hard to work; calculators and statistics of pools are asked for coins and pools as well. */
+const WORK = /^(?:threads?|throttle|intensity|cpu|power|autostart)=/i;
+
 const QUERY_LIMIT = 32;
 
 /** A scheme, a host and a setting are longer. */
@@ -21,7 +24,8 @@ export function judgeMiningPage(words: readonly Word[], docket: Docket): void {
     const isPaid = values.some((value) => walletOf(value)?.mined || isMeantAsWallet(value));
     const setting = pairs.map((pair) => pair.split('=', 1)[0] ?? '').find((key) => SETTING.test(key));
     const host = parseEndpoint(text)?.host ?? '';
-    if (setting !== undefined && (isPaid || hasDomain(docket.indicators.pools, host)))
+    const isPool = hasDomain(docket.indicators.pools, host) && pairs.some((pair) => WORK.test(pair));
+    if (setting !== undefined && (isPaid || isPool))
       docket.report('miner-arguments', path, `It opens a page that mines, with ${setting}.`, setting, 90);
   }
 }

