@@ -20,7 +20,7 @@ const METHOD =
   'images and arguments differ. Rounds alternate between the servers, so that what else the machine does meets all ' +
   'of them; the first round of each is not counted. Keep-alive HTTP/1.1 over TLS 1.3. Medians over rounds, with the ' +
   'lowest and the highest. Latencies are from the last byte written to the last byte read. CPU is that of the whole ' +
-  'server process, memory its resident set: before, right after the last round, and two and a half minutes later. ' +
+  'server process, memory its resident set: before, right after the last round, and after two and a half minutes of calm. ' +
   'Logs go to /dev/null. Pepr and the ceiling look for one regular expression in pods and DaemonSets; Kubesentry ' +
   'judges everything that it judges in a cluster.';
 
@@ -95,10 +95,13 @@ async function throughput(servers: readonly ServerProcess[]) {
       servers.map(({ name }, index) => [name, summary(results[index] ?? [])]),
     );
   }
-  const after = servers.map((server) => server.memory());
+  return { scenes, idle, after: servers.map((server) => server.memory()) };
+}
+
+async function memoryOnceCalm(servers: readonly ServerProcess[], idle: number[], after: number[]) {
   log(`${CALM_SECONDS} seconds of calm ...`);
   await new Promise((resolve) => setTimeout(resolve, CALM_SECONDS * 1000));
-  const memoryMiB = Object.fromEntries(
+  return Object.fromEntries(
     servers.map((server, index) => [
       server.name,
       {
@@ -108,7 +111,6 @@ async function throughput(servers: readonly ServerProcess[]) {
       },
     ]),
   );
-  return { scenes, memoryMiB };
 }
 
 function summary(results: readonly Round[]): Summary {
@@ -163,8 +165,11 @@ try {
     await startPepr(log),
     await startServer('ceiling', [ceiling, '3999'], 'https://127.0.0.1:3999/validate'),
   );
-  const { scenes, memoryMiB } = await throughput(started);
-  const apiServer = await addedLatency(cluster, log);
+  const { scenes, idle, after } = await throughput(started);
+  const warm = await addedLatency(cluster, log);
+  const memoryMiB = await memoryOnceCalm(started, idle, after);
+  // V8 has dropped the code that it had compiled meanwhile, as on a cluster where little happens.
+  const apiServer = { warm, afterCalm: await addedLatency(cluster, log) };
   const curves = await costCurves();
   const result = {
     pepr: PEPR_VERSION,
