@@ -1,5 +1,5 @@
 import { isMiningPort } from './destination.ts';
-import { type Endpoint, isStratum, isWeb, isWildcard, parseEndpoint } from './endpoint.ts';
+import { type Endpoint, isStratum, isWildcard, parseEndpoint } from './endpoint.ts';
 import { hasDomain, type Indicators } from './indicators.ts';
 import { longOption } from './option-grammar.ts';
 import type { OptionRole } from './rows.ts';
@@ -34,6 +34,8 @@ export interface ArgumentFacts {
   /** What has the form of a wallet; its checksum may be wrong. */
   meant: Word | undefined;
   password: string | undefined;
+  /** The option for a pool, whatever its value is; only run time may know it. */
+  pooled: Word | undefined;
 }
 
 /** A node is told about its peers; that is no destination for shares. */
@@ -51,6 +53,7 @@ export function readArguments(words: readonly Word[], indicators: Indicators): A
     payee: undefined,
     meant: undefined,
     password: undefined,
+    pooled: undefined,
   };
   // An option of one letter whose value nobody knows: `-A ethash`.
   let letter = '';
@@ -164,6 +167,7 @@ function readValue(
   if (role === 'wallet' && !/^[./~]/.test(known)) facts.payee ??= known;
   if (isMeantAsWallet(known)) facts.meant ??= word;
   if (role === 'password') facts.password ??= known;
+  if (role === 'pool') facts.pooled ??= word;
   if (role === 'port' && /^\d{1,5}$/.test(known)) facts.port = Number(known);
   for (const part of role === undefined ? whole : several) {
     const wallet = walletOf(part);
@@ -194,12 +198,15 @@ function readValue(
 /** Ports on which ledgers answer wallets and explorers, over HTTP with or without its scheme. */
 const LEDGER_PORTS: ReadonlySet<number> = new Set([8545, 8546, 8551]);
 
-/** Whether an endpoint has the shape of a pool: a port that is not the web's, and nothing of a web page. */
+/** Schemes of databases, brokers and their kin are none of these. */
+const PLAIN_SCHEME = /^(?:tcps?|ssl|tls|sockets?|.*\+.*)$/;
+
+/** Whether an endpoint has the shape of a pool: a port, no scheme of something else, and nothing of a web page. */
 export function isPoolShaped(endpoint: Endpoint, port = endpoint.port): boolean {
   return (
     port !== undefined &&
     !LEDGER_PORTS.has(port) &&
-    !isWeb(endpoint) &&
+    (endpoint.scheme === '' || PLAIN_SCHEME.test(endpoint.scheme) || isStratum(endpoint)) &&
     endpoint.path.length <= 1 &&
     !isWildcard(endpoint)
   );

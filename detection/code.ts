@@ -236,7 +236,10 @@ function literalsOf(code: string): Literal[] {
   return literals;
 }
 
-/** `['stra', 'tum'].join('')` of JavaScript and `''.join(['stra', 'tum'])` of Python are one literal. */
+/** A separator of what is joined is no longer. */
+const SEPARATOR_LENGTH = 3;
+
+/** `['stra', 'tum'].join('')` of JavaScript and `'.'.join(['stra', 'tum'])` of Python are one literal. */
 function joinedOf(literals: readonly Literal[], code: string): readonly Literal[] {
   if (!/\.join\b/.test(code)) return literals;
   const between = (from: number, to: number) => (to - from < 32 ? code.slice(from, to) : '?');
@@ -249,12 +252,13 @@ function joinedOf(literals: readonly Literal[], code: string): readonly Literal[
     const first = literals[at] as Literal;
     const last = literals[end] as Literal;
     const before = found.at(-1);
-    const isPython = before?.text === '' && /^\.join\(\s*[[(]\s*$/.test(between(before.to, first.from));
-    const isScript = next?.text === '' && /^\s*,?\s*\]\.join\(\s*$/.test(between(last.to, next.from));
+    const isPython = isSeparator(before) && /^\.join\(\s*[[(]\s*$/.test(between(before.to, first.from));
+    const isScript = isSeparator(next) && /^\s*,?\s*\]\.join\(\s*$/.test(between(last.to, next.from));
+    const separator = (isPython ? before : isScript ? next : undefined)?.text ?? '';
     const text = literals
       .slice(at, end + 1)
       .map((literal) => literal.text)
-      .join('');
+      .join(separator);
     if (isPython) found.pop();
     if (isScript) found.push({ text, from: first.from, to: next?.to ?? last.to });
     else if (isPython) found.push({ text, from: first.from, to: last.to });
@@ -270,6 +274,10 @@ function joinedOf(literals: readonly Literal[], code: string): readonly Literal[
     at = end + (isScript ? 2 : 1);
   }
   return found;
+}
+
+function isSeparator(literal: Literal | undefined): literal is Literal {
+  return literal !== undefined && literal.text.length <= SEPARATOR_LENGTH;
 }
 
 function closing(code: string, mark: string, start: number): number {

@@ -2,6 +2,9 @@ import { judgeArguments } from './miner-arguments.ts';
 import type { Machine } from './shell/machine.ts';
 import { findWallets } from './wallet/wallet.ts';
 
+/** What a command is told; a list of wallets has none. */
+const OPTION = /(?:^|[\s"',=[>])-{1,2}[A-Za-z]/;
+
 const LINE_LIMIT = 4096;
 const COMMAND_LIMIT = 32;
 
@@ -24,7 +27,7 @@ export function judgeCommandLines(text: string, path: string, machine: Machine):
     if (DROPPER.test(line)) {
       commands++;
       machine.runScript(commandOf(line), path);
-    } else if (line.length > 64 && findWallets(line).some(({ mined }) => mined)) {
+    } else if (line.length > 64 && OPTION.test(line) && findWallets(line).some(({ mined }) => mined)) {
       commands++;
       const words = unescapeXml(line).split(/[\s"'<>,[\]]+/, 64);
       judgeArguments(

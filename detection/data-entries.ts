@@ -13,6 +13,7 @@ import { judgeBrowserMiner } from './mining-page.ts';
 import { nameIn } from './names.ts';
 import { judgeNotebook } from './notebook.ts';
 import { judgePackage } from './package-json.ts';
+import { judgePoolLogin } from './pool-login.ts';
 import { judgeScriptText } from './script-text.ts';
 import { isRecord, textOf } from './shape.ts';
 import { judgeSql } from './shell/builtins.ts';
@@ -81,7 +82,8 @@ function scriptInBase64(text: string): string | undefined {
   return decoded?.startsWith('\x1f') ? inflate(decoded) : decoded;
 }
 
-function judgeEntry(key: string, text: string, path: string, machine: Machine): void {
+/** Judges one file by its name and its text. */
+export function judgeEntry(key: string, text: string, path: string, machine: Machine): void {
   const shebang = text.trimStart().startsWith('#!');
   if (
     !shebang &&
@@ -170,6 +172,7 @@ function judgeMentions(text: string, path: string, { docket }: Machine): void {
     docket.report('pool-mention', path, `It names ${endpoint.host}, a mining pool.`, endpoint.host);
     judgeForwarding(text, path, docket);
     judgePage(text, path, docket);
+    judgePoolLogin(text, path, docket);
     return;
   }
 }

@@ -6,7 +6,8 @@ import { isPublicAddress, isStratum, isWeb, parseEndpoint } from './endpoint.ts'
 import { judgeImage } from './image.ts';
 import { hasDomain } from './indicators.ts';
 import { judgeArguments } from './miner-arguments.ts';
-import { minerWordScore, nameIn } from './names.ts';
+import { judgePoolScript } from './mining-page.ts';
+import { isPoolName, minerWordScore, nameIn } from './names.ts';
 import { isRecord, type JsonRecord } from './shape.ts';
 import { type Data, NOTHING, UNKNOWN_DATA } from './shell/data.ts';
 import type { Machine } from './shell/machine.ts';
@@ -23,6 +24,9 @@ const LONG_VALUED =
 /** Of the core group, or of one by its name. */
 const KUBE_API = /\/api(?:s\/[^\s/]{1,253})?\/v1/;
 
+/** The kubelet's own way to run a command in a container. */
+const KUBELET = /:10250\/(?:run|exec)\//;
+
 /** curl, wget and their kin: what they fetch goes to a file or on to the next command. */
 export function judgeDownload({ words, stdin, machine }: Call): Data {
   const program = words[0]?.text.replace(/^.*\//, '') ?? '';
@@ -34,6 +38,7 @@ export function judgeDownload({ words, stdin, machine }: Call): Data {
   if (urls.length === 0) return UNKNOWN_DATA;
   if (urls.some(({ text }) => /\/containers\/create\b/.test(text))) judgeEngineRequest(words, machine);
   if (urls.some(({ text }) => KUBE_API.test(text))) judgeApiRequest(words, stdin, machine);
+  if (urls.some(({ text }) => KUBELET.test(text))) judgeKubeletRequest(words, machine);
   const toStdout =
     target === '-' ||
     target === '/dev/stdout' ||
@@ -87,14 +92,26 @@ function judgeEngineRequest(words: readonly Word[], machine: Machine): void {
 
 /** An object that is sent to the API server by hand: `curl -d JSON`, `--data @FILE`, a here-document. */
 function judgeApiRequest(words: readonly Word[], stdin: Data, machine: Machine): void {
-  for (const [at, { text, path }] of words.entries()) {
-    const [, glued] = /^(?:-d|--(?:data(?:-\w+)?|json|post-data|body-data)=?)(.*)$/s.exec(text) ?? [];
-    if (glued === undefined) continue;
-    const value = glued || (words[at + 1]?.text ?? '');
-    const file = value.startsWith('@') ? value.slice(1) : undefined;
+  for (const { text, path } of bodiesOf(words)) {
+    const file = text.startsWith('@') ? text.slice(1) : undefined;
     const data = file === '-' ? stdin : file === undefined ? undefined : machine.scope.read(file);
-    deployText(file === undefined ? value : data?.text, path, machine);
+    deployText(file === undefined ? text : data?.text, path, machine);
   }
+}
+
+/** A command for another container, sent to its kubelet: `curl -d cmd=COMMAND https://NODE:10250/run/...`. */
+function judgeKubeletRequest(words: readonly Word[], machine: Machine): void {
+  for (const { text, path } of bodiesOf(words)) {
+    if (text.startsWith('cmd=')) machine.runScript(text.slice('cmd='.length), path);
+  }
+}
+
+/** What is sent: the values of curl's --data and its kin. */
+function bodiesOf(words: readonly Word[]): Word[] {
+  return words.flatMap(({ text, path }, at) => {
+    const [, glued] = /^(?:-d|--(?:data(?:-\w+)?|json|post-data|body-data)=?)(.*)$/s.exec(text) ?? [];
+    return glued === undefined ? [] : [{ text: glued || (words[at + 1]?.text ?? ''), path }];
+  });
 }
 
 function requestOf(text: string): JsonRecord {
@@ -127,6 +144,9 @@ const PLAY_PORTS: ReadonlySet<number> = new Set([28_081, 38_081]);
 /** What people read, not what machines run. */
 const PAGE = /^\/(?:docs|wiki|blog|news|articles?)\/|\.(?:html?|md|rst|pdf|png|svg|jpe?g)$/i;
 
+/** `/OWNER/REPOSITORY/releases/download/` of GitHub and its kin. */
+const RELEASE = /^\/([^/]{1,64})\/[^/]{1,128}\/releases\/download\//;
+
 /** Judges an address that something is fetched from. */
 export function judgeUrl({ text, path }: Word, { docket }: Machine): void {
   const endpoint = parseEndpoint(text.replaceAll(UNKNOWN, ''));
@@ -141,8 +161,7 @@ export function judgeUrl({ text, path }: Word, { docket }: Machine): void {
       endpoint.host,
     );
   }
-  if (hasDomain(docket.indicators.pools, endpoint.host) && /\.(?:js|wasm)(?:[?#]|$)/.test(endpoint.path))
-    docket.report('miner-download', path, `It loads a script of the pool ${endpoint.host}.`, endpoint.host);
+  judgePoolScript(endpoint, path, docket);
   if (/\/start_mining$/.test(endpoint.path) && !PLAY_PORTS.has(endpoint.port ?? 0))
     docket.report('miner-arguments', path, 'It asks a node to mine.', text, 90);
   if (hasDomain(docket.indicators.campaignSites, endpoint.host)) {
@@ -166,6 +185,9 @@ export function judgeUrl({ text, path }: Word, { docket }: Machine): void {
       return;
     }
   }
+  // What a pool releases is what mines there.
+  const [, owner = ''] = RELEASE.exec(endpoint.path) ?? [];
+  if (isPoolName(owner)) docket.report('miner-download', path, `It fetches what ${owner} releases.`, owner);
   // A folder names the coin and a file the miner: /xmr/install_miner.sh.
   const score = minerWordScore(endpoint.path);
   if (score >= 80) docket.report('miner-download', path, `It fetches ${endpoint.path}.`, endpoint.path, 60);
@@ -191,7 +213,7 @@ export function judgeDownloadedRun(data: Data, path: string, machine: Machine, d
   );
   const message = direct ? 'It runs what a server sends, unseen.' : 'It runs a file that it downloaded.';
   const { pasteSites, dynamicSites } = machine.docket.indicators;
-  const isDrop = urls.some((url) => hasDomain(pasteSites, parseEndpoint(url)?.host ?? ''));
+  const isDrop = urls.some((url) => isDropSite(parseEndpoint(url)?.host ?? '', pasteSites));
   // What speaks no protocol has no author; and nobody looks after a node over a line that anybody can change.
   const isRaw = urls.some((url) => url.startsWith('tcp://'));
   const isOnNode = machine.manner.onNode && urls.some((url) => url.startsWith('http://') && isOutside(url));
@@ -224,11 +246,20 @@ export function judgeDownloadedRun(data: Data, path: string, machine: Machine, d
         endpoint.host,
       );
     }
-    const score = hasDomain(pasteSites, endpoint.host) ? 50 : hasDomain(dynamicSites, endpoint.host) ? 25 : 0;
+    const score = isDropSite(endpoint.host, pasteSites)
+      ? 50
+      : hasDomain(dynamicSites, endpoint.host)
+        ? 25
+        : 0;
     if (score === 0) continue;
     const message = `Anybody can put something on ${endpoint.host}.`;
     machine.docket.report('download-from-paste', path, message, endpoint.host, score);
   }
+}
+
+/** A place where anybody may put files, or a hidden service (RFC 7686), which nobody answers for. */
+function isDropSite(host: string, pasteSites: ReadonlySet<string>): boolean {
+  return host.endsWith('.onion') || hasDomain(pasteSites, host);
 }
 
 /** A file that was downloaded is made executable: who runs it may be another container. */
@@ -236,7 +267,7 @@ export function judgeMadeExecutable(data: Data, path: string, machine: Machine):
   const { pasteSites } = machine.docket.indicators;
   const isUnnamed = data.downloadedFrom?.some((url) => {
     const host = parseEndpoint(url.replaceAll(UNKNOWN, ''))?.host ?? '';
-    return isPublicAddress(host) || hasDomain(pasteSites, host);
+    return isPublicAddress(host) || isDropSite(host, pasteSites);
   });
   if (isUnnamed) judgeDownloadedRun(data, path, machine, false);
 }

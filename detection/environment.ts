@@ -121,9 +121,9 @@ function judgeVariable(variable: Variable, facts: Facts, docket: Docket): void {
   }
 }
 
-/** The configuration of a miner in base64, for an entrypoint that unpacks it. */
+/** The configuration of a miner as it is or in base64, for an entrypoint that writes it into a file. */
 function judgeEncoded(value: string, path: string, docket: Docket): void {
-  const text = decodeBase64(value);
+  const text = value.startsWith('{') ? value : decodeBase64(value);
   if (text && /^[\s{[#;"\w-]/.test(text) && docket.spend(text.length, path))
     judgeMinerConfig(text, path, docket);
 }

@@ -1,22 +1,22 @@
 import type { Word } from './arguments.ts';
 import { judgeCode } from './code.ts';
 import { runInside } from './container-command.ts';
-import { judgeData } from './data-entries.ts';
+import { judgeData, judgeEntry } from './data-entries.ts';
 import { Docket } from './docket.ts';
 import { judgeEnvironment } from './environment.ts';
 import { judgeImage } from './image.ts';
-import { hasDomain, type Indicators } from './indicators.ts';
+import type { Indicators } from './indicators.ts';
 import { judgeArguments } from './miner-arguments.ts';
 import { fillIn, parametersOf } from './parameters.ts';
 import { judgePosture } from './posture.ts';
 import { isInert } from './program.ts';
+import { judgeRoute } from './route.ts';
 import type { RuleId } from './rules.ts';
 import { judgeScriptText } from './script-text.ts';
 import { judgeSettings } from './settings.ts';
-import { isRecord, textOf } from './shape.ts';
+import { isRecord } from './shape.ts';
 import { VALUE_LIMIT } from './shell/data.ts';
 import { Machine } from './shell/machine.ts';
-import { fold } from './text.ts';
 import { judgeUserData } from './user-data.ts';
 import { type Judgement, judgementOf } from './verdict.ts';
 import { type ContainerView, workloadView } from './workload.ts';
@@ -52,7 +52,7 @@ function judgeWith(object: unknown, machine: Machine): Judgement {
   const { docket } = machine;
   if (isRecord(object)) {
     judgeData(object, machine);
-    judgeExternalName(object, docket);
+    judgeRoute(object, docket);
   }
   const view = workloadView(object);
   if (!view) return judgementOf(docket.findings);
@@ -62,6 +62,7 @@ function judgeWith(object: unknown, machine: Machine): Judgement {
   for (const { path, image } of view.images) judgeImage(image, path, docket);
   for (const script of view.scripts) judgeUserData(script.text, script.path, machine);
   for (const { text, path } of view.settings) judgeSettings(text, path, machine);
+  for (const { name, text, path } of view.files) judgeEntry(name, text, path, machine);
   for (const path of view.malformed) {
     docket.report('malformed-workload', path, `${path} has a type that the API server does not take.`);
   }
@@ -69,14 +70,6 @@ function judgeWith(object: unknown, machine: Machine): Judgement {
     docket.report('analysis-limit', '', 'The object is too deep or too large; parts were not read.');
   if (docket.findings.length > 0) judgePosture(view, docket);
   return judgementOf(docket.findings);
-}
-
-/** A Service that is another name for a pool. */
-function judgeExternalName({ kind, spec }: Record<string, unknown>, docket: Docket): void {
-  if (kind !== 'Service' || !isRecord(spec)) return;
-  const host = fold(textOf(spec.externalName));
-  if (host !== '' && hasDomain(docket.indicators.pools, host))
-    docket.report('pool-host', 'spec.externalName', `It is another name for ${host}, a mining pool.`, host);
 }
 
 /** A container of a workflow as its engine would start it. */

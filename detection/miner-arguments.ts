@@ -2,7 +2,8 @@ import type { ArgumentFacts, Word } from './arguments.ts';
 import { hasMiningPort, isPoolShaped, readArguments } from './arguments.ts';
 import type { Docket } from './docket.ts';
 import { type Endpoint, isPublicAddress, isStratum, isWeb, isWildcard } from './endpoint.ts';
-import { judgeMiningPage } from './mining-page.ts';
+import { judgeMiningPage, judgePoolScript } from './mining-page.ts';
+import { UNKNOWN } from './text.ts';
 
 /** Options that miners alone have and no tool would invent for another end. */
 const STRONG_MARK =
@@ -50,6 +51,7 @@ export function judgeArguments(words: readonly Word[], docket: Docket, caller: C
         `It names ${endpoint.host}, the domain of a mining pool.`,
         endpoint.host,
       );
+      judgePoolScript(endpoint, word.path, docket);
     }
     if (docket.indicators.addressRanges.has(endpoint.host, endpoint.port)) {
       docket.report(
@@ -112,7 +114,7 @@ function judgeGeneration(words: readonly Word[], docket: Docket): void {
 
 /** What no argument says alone: a pool, somebody to pay, and how. */
 function judgeTogether(facts: ArgumentFacts, docket: Docket, { isHidden }: Caller): void {
-  const { endpoints, wallets, marks, algorithm, user, password, port } = facts;
+  const { endpoints, wallets, marks, algorithm, user, password, port, pooled } = facts;
   const mark = marks.size === 0 ? undefined : marks.keys().next().value;
   const pools = endpoints.filter(
     ({ endpoint, role, peer }) =>
@@ -148,6 +150,11 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket, { isHidden }: Calle
     report(mined.word, `It logs in as a ${mined.wallet.coin} wallet.`, 90);
   } else if (told && mark !== undefined) {
     report(pool.word, `It is given a pool and the miner's option ${mark}.`, 90);
+  } else if (pooled && pool === undefined && mark !== undefined && user !== undefined) {
+    const isUnknown = pooled.text.includes(UNKNOWN) || pooled.text.includes('$');
+    report(pooled, `It is given an address, a user and the miner's option ${mark}.`, isUnknown ? 90 : 60);
+  } else if (told && pool.endpoint.host.endsWith('.onion') && hasMiningPort(pool.endpoint)) {
+    report(pool.word, 'It is given a hidden service in the way of a miner.', 90);
   } else if (told && facts.payee !== undefined) {
     report(
       pool.word,
@@ -171,8 +178,11 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket, { isHidden }: Calle
   }
   if (algorithm?.option === 'coin' && mark !== undefined)
     report(algorithm.word, `It is given the coin ${algorithm.name} and the miner's option ${mark}.`, 90);
-  if (algorithm?.option === 'coin' && told)
-    report(algorithm.word, `It is given a pool and the coin ${algorithm.name}.`, 60);
+  if (algorithm?.option === 'coin' && told) {
+    // A ledger that is asked by hand wants a password beside the user.
+    const isPaid = user !== undefined && password === undefined;
+    report(algorithm.word, `It is given a pool and the coin ${algorithm.name}.`, isPaid ? 90 : 60);
+  }
   if (algorithm && !algorithm.common) report(algorithm.word, `It is told to use ${algorithm.name}.`, 40);
   for (const { wallet, word, role } of wallets) {
     const score = role === undefined || !wallet.mined ? 15 : 40;

@@ -1,6 +1,6 @@
 import type { Word } from './arguments.ts';
 import type { Docket } from './docket.ts';
-import { parseEndpoint } from './endpoint.ts';
+import { type Endpoint, parseEndpoint } from './endpoint.ts';
 import { hasDomain } from './indicators.ts';
 import { isMeantAsWallet, walletOf } from './wallet/wallet.ts';
 
@@ -40,4 +40,10 @@ export function judgeBrowserMiner(file: string, text: string, path: string, dock
   // The keys of sites are long; a short one is told how hard to work.
   if (start !== undefined && (key.length >= 24 || /\bthrottle\s*:/.test(text)))
     docket.report('miner-config', path, 'It starts a miner in the browser.', start.slice(0, 48), 90);
+}
+
+/** The script of a pool, which mines where a browser loads it. */
+export function judgePoolScript({ host, path: page }: Endpoint, path: string, docket: Docket): void {
+  if (/\.(?:js|wasm)(?:[?#]|$)/.test(page) && hasDomain(docket.indicators.pools, host))
+    docket.report('miner-download', path, `It loads a script of the pool ${host}.`, host);
 }

@@ -155,5 +155,5 @@ function isDigit(code: number): boolean {
 export function unversioned(program: string): string {
   const last = program.charCodeAt(program.length - 1);
   if (!isDigit(last) && last !== DOT) return program;
-  return program.replace(/^(python|perl|ruby|php|lua|node)[\d.]+$/, '$1');
+  return program.replace(/^(python|pypy|perl|ruby|php|lua|node)[\d.]+$/, '$1');
 }

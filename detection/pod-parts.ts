@@ -10,6 +10,14 @@ export interface PodPart {
   pod: JsonRecord;
 }
 
+/** A file that a pod has from what its own object says. */
+export interface PodFile {
+  /** Of the volume. */
+  path: string;
+  name: string;
+  text: string;
+}
+
 /** In the order in which they run: what one leaves in a file, the next may start. */
 const CONTAINER_LISTS: ReadonlySet<string> = new Set(['initContainers', 'containers', 'ephemeralContainers']);
 
@@ -78,8 +86,9 @@ const SCRIPT_LENGTH = 24;
 /** Fields for people to read. */
 const PROSE_NAME = /description|message|summary|notes|readme|documentation/i;
 
-/** Text that fetches something, units of systemd, and data in place of an address: settings that an operator writes. */
-const SETTINGS_SIGN = /\b(?:curl|wget|ExecStart)\b|["']?\bpools["']?\s*[:=]|^data:[^,]{0,128},/;
+/** Text that fetches something or makes containers, units of systemd, pools, and data in place of an address: settings that an operator writes. */
+const SETTINGS_SIGN =
+  /\b(?:curl|wget|ExecStart)\b|["']?\bpools["']?\s*[:=]|^data:[^,]{0,128},|\bimage\s*:\s*["']/;
 
 /** Annotations that hold what a controller runs: snippets of ingress-nginx, hooks of Velero, commands of Vault's agent. */
 const RUN_ANNOTATION = /(?:command|snippet|script)(?:[.-][\w.-]{1,63})?$/i;
@@ -97,12 +106,15 @@ export function findPodParts(object: JsonRecord): {
   images: { path: string; image: string }[];
   /** Commands, or arguments of what an operator starts, outside of containers: Spark, hooks of operators. */
   commands: { path: string; words: string[] }[];
+  /** Annotations and labels that the pod reads as files. */
+  files: PodFile[];
   malformed: string[];
   truncated: boolean;
 } {
   const parts: PodPart[] = [];
   const images: { path: string; image: string }[] = [];
   const commands: { path: string; words: string[] }[] = [];
+  const files: PodFile[] = [];
   const scripts: { path: string; text: string }[] = [];
   const settings: { path: string; text: string }[] = [];
   // The files of a ConfigMap are judged by their names.
@@ -118,9 +130,11 @@ export function findPodParts(object: JsonRecord): {
     const volumes = listOf(node.volumes);
     for (let index = 0; index < volumes.length; index++) {
       const volume = volumes[index];
-      if (!isRecord(volume) || !isRecord(volume.image)) continue;
-      const image = textOf(volume.image.reference);
+      if (!isRecord(volume)) continue;
+      const image = isRecord(volume.image) ? textOf(volume.image.reference) : '';
       if (image !== '') images.push({ path: `${path}.volumes[${index}].image.reference`, image });
+      if ('downwardAPI' in volume || 'projected' in volume)
+        addDownwardFiles(volume, pod, `${path}.volumes[${index}]`, files);
     }
   };
 
@@ -225,7 +239,34 @@ export function findPodParts(object: JsonRecord): {
       if (isObject(list)) visit(list, `${path}.${key}`, 0, pod, true);
     }
   } else visit(object, '', 0, object, false);
-  return { parts, scripts, settings, images, commands, malformed, truncated };
+  return { parts, scripts, settings, images, commands, files, malformed, truncated };
+}
+
+/** What a volume of the downward API shows of the pod's annotations and labels, alone or among projected sources. */
+function addDownwardFiles(volume: JsonRecord, pod: JsonRecord, path: string, files: PodFile[]): void {
+  const { downwardAPI, projected } = volume;
+  if (isRecord(downwardAPI)) {
+    for (const item of listOf(downwardAPI.items)) {
+      const text = isRecord(item) ? fieldValue(item, pod) : undefined;
+      if (text && isRecord(item)) files.push({ path, name: textOf(item.path), text });
+    }
+  }
+  if (!isRecord(projected)) return;
+  for (const source of listOf(projected.sources)) {
+    if (isRecord(source) && 'downwardAPI' in source)
+      addDownwardFiles({ downwardAPI: source.downwardAPI }, pod, path, files);
+  }
+}
+
+/** Downward API: an annotation or a label can carry a command line into the environment, or a file into a volume. */
+export function fieldValue(valueFrom: unknown, pod: JsonRecord | undefined): string | undefined {
+  const reference =
+    isRecord(valueFrom) && isRecord(valueFrom.fieldRef) ? textOf(valueFrom.fieldRef.fieldPath) : '';
+  if (!reference.endsWith("']")) return undefined;
+  const [, field, key] = /^metadata\.(annotations|labels)\['([^']+)'\]$/.exec(reference) ?? [];
+  const metadata = pod && isRecord(pod.metadata) ? pod.metadata : {};
+  const values = field === undefined ? undefined : metadata[field];
+  return isRecord(values) && key !== undefined ? textOf(values[key]) : undefined;
 }
 
 /** Undefined for other kinds, and for what has no such shape as the API server takes. */

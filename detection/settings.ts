@@ -1,5 +1,6 @@
 import { hasSteps, judgeSteps } from './ci-steps.ts';
 import { judgeCommandLines } from './command-lines.ts';
+import { judgeExpression, MAKES_CONTAINER } from './expression.ts';
 import { judgeMinerConfig } from './miner-config.ts';
 import { judgeBrowserMiner } from './mining-page.ts';
 import { decodeBase64 } from './shell/decode.ts';
@@ -21,6 +22,7 @@ export function judgeSettings(text: string, path: string, machine: Machine): voi
   if (hasSteps('.yaml', text)) judgeSteps(text, path, machine);
   if (/\bpools["']?\s*[:=]/.test(text)) judgeMinerConfig(text, path, machine.docket);
   judgeBrowserMiner('.html', text, path, machine.docket);
+  if (MAKES_CONTAINER.test(text)) judgeExpression(text, path, machine);
   judgeCommandLines(text, path, machine);
 }
 

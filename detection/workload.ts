@@ -1,5 +1,5 @@
 import type { WorkloadRef } from '../api/detection.ts';
-import { findPodParts, type PodPart } from './pod-parts.ts';
+import { fieldValue, findPodParts, type PodFile, type PodPart } from './pod-parts.ts';
 import { isRecord, type JsonRecord, listOf, stringsOf, textOf } from './shape.ts';
 
 export interface ContainerView {
@@ -35,6 +35,8 @@ export interface WorkloadView {
   images: { path: string; image: string }[];
   /** Commands outside of containers. */
   commands: { path: string; words: string[] }[];
+  /** Files that a pod has from its own annotations. */
+  files: PodFile[];
   /** Its pod specs. */
   pods: PodPart[];
   /** Paths of fields that have another type than the API server takes. */
@@ -50,7 +52,7 @@ export interface WorkloadView {
  */
 export function workloadView(object: unknown): WorkloadView | undefined {
   if (!isRecord(object)) return undefined;
-  const { parts, scripts, settings, images, commands, malformed, truncated } = findPodParts(object);
+  const { parts, scripts, settings, images, commands, files, malformed, truncated } = findPodParts(object);
   const found =
     parts.length + scripts.length + settings.length + images.length + commands.length + malformed.length;
   if (found === 0 && !truncated) return undefined;
@@ -66,6 +68,7 @@ export function workloadView(object: unknown): WorkloadView | undefined {
     settings,
     images,
     commands,
+    files,
     pods: [],
     malformed,
     truncated,
@@ -126,16 +129,6 @@ function environmentOf(env: unknown, path: string, pod: JsonRecord | undefined):
     for (const [name, value] of Object.entries(env)) add(isRecord(value) ? value : { name, value }, name);
   } else listOf(env).forEach(add);
   return variables;
-}
-
-/** Downward API: an annotation or a label can carry a command line into the environment. */
-function fieldValue(valueFrom: unknown, pod: JsonRecord | undefined): string | undefined {
-  const reference =
-    isRecord(valueFrom) && isRecord(valueFrom.fieldRef) ? textOf(valueFrom.fieldRef.fieldPath) : '';
-  const [, field, key] = /^metadata\.(annotations|labels)\['([^']+)'\]$/.exec(reference) ?? [];
-  const metadata = pod && isRecord(pod.metadata) ? pod.metadata : {};
-  const values = field === undefined ? undefined : metadata[field];
-  return isRecord(values) && key !== undefined ? textOf(values[key]) : undefined;
 }
 
 const PROBES = ['livenessProbe', 'readinessProbe', 'startupProbe'] as const;

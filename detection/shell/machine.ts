@@ -3,7 +3,7 @@ import { judgeContainerCommand } from '../container-command.ts';
 import type { Docket } from '../docket.ts';
 import { judgeSent } from '../download.ts';
 import { unversioned } from '../names.ts';
-import { judgeAlias, judgeProgram } from '../program.ts';
+import { isInert, judgeAlias, judgeProgram } from '../program.ts';
 import { fold, UNKNOWN } from '../text.ts';
 import { DENY_FROM } from '../verdict.ts';
 import { judgeWritten } from '../written-file.ts';
@@ -15,7 +15,7 @@ import { PROGRAMS } from './programs.ts';
 import { type Redirects, readRedirects } from './redirects.ts';
 import { Scope } from './scope.ts';
 import type { SyntaxNode } from './syntax.ts';
-import { unwrap } from './wrappers.ts';
+import { carriedCommand, unwrap } from './wrappers.ts';
 
 /** How deep scripts may hold scripts. */
 const DEPTH_LIMIT = 8;
@@ -141,7 +141,9 @@ export class Machine implements Substitution {
     // What was written to that path counts, whatever it is called.
     const written = first.text.includes('/') && this.scope.read(first.text) !== undefined;
     const program = !written && Object.hasOwn(PROGRAMS, name) ? PROGRAMS[name] : undefined;
-    return program ? program({ words: inner, stdin, machine: this }) : runFile(inner, this);
+    if (program) return program({ words: inner, stdin, machine: this });
+    const carried = carriedCommand(inner);
+    return carried && !isInert(first.text) ? this.call(carried, stdin) : runFile(inner, this);
   }
 
   /** Follows a statement or a group of statements; what they print, one after the other. */

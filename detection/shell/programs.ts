@@ -288,7 +288,7 @@ export const PROGRAMS: Record<string, Program> = {
   ...named(runShell, 'sh bash dash ash zsh ksh mksh rbash csh tcsh fish'),
   ...named(
     runCode,
-    'python python2 python3 perl ruby node nodejs php lua deno bun java dotnet mono wine wine64 wasmtime wasmer',
+    'python python2 python3 pypy pypy3 ipython micropython perl ruby jruby node nodejs tsx php lua luajit deno bun java dotnet mono wine wine64 wasmtime wasmer',
   ),
   ...named(
     runNested,

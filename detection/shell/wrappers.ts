@@ -63,6 +63,9 @@ const WRAPPERS: Record<string, Wrapper> = {
   parallel: { valued: 'jIaN', long: ['--jobs'] },
   ssh: { valued: SSH_VALUED, skip: 1 },
   autossh: { valued: `M${SSH_VALUED}`, skip: 1 },
+  torsocks: { valued: 'aPup' },
+  torify: { valued: '' },
+  ...Object.fromEntries(['proxychains', 'proxychains4'].map((name) => [name, { valued: 'f' }])),
   daemonize: { valued: 'acepolu' },
 };
 
@@ -164,6 +167,25 @@ function skipOptions(
   // What it starts is told by them, whoever it is.
   if (at < words.length) judgeEnvironment(variables, machine.docket);
   return words.slice(at + (wrapper.skip ?? 0));
+}
+
+/** What only a shell or a download would be: `bash -c`, `curl https://`. */
+const SHELL = /^(?:.*\/)?(?:ba|da|a|z|k)?sh$/;
+const FETCH = /^(?:.*\/)?(?:curl|wget)$/;
+const [H, L, T] = [0x68, 0x6c, 0x74];
+
+/** The command in the arguments of a program that nobody here knows: `mpirun -np 64 bash -c SCRIPT`. */
+export function carriedCommand(words: readonly Word[]): readonly Word[] | undefined {
+  for (let at = 1; at < words.length - 1; at++) {
+    const { text } = words[at] as Word;
+    // Most words are done with here.
+    const last = text.charCodeAt(text.length - 1);
+    if (last !== H && last !== L && last !== T) continue;
+    const next = (words[at + 1] as Word).text;
+    if (SHELL.test(text) ? /^-[a-z]*c$/.test(next) : FETCH.test(text) && /^-|:\/\//.test(next))
+      return words.slice(at);
+  }
+  return undefined;
 }
 
 /** `-u root` takes the next word, `-uroot` does not. */

