@@ -124,7 +124,10 @@ export class Control {
     this.#writeSettings();
   }
 
-  /** Execs are judged by something else from now on: what was said about them counts no more. */
+  /**
+   * Execs and connections are judged by something else from now on: what was said about them counts no more. To be
+   * called once what they are judged by is written.
+   */
   forgetKnownExecs(): void {
     this.#generation++;
     this.#writeSettings();

@@ -81,6 +81,7 @@ export function judgeEnvironment(variables: readonly Variable[], docket: Docket)
 function judgeVariable(variable: Variable, facts: Facts, docket: Docket): void {
   const { name, value, path } = variable;
   const words = SETTING.test(name) ? tokens(fold(name.replace(/([a-z])([A-Z])/g, '$1_$2'))) : [];
+  const setting = words.join('_');
   const { indicators } = docket;
   if (
     words.length > 1 &&
@@ -101,11 +102,11 @@ function judgeVariable(variable: Variable, facts: Facts, docket: Docket): void {
     if (/^\d{1,5}$/.test(value)) facts.port ??= value;
     else facts.host ??= variable;
   }
-  if (POOL_NAME.test(words.join('_')) && /^[\w.:+/-]{1,64}$/.test(value) && !/^\d+$/.test(value))
+  if (POOL_NAME.test(setting) && /^[\w.:+/-]{1,64}$/.test(value) && !/^\d+$/.test(value))
     facts.pooled = true;
   if (words.some((word) => ALGORITHM_WORDS.test(word)) && indicators.algorithms.has(fold(value)))
     facts.coin ??= variable;
-  if (/(?:^|_)(?:worker|rig)_?(?:name|id)?$/.test(words.join('_'))) facts.worker = true;
+  if (/(?:^|_)(?:worker|rig)_?(?:name|id)?$/.test(setting)) facts.worker = true;
   if (isPoolName(words[0] ?? '') && words.length === 2 && PAYEE_WORDS.test(words[1] ?? ''))
     facts.accounts.push(variable);
   const endpoint = value.length < 512 && /[.:]/.test(value) ? parseEndpoint(value) : undefined;
