@@ -187,15 +187,13 @@ SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_sock_state, struct sock *socket, int old_state, int new_state)
 {
 	struct connect_event *event;
-	struct newcomer *newcomer;
 	__u64 cookie;
 
 	if (new_state != TCP_SYN_SENT || socket->sk_protocol != IPPROTO_TCP)
 		return 0;
 	/* Cookies are given on demand; a socket without one was not at the other hook. */
 	cookie = socket->__sk_common.skc_cookie.counter;
-	newcomer = newcomer_at(cookie);
-	if (cookie && newcomer && newcomer->cookie == cookie)
+	if (newcomer_of(cookie))
 		return 0;
 	event = reserve_event(EVENT_CONNECT, sizeof(*event));
 	if (!event)

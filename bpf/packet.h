@@ -141,11 +141,11 @@ static __always_inline bool is_dropped(__u32 policy)
 /* Begins anew when the socket has connected since. */
 static __always_inline struct socket_state *state_of(__u64 cookie)
 {
-	struct newcomer *newcomer = newcomer_at(cookie);
+	struct newcomer *newcomer = newcomer_of(cookie);
 	struct socket_state fresh = {};
 	struct socket_state *state;
 
-	if (newcomer && newcomer->cookie == cookie) {
+	if (newcomer) {
 		fresh.owner = newcomer->owner;
 		newcomer->cookie = 0;
 		bpf_map_update_elem(&sockets, &cookie, &fresh, BPF_ANY);

@@ -50,6 +50,14 @@ static __always_inline struct newcomer *newcomer_at(__u64 cookie)
 	return bpf_map_lookup_elem(&newcomers, &place);
 }
 
+/* NULL when another socket has the place. An empty one is nobody's, nor is that of a socket without a cookie. */
+static __always_inline struct newcomer *newcomer_of(__u64 cookie)
+{
+	struct newcomer *newcomer = newcomer_at(cookie);
+
+	return cookie && newcomer && newcomer->cookie == cookie ? newcomer : NULL;
+}
+
 static __always_inline void mapped_address(__u8 *into, __be32 v4)
 {
 	__builtin_memset(into, 0, 10);

@@ -1,5 +1,6 @@
 import { judgeUrl } from './download.ts';
 import { judgeImage } from './image.ts';
+import { wordsIn } from './shape.ts';
 import type { Machine } from './shell/machine.ts';
 
 /** Whether a text is a build file for images, as Kaniko and BuildKit take out of a ConfigMap. */
@@ -25,20 +26,9 @@ function judgeInstruction(name: string, rest: string, path: string, machine: Mac
   else if (name === 'WORKDIR') machine.scope.folder = machine.scope.resolve(plain);
   else if (name === 'RUN' || name === 'CMD' || name === 'ENTRYPOINT' || name === 'HEALTHCHECK') {
     const command = plain.replace(/^CMD\s+/, '');
-    const words = argvOf(command);
+    const words = wordsIn(command);
     if (words) machine.call(words.map((text) => ({ text, path })));
     else machine.runScript(command, path);
-  }
-}
-
-/** The exec form: a JSON array of strings. */
-function argvOf(text: string): string[] | undefined {
-  if (!text.startsWith('[')) return undefined;
-  try {
-    const words: unknown = JSON.parse(text);
-    return Array.isArray(words) && words.every((word) => typeof word === 'string') ? words : undefined;
-  } catch {
-    return undefined;
   }
 }
 

@@ -216,13 +216,12 @@ export function judgeDownloadedRun(data: Data, path: string, machine: Machine, d
   const isDrop = urls.some((url) => isDropSite(parseEndpoint(url)?.host ?? '', pasteSites));
   // What speaks no protocol has no author; and nobody looks after a node over a line that anybody can change.
   const isRaw = urls.some((url) => url.startsWith('tcp://'));
-  const isOnNode = machine.manner.onNode && urls.some((url) => url.startsWith('http://') && isOutside(url));
-  const isDropper = isRaw || isOnNode || ((isDrop || !named) && isRepeated(urls));
+  const isOpen = urls.some((url) => url.startsWith('http://') && isOutside(url));
+  const isDropper = isRaw || (isOpen && machine.manner.onNode) || ((isDrop || !named) && isRepeated(urls));
   const score = isDropper ? 80 : isDrop || !named || direct ? 40 : 20;
   machine.docket.report('remote-script', path, message, urls[0], score);
   // Work that is left on a machine and decided elsewhere each time, over a line that anybody can change.
-  if (direct && urls.some((url) => url.startsWith('http://') && isOutside(url)))
-    machine.docket.raise('persistence', path, 40);
+  if (direct && isOpen) machine.docket.raise('persistence', path, 40);
   // What is called a miner, and comes over a line that anybody can change, is one.
   if (direct && !named) machine.docket.raise('miner-word', path, 45);
   // An installer has no reason to hide its address as well.

@@ -1,5 +1,5 @@
 import { manifestsIn } from './manifest-text.ts';
-import { isRecord, type JsonRecord, listOf, textOf } from './shape.ts';
+import { isRecord, isWords, type JsonRecord, listOf, textOf, wordsIn } from './shape.ts';
 
 /** A pod spec, or one container, somewhere in an object. */
 export interface PodPart {
@@ -220,7 +220,7 @@ export function findPodParts(object: JsonRecord): {
       if (!RUN_ANNOTATION.test(key)) continue;
       const path = `${at}metadata.annotations[${JSON.stringify(key)}]`;
       const text = textOf(annotations[key]);
-      const words = text.startsWith('[') ? manifestWords(text) : undefined;
+      const words = wordsIn(text);
       if (words) commands.push({ path, words });
       else if (key.includes('snippet')) settings.push({ path, text });
       else scripts.push({ path, text });
@@ -247,8 +247,9 @@ function addDownwardFiles(volume: JsonRecord, pod: JsonRecord, path: string, fil
   const { downwardAPI, projected } = volume;
   if (isRecord(downwardAPI)) {
     for (const item of listOf(downwardAPI.items)) {
-      const text = isRecord(item) ? fieldValue(item, pod) : undefined;
-      if (text && isRecord(item)) files.push({ path, name: textOf(item.path), text });
+      if (!isRecord(item)) continue;
+      const text = fieldValue(item, pod);
+      if (text) files.push({ path, name: textOf(item.path), text });
     }
   }
   if (!isRecord(projected)) return;
@@ -283,10 +284,6 @@ function nativePod(object: JsonRecord): Omit<PodPart, 'kind'> | undefined {
   return { node, path: steps.join('.'), pod };
 }
 
-function isWords(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((word) => typeof word === 'string');
-}
-
 /**
  * A container as values of charts have it: the image in parts, and what runs beside it; or the variables that an
  * operator gives to a container of its own. The image is read by itself.
@@ -313,16 +310,6 @@ function chartImage(node: JsonRecord, path: string): string | undefined {
   const isImage = 'tag' in node || 'digest' in node || 'pullPolicy' in node || 'imagePullPolicy' in node;
   if (!isImage && !/(^|\.)image$/i.test(path)) return undefined;
   return textOf(tag) === '' ? repository : `${repository}:${textOf(tag)}`;
-}
-
-/** A list of words as Velero takes it: `["/bin/sh", "-c", "..."]`. */
-function manifestWords(text: string): string[] | undefined {
-  try {
-    const words: unknown = JSON.parse(text);
-    return isWords(words) ? words : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function isObject(value: unknown): value is object {

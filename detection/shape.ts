@@ -17,6 +17,21 @@ export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
+export function isWords(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((word) => typeof word === 'string');
+}
+
+/** A command as a JSON array in a text: the exec form of a Dockerfile, a hook of Velero. */
+export function wordsIn(text: string): string[] | undefined {
+  if (!text.startsWith('[')) return undefined;
+  try {
+    const words: unknown = JSON.parse(text);
+    return isWords(words) ? words : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** At most so many words of a command are read; the API server has no bound of its own. */
 const WORD_LIMIT = 512;
 

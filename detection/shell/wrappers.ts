@@ -65,7 +65,8 @@ const WRAPPERS: Record<string, Wrapper> = {
   autossh: { valued: `M${SSH_VALUED}`, skip: 1 },
   torsocks: { valued: 'aPup' },
   torify: { valued: '' },
-  ...Object.fromEntries(['proxychains', 'proxychains4'].map((name) => [name, { valued: 'f' }])),
+  proxychains: { valued: 'f' },
+  proxychains4: { valued: 'f' },
   daemonize: { valued: 'acepolu' },
 };
 
