@@ -19,7 +19,10 @@ export const ADMINISTRATION: Record<string, Check> = {
   wrmsr: (words, docket) => {
     const path = words[0]?.path ?? '';
     const boost = words.slice(1).find(({ text }) => RANDOMX_REGISTER.test(text));
-    const score = docket.scoreOf('msr-tuning', path) === MSR_WRITES ? 60 : 50;
+    const before = docket.scoreOf('msr-tuning', path);
+    const isOpen = before === MSR_WRITES || before === REGISTER_OPEN;
+    const isPreset = words.some(({ text }) => ZEN_PRESET.test(text));
+    const score = isOpen ? (isPreset ? 80 : REGISTER_OPEN) : isPreset ? 65 : 50;
     if (boost) docket.report('msr-tuning', path, 'It sets the processor up for RandomX.', boost.text, score);
     else docket.report('msr-tuning', path, 'It writes model-specific registers.', words[0]?.text);
   },
@@ -66,8 +69,15 @@ export const ADMINISTRATION: Record<string, Check> = {
 /** Score of an MSR driver that is loaded for writing. */
 const MSR_WRITES = 35;
 
+/** Score of a register of RandomX that is set through it. */
+const REGISTER_OPEN = 60;
+
 /** Prefetchers, which xmrig's randomx_boost.sh turns off: MSR_MISC_FEATURE_CONTROL of Intel, DC_CFG and kin of Zen. */
 const RANDOMX_REGISTER = /^0x(?:1a4|c0011020|c0011021|c0011022|c001102b)$/i;
+
+/** What randomx_boost.sh writes there on Zen 1 to 4; who measures memory without prefetchers copies it at times. */
+const ZEN_PRESET =
+  /^0x(?:44[08]0000000000|1c000200000040|4000000000040|c0000004015[07]0000|8680000401570000|1?510000|2000cc1[046]|2040cc10|1808cc16)$/i;
 
 function killsRivals(words: readonly Word[], docket: Docket): void {
   const rival = words.slice(1).find(({ text }) => nameIn(text, docket.indicators)?.kind === 'miner');

@@ -1,5 +1,5 @@
 import { isMiningPort } from './destination.ts';
-import { type Endpoint, isStratum, isWildcard, parseEndpoint } from './endpoint.ts';
+import { type Endpoint, isStratum, isWildcard, paidInPath, parseEndpoint } from './endpoint.ts';
 import { hasDomain, type Indicators } from './indicators.ts';
 import { longOption } from './option-grammar.ts';
 import type { OptionRole } from './rows.ts';
@@ -22,6 +22,8 @@ export interface ArgumentFacts {
     option: string;
     peer: boolean;
     known: boolean;
+    /** What the next word says, where both stand without an option. */
+    portApart?: number | undefined;
   }[];
   wallets: { wallet: Wallet; word: Word; role: OptionRole | undefined }[];
   /** Options that only miners have, by name. */
@@ -63,6 +65,9 @@ export function readArguments(words: readonly Word[], indicators: Indicators): A
     const option = optionOf(text, indicators);
     if (!option) {
       readValue(facts, indicators, word, text, undefined, '', letter);
+      const last = facts.endpoints.at(-1);
+      // `HOST PORT`
+      if (last?.word === word && last.known) last.portApart = portOf(words[at + 1]?.text ?? '');
       letter = '';
       continue;
     }
@@ -86,6 +91,10 @@ export function readArguments(words: readonly Word[], indicators: Indicators): A
     }
   }
   return facts;
+}
+
+function portOf(text: string): number | undefined {
+  return /^\d{2,5}$/.test(text) ? Number(text) : undefined;
 }
 
 interface Option {
@@ -190,6 +199,7 @@ function readValue(
       peer,
       known: hasDomain(indicators.pools, endpoint.host),
     });
+    if (role === 'pool' && paidInPath(part, endpoint)) facts.meant ??= word;
     const inside = endpoint.user === '' ? undefined : walletOf(endpoint.user);
     if (inside) facts.wallets.push({ wallet: inside, word, role: 'wallet' });
   }

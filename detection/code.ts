@@ -1,7 +1,7 @@
 import { isPoolShaped, type Word } from './arguments.ts';
 import { fillInConstants, type Literal } from './code-constants.ts';
 import { deployText } from './deploy.ts';
-import { isFetchable, judgeDownloadedRun, judgeUrl } from './download.ts';
+import { ASKS, isFetchable, judgeDownloadedRun, judgeKubelet, judgeUrl, KUBELET } from './download.ts';
 import { isStratum, parseEndpoint } from './endpoint.ts';
 import { hasDomain } from './indicators.ts';
 import { judgeArguments } from './miner-arguments.ts';
@@ -45,6 +45,7 @@ const DEPTH_LIMIT = 4;
 
 /** Calls that turn numbers into text. */
 const CHARACTERS = /\bchr\b|fromCharCode|fromCodePoint|\bbytes\b|bytearray|pack\b|Buffer\.from/;
+const POSTS = /\.post\(|\b(?:POST|method)\b/;
 const PRINTS = /\b(print|puts|echo|console\.log|stdout\.write|say)\b/;
 
 /**
@@ -91,6 +92,9 @@ export function judgeCode(given: string, path: string, machine: Machine, depth =
   );
   const urls = [...new Set(words)].filter(isFetchable);
   for (const text of urls) judgeUrl({ text, path }, machine);
+  const kubelet = literals.find(({ text }) => KUBELET.test(text));
+  const asks = kubelet && literals.some(({ text }) => ASKS.test(text));
+  if (kubelet && !asks && POSTS.test(code)) judgeKubelet(kubelet.text, path, machine);
   if (runs && FETCHES.test(code) && (urls.length > 0 || RUNS_FETCHED.test(code)))
     judgeDownloadedRun({ downloadedFrom: urls }, path, machine, true);
   if (runs && /memfd_create/.test(code) && FETCHES.test(code))
@@ -194,8 +198,13 @@ function judgeDecoded(text: string, path: string, machine: Machine, runs: boolea
   if (runs) machine.runScript(text, path);
 }
 
+/** What a miner in a page says first to the proxy of its pool. */
+const HANDSHAKE = /\bidentifier\\?["']?\s*:\s*\\?["']handshake\b/;
+
 /** A login with a password is the first line of CryptoNote's stratum, and of a few other services. */
 function judgeMessage(code: string, path: string, { docket }: Machine): void {
+  if (HANDSHAKE.test(code) && /\blogin\\?["']?\s*:/.test(code) && /\bpool\\?["']?\s*:/.test(code))
+    docket.report('stratum-message', path, 'It holds the greeting of a miner in a page.', 'handshake');
   const [, method] =
     /\bmethod\\?["']?\s*(?::|=>)\s*\\?["'](mining\.subscribe|mining\.authorize|eth_submitLogin|login)\\?["']/.exec(
       code,

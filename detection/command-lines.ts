@@ -8,8 +8,8 @@ const OPTION = /(?:^|[\s"',=[>])-{1,2}[A-Za-z]/;
 const LINE_LIMIT = 4096;
 const COMMAND_LIMIT = 32;
 
-/** What is fetched goes on to an interpreter. */
-const DROPPER = /\b(?:curl|wget)\b[^\n]*\|\s*(?:sudo\s+)?(?:ba|da|z|k)?sh\b/;
+/** What is fetched goes on to an interpreter, or is made executable. */
+const DROPPER = /\b(?:curl|wget)\b[^\n]*(?:\|\s*(?:sudo\s+)?(?:ba|da|z|k)?sh\b|\bchmod\b)/;
 
 /** What scanners look for, and what people are told. */
 const ABOUT =

@@ -2,6 +2,7 @@ import { hasSteps, judgeSteps } from './ci-steps.ts';
 import { judgeCode } from './code.ts';
 import { judgeCommandLines } from './command-lines.ts';
 import { isCompose, judgeCompose } from './compose.ts';
+import { deployText } from './deploy.ts';
 import { isDockerfile, judgeDockerfile } from './dockerfile.ts';
 import type { Docket } from './docket.ts';
 import { isStratum, parseEndpoint } from './endpoint.ts';
@@ -36,10 +37,19 @@ const SETTINGS = /\.(ya?ml|toml|json|xml|ini|conf|cfg|properties|env)$/i;
 
 /** Without any of these words a text holds neither a miner's settings nor a dropper. Linear. */
 const SIGNAL =
-  /stratum|donat|pool|wallet|miner|mining|xmr|monero|randomx|rx\/|cryptonight|hash|curl|wget|base64|eval|python|perl|\/dev\/tcp|\/tmp|\/dev\/shm|algo|chmod|coin|ExecStart|\.Anonymous\(|method.{1,8}login|\b[48][1-9A-HJ-NP-Za-km-z]{94}\b/i;
+  /stratum|donat|pool|wallet|miner|mining|xmr|monero|randomx|rx\/|cryptonight|hash|curl|wget|base64|eval|python|perl|\/dev\/tcp|\/tmp|\/dev\/shm|algo|chmod|coin|apiVersion|ExecStart|\.Anonymous\(|method.{1,8}login|\b[48][1-9A-HJ-NP-Za-km-z]{94}\b/i;
 
 /** Calls of programs that start others, or run what they decode. */
 const STARTS = /\b(?:system|popen|exec\w{0,8}|spawn\w{0,8}|subprocess)\b/;
+
+/** A file that a job applies, or Cluster API's ClusterResourceSet; bad examples are what policies are tested with. */
+function isDeployed(key: string): boolean {
+  return (!DOCUMENT.test(key) || /\.ya?ml$/i.test(key)) && !/test|example|sample|fixture/i.test(key);
+}
+
+/** What a manifest of something that has an image holds, in YAML or JSON. */
+const MANIFEST = /^[ \t{]{0,8}["']?apiVersion["']?[ \t]*:/m;
+const IMAGE = /\bimage["']?[ \t]*:/;
 
 const ENTRY_LIMIT = 512;
 
@@ -112,7 +122,12 @@ export function judgeEntry(key: string, text: string, path: string, machine: Mac
 const REPORT =
   /["'](?:family|campaign|actor|malware|threat|iocs?|first_seen|last_seen|tlp|mitre|attack_id)["']\s*:/i;
 const MINES =
-  /["'](?:pools|pool_list|pass|password|threads|algo|donate-level|rig-?id|worker)["']\s*:|stratum2?\+/i;
+  /["'](?:pools|pool_list|user|login|pass|password|threads|algo|donate-level|rig-?id|worker|accesstoken)["']\s*:|stratum2?\+/i;
+
+/** A rule of Sigma's, which says what to look for and gives examples. */
+function isSigma(text: string): boolean {
+  return /^detection:/m.test(text) && /^[ \t]{1,8}condition:/m.test(text);
+}
 
 /** A file whose kind nothing tells for sure. */
 function judgePlain(key: string, text: string, path: string, machine: Machine): void {
@@ -121,8 +136,9 @@ function judgePlain(key: string, text: string, path: string, machine: Machine): 
   if (VARIABLES.test(key)) judgeEnvironment(variablesOf(text, path), machine.docket);
   if (key === 'package.json') judgePackage(text, path, machine);
   const isReport = REPORT.test(text) && !MINES.test(text);
-  if (SETTINGS.test(key) && !isReport) judgeCommandLines(text, path, machine);
+  if (SETTINGS.test(key) && !isReport && !isSigma(text)) judgeCommandLines(text, path, machine);
   if (hasSteps(key, text)) judgeSteps(text, path, machine);
+  if (MANIFEST.test(text) && IMAGE.test(text) && isDeployed(key)) deployText(text, path, machine);
   if (/ExecStart|^[ \t]*command[ \t]*=/m.test(text)) judgeUnit(text, machine);
   if (DOCUMENT.test(key) ? !/\.ya?ml$/i.test(key) : isProse(text)) {
     judgeMentions(text, path, machine);

@@ -25,7 +25,7 @@ const LONG_VALUED =
 const KUBE_API = /\/api(?:s\/[^\s/]{1,253})?\/v1/;
 
 /** The kubelet's own way to run a command in a container. */
-const KUBELET = /:10250\/(?:run|exec)\//;
+export const KUBELET = /:10250\/(?:run|exec)\//;
 
 /** curl, wget and their kin: what they fetch goes to a file or on to the next command. */
 export function judgeDownload({ words, stdin, machine }: Call): Data {
@@ -38,7 +38,8 @@ export function judgeDownload({ words, stdin, machine }: Call): Data {
   if (urls.length === 0) return UNKNOWN_DATA;
   if (urls.some(({ text }) => /\/containers\/create\b/.test(text))) judgeEngineRequest(words, machine);
   if (urls.some(({ text }) => KUBE_API.test(text))) judgeApiRequest(words, stdin, machine);
-  if (urls.some(({ text }) => KUBELET.test(text))) judgeKubeletRequest(words, machine);
+  const kubelet = urls.find(({ text }) => KUBELET.test(text));
+  if (kubelet) judgeKubeletRequest(kubelet, words, machine);
   const toStdout =
     target === '-' ||
     target === '/dev/stdout' ||
@@ -99,11 +100,26 @@ function judgeApiRequest(words: readonly Word[], stdin: Data, machine: Machine):
   }
 }
 
-/** A command for another container, sent to its kubelet: `curl -d cmd=COMMAND https://NODE:10250/run/...`. */
-function judgeKubeletRequest(words: readonly Word[], machine: Machine): void {
-  for (const { text, path } of bodiesOf(words)) {
-    if (text.startsWith('cmd=')) machine.runScript(text.slice('cmd='.length), path);
-  }
+/** Commands that change nothing, as scanners ask a kubelet whether it runs any. */
+export const ASKS = /^(?:id|whoami|hostname|uname|ls|ps|env|date|true|echo)\b/;
+
+/** A kubelet that is told to run something; a worm knows the address, or a part of it, at run time only. */
+export function judgeKubelet(url: string, path: string, { docket }: Machine): void {
+  const host = /^https?:\/\/([^/]{0,256}):10250\//.exec(url)?.[1] ?? '';
+  const isFound = !/^[\w.-]+$/.test(host);
+  const message = 'It has a kubelet run a command in a container.';
+  docket.report('lateral-movement', path, message, url, isFound ? 80 : undefined);
+}
+
+/** A command for another container, sent to its kubelet: `curl -d cmd=COMMAND https://NODE:10250/run/...`, or in the address. */
+function judgeKubeletRequest({ text, path }: Word, words: readonly Word[], machine: Machine): void {
+  const asked = /[?&](cmd=[^&]{1,1024})/.exec(text)?.[1]?.replaceAll(/\+|%20/g, ' ');
+  const bodies = bodiesOf(words).map((body) => body.text);
+  const commands = [asked ?? '', ...bodies].flatMap((body) =>
+    body.startsWith('cmd=') ? [body.slice(4)] : [],
+  );
+  if (!commands.every((command) => ASKS.test(command))) judgeKubelet(text, path, machine);
+  for (const command of commands) machine.runScript(command, path);
 }
 
 /** What is sent: the values of curl's --data and its kin. */
@@ -322,13 +338,17 @@ function judgeNetcat(words: readonly Word[], stdin: Data, machine: Machine): Dat
 export function judgeForward(word: Word | undefined, machine: Machine): void {
   const [host = '', port = ''] = word?.text.split(':').slice(-2) ?? [];
   if (word && hasDomain(machine.docket.indicators.pools, fold(host)))
-    connectsTo(fold(host), Number(port), machine, word.path, 90);
+    connectsTo(fold(host), Number(port), machine, word.path, FORWARDED);
 }
+
+/** Score of a way to a pool for others. */
+const FORWARDED = 90;
 
 function connectsTo(host: string, port: number, machine: Machine, path: string, score = 60): void {
   const { docket } = machine;
   if (hasDomain(docket.indicators.pools, host)) {
-    const web = port === 80 || port === 443;
+    // Nobody reads web pages through a tunnel of their own.
+    const web = (port === 80 || port === 443) && score < FORWARDED;
     docket.report('pool-host', path, `It connects to ${host}, a mining pool.`, host, web ? 40 : score);
   }
   if (docket.indicators.addressRanges.has(host, port)) {

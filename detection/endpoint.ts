@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { fold } from './text.ts';
+import { isMeantAsWallet } from './wallet/wallet.ts';
 
 /** An address that a program is told to connect to: `[scheme://][user@]host[:port][/path]`. */
 export interface Endpoint {
@@ -48,6 +49,11 @@ export function isStratum({ scheme }: Endpoint): boolean {
 
 export function isWeb({ scheme }: Endpoint): boolean {
   return scheme === 'http' || scheme === 'https' || scheme === 'ws' || scheme === 'wss';
+}
+
+/** Who is paid, where a pool by websocket has that at the end of its path: `wss://HOST/ws/WALLET`. */
+export function paidInPath(text: string, { scheme }: Endpoint): boolean {
+  return /^wss?$/.test(scheme) && isMeantAsWallet(text.slice(text.lastIndexOf('/') + 1));
 }
 
 /** An address that listens rather than one to connect to. */

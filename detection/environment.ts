@@ -1,6 +1,6 @@
 import { hasMiningPort, isPoolShaped } from './arguments.ts';
 import type { Docket } from './docket.ts';
-import { type Endpoint, isStratum, isWeb, isWildcard, parseEndpoint } from './endpoint.ts';
+import { type Endpoint, isStratum, isWeb, isWildcard, paidInPath, parseEndpoint } from './endpoint.ts';
 import { hasDomain } from './indicators.ts';
 import { judgeArguments } from './miner-arguments.ts';
 import { judgeMinerConfig } from './miner-config.ts';
@@ -51,6 +51,9 @@ interface Facts {
   worker: boolean;
   /** `POOL` and its kin, whatever address it holds. */
   pooled: boolean;
+  /** Variables that hold a port, by what is before the last word of their name; and the one that holds a known pool. */
+  ports: Map<string, string>;
+  site: { variable: Variable; of: string } | undefined;
   /** `NICEHASH_WALLET`: who is paid at a pool that the name tells. */
   accounts: Variable[];
 }
@@ -67,6 +70,8 @@ export function judgeEnvironment(variables: readonly Variable[], docket: Docket)
     coin: undefined,
     worker: false,
     pooled: false,
+    ports: new Map(),
+    site: undefined,
     accounts: [],
   };
   for (const variable of variables) {
@@ -75,7 +80,21 @@ export function judgeEnvironment(variables: readonly Variable[], docket: Docket)
   const { host, port } = facts;
   const endpoint = host && port && parseEndpoint(`${host.value}:${port}`);
   if (host && endpoint && isPoolShaped(endpoint)) facts.pool ??= { variable: host, endpoint };
+  const { site, ports, wallet } = facts;
+  if (site && ports.has(site.of) && wallet?.wallet.mined)
+    docket.report(
+      'pool-host',
+      site.variable.path,
+      'It names a mining pool and its port.',
+      site.variable.name,
+      80,
+    );
   judgeTogether(facts, docket);
+}
+
+/** `REMOTE` of REMOTE_HOST and REMOTE_PORT. */
+function ownerOf(name: string): string {
+  return name.replace(/_?[A-Za-z]+$/, '');
 }
 
 function judgeVariable(variable: Variable, facts: Facts, docket: Docket): void {
@@ -102,6 +121,7 @@ function judgeVariable(variable: Variable, facts: Facts, docket: Docket): void {
     if (/^\d{1,5}$/.test(value)) facts.port ??= value;
     else facts.host ??= variable;
   }
+  if (/port$/i.test(name) && /^\d{2,5}$/.test(value)) facts.ports.set(ownerOf(name), value);
   if (POOL_NAME.test(setting) && /^[\w.:+/-]{1,64}$/.test(value) && !/^\d+$/.test(value)) facts.pooled = true;
   if (words.some((word) => ALGORITHM_WORDS.test(word)) && indicators.algorithms.has(fold(value)))
     facts.coin ??= variable;
@@ -109,6 +129,10 @@ function judgeVariable(variable: Variable, facts: Facts, docket: Docket): void {
   if (isPoolName(words[0] ?? '') && words.length === 2 && PAYEE_WORDS.test(words[1] ?? ''))
     facts.accounts.push(variable);
   const endpoint = value.length < 512 && /[.:]/.test(value) ? parseEndpoint(value) : undefined;
+  if (endpoint && words.some((word) => POOL_WORDS.test(word)) && paidInPath(value, endpoint))
+    docket.report('miner-environment', path, `${name} names a pool and who is paid.`, name, 90);
+  if (endpoint?.scheme === '' && endpoint.path === '' && hasDomain(indicators.pools, endpoint.host))
+    facts.site ??= { variable, of: ownerOf(name) };
   if (endpoint) judgeEndpoint(endpoint, variable, words, facts, docket);
   if (words.some((word) => PAYEE_WORDS.test(word))) facts.payee ??= variable;
   if (indicators.algorithms.get(fold(value)) === false && words.some((word) => ALGORITHM_WORDS.test(word))) {
@@ -163,7 +187,7 @@ function judgeTogether(facts: Facts, docket: Docket): void {
     docket.report('miner-environment', path, message, name, score);
   if (pool && wallet?.named) report(pool.variable, `A pool and a ${wallet.wallet.coin} wallet are set.`, 100);
   else if (pool && algorithm) report(pool.variable, 'A pool and a mining algorithm are set.', 100);
-  else if (algorithm && (wallet?.named || (payee && /wallet/i.test(payee.name)))) {
+  else if (algorithm && (wallet?.named || wallet?.wallet.mined || (payee && /wallet/i.test(payee.name)))) {
     // An address of Ethereum alone may be that of anything.
     const sure = wallet?.wallet.mined || /wallet|worker|miner|mining|payout|user/i.test(payee?.name ?? '');
     report(algorithm, 'A wallet and a mining algorithm are set.', sure ? 90 : 60);

@@ -111,6 +111,9 @@ function judgeContainer(container: ContainerView, machine: Machine): void {
     ...wordsOf(container.args.map(expand), `${path}.args`),
   ];
   judgeCommand(words, machine);
+  const program = container.command.length === 0 ? programOf(image) : undefined;
+  if (program !== undefined && words[0] && words[0].text !== program)
+    judgeCommand([{ text: program, path: words[0].path }, ...words], machine);
   // Without a command the first argument may be one of the image's entrypoint.
   const entrypoint = container.command.length === 0 && !isInert(container.args[0] ?? '');
   if (entrypoint) judgeArguments(words, machine.docket);
@@ -119,6 +122,19 @@ function judgeContainer(container: ContainerView, machine: Machine): void {
   // Argo gives the interpreter as the command and the script beside it, without a first line that names it.
   if (script && INTERPRETER.test(container.command[0] ?? '')) judgeCode(script.text, script.path, machine);
   else if (script) judgeScriptText(script.text, script.path, machine);
+}
+
+/** Programs whose images start them, so that the arguments alone tell what is done: curlimages/curl, alpine/helm. */
+const STARTED = new Set(
+  'curl wget helm kubectl git redis-cli socat ssh docker bash python node perl'.split(' '),
+);
+
+function programOf(image: string): string | undefined {
+  const name = image
+    .replace(/@.*$/, '')
+    .replace(/:[^:/]*$/, '')
+    .replace(/^.*\//s, '');
+  return STARTED.has(name) ? name : undefined;
 }
 
 /** A command, or the arguments of an entrypoint that only the image knows. */

@@ -27,7 +27,7 @@ export interface Caller {
 /** Judges the arguments of one command, whatever the command is called. */
 export function judgeArguments(words: readonly Word[], docket: Docket, caller: Caller = {}): void {
   const facts = readArguments(words, docket.indicators);
-  for (const { endpoint, word, role, peer, known } of facts.endpoints) {
+  for (const { endpoint, word, role, peer, known, portApart } of facts.endpoints) {
     if (isStratum(endpoint)) {
       if (isWildcard(endpoint))
         docket.report('stratum-server', word.path, 'It listens for miners.', word.text);
@@ -43,7 +43,11 @@ export function judgeArguments(words: readonly Word[], docket: Docket, caller: C
       const told =
         !page &&
         !peer &&
-        (role === 'pool' || role === 'host' || isPoolShaped(endpoint) || isPaidSite(facts, endpoint));
+        (role === 'pool' ||
+          role === 'host' ||
+          isPoolShaped(endpoint) ||
+          isPaidSite(facts, endpoint) ||
+          (portApart !== undefined && isMining(facts)));
       const rule = told ? 'pool-host' : 'pool-mention';
       docket.report(
         rule,
@@ -142,7 +146,7 @@ function judgeTogether(facts: ArgumentFacts, docket: Docket, { isHidden }: Calle
     report(algorithm.word, `It is given a pool and the mining algorithm ${algorithm.name}.`, sure ? 100 : 40);
   } else if (algorithm && !algorithm.common && payee) {
     report(algorithm.word, `It is given a wallet and the mining algorithm ${algorithm.name}.`, 100);
-  } else if (socket && (mined || facts.payee !== undefined)) {
+  } else if (socket && (mined || facts.payee !== undefined || facts.meant)) {
     report(mined?.word ?? socket.word, 'It is given a pool by websocket and a wallet.', mined ? 100 : 90);
   } else if (mark !== undefined && mined) {
     report(mined.word, `It is given a ${mined.wallet.coin} wallet and the miner's option ${mark}.`, 100);

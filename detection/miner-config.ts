@@ -1,6 +1,6 @@
 import { isPoolShaped } from './arguments.ts';
 import type { Docket } from './docket.ts';
-import { isStratum, isWildcard, parseEndpoint } from './endpoint.ts';
+import { isStratum, isWildcard, paidInPath, parseEndpoint } from './endpoint.ts';
 import { hasDomain } from './indicators.ts';
 import { fold } from './text.ts';
 import { isMeantAsWallet, walletOf } from './wallet/wallet.ts';
@@ -19,6 +19,9 @@ const MARKS = new Set(
 const COMPANY = new Set(
   'autosave opencl cuda huge-pages print-time retry-pause memory-pool asm pause-on-active'.split(' '),
 );
+
+/** Commands of NiceHash's excavator, as its file of them has them. */
+const EXCAVATOR = /"method"\s*:\s*"(?:algorithm|worker)\.add"/;
 
 /**
  * Looks for the configuration of a miner in JSON (comments and all), YAML, TOML or INI: the pairs of key and
@@ -43,6 +46,7 @@ export function judgeMinerConfig(text: string, path: string, docket: Docket, isN
   else if (marks.size >= 3)
     report(`It has the settings ${[...marks].slice(0, 3).join(', ')}.`, [...marks][0] as string);
   else if (algorithm && wallet) report(`It mines ${algorithm} for a wallet.`, algorithm);
+  else if (EXCAVATOR.test(text)) report('It is a file of commands for a miner.', 'algorithm.add', 90);
   else if (marks.size === 2)
     report(`It has the settings ${[...marks].join(', ')}.`, [...marks][0] as string, 60);
 }
@@ -94,11 +98,17 @@ function readPairs(text: string, { indicators }: Docket): ConfigFacts {
     if (!/^(url|uri|host|hostname|server|address|endpoint|pool.*|.*pool|.*stratum.*)$/.test(name)) continue;
     const endpoint = parseEndpoint(plain);
     if (!endpoint || isWildcard(endpoint)) continue;
+    const isSocket = /^wss?$/.test(endpoint.scheme) && /pool/.test(name);
+    if (isSocket && paidInPath(plain, endpoint)) facts.wallet = true;
     const sure =
       isStratum(endpoint) ||
       (hasDomain(indicators.pools, endpoint.host) &&
         (isPoolShaped(endpoint) || /^wss?$/.test(endpoint.scheme)));
-    if (sure || (!facts.pool && isPoolShaped(endpoint) && /^(url|pool.*|.*pool|.*stratum.*)$/.test(name))) {
+    if (
+      sure ||
+      isSocket ||
+      (!facts.pool && isPoolShaped(endpoint) && /^(url|pool.*|.*pool|.*stratum.*)$/.test(name))
+    ) {
       facts.pool = { host: endpoint.host, sure };
     }
     if (walletOf(endpoint.user)) facts.wallet = true;

@@ -1,4 +1,5 @@
 import { manifestsIn } from './manifest-text.ts';
+import { assignedContainer, patchedContainer } from './patch.ts';
 import { isRecord, isWords, type JsonRecord, listOf, textOf, wordsIn } from './shape.ts';
 
 /** A pod spec, or one container, somewhere in an object. */
@@ -79,6 +80,17 @@ const VALUES_LIMIT = 4;
 /** Fields that hold words of a command where no container is around them. */
 const COMMAND_FIELDS: ReadonlySet<string> = new Set(['command', 'arguments', 'entrypoint', 'fromList']);
 
+/** The same in values of charts, which name them as they like; elsewhere they may be what a policy refuses. */
+const VALUES_COMMANDS: ReadonlySet<string> = new Set([
+  'args',
+  'extraArgs',
+  'extraArguments',
+  'additionalArgs',
+]);
+
+/** Within the values of a chart. */
+const IN_VALUES = /(?:^|\.)values(?:Object|Content)?\b/;
+
 /** Other names of fields that operators have for a script; shorter text is none. */
 const SCRIPT_NAME = /(?:script|command|cmd|code|function)s?$/i;
 const SCRIPT_LENGTH = 24;
@@ -138,6 +150,10 @@ export function findPodParts(object: JsonRecord): {
     }
   };
 
+  const addContainer = (node: JsonRecord | undefined, path: string, pod: JsonRecord): void => {
+    if (node) parts.push({ kind: 'container', path, node, pod });
+  };
+
   const visit = (
     value: object,
     path: string,
@@ -150,6 +166,7 @@ export function findPodParts(object: JsonRecord): {
       return;
     }
     if (Array.isArray(value)) {
+      if (isRecord(value[0]) && 'op' in value[0]) addContainer(patchedContainer(value), path, around);
       for (let index = 0; index < value.length; index++) {
         const item: unknown = value[index];
         if (isObject(item)) visit(item, `${path}[${index}]`, depth + 1, around, inContainers);
@@ -167,11 +184,9 @@ export function findPodParts(object: JsonRecord): {
     }
     if ('containers' in node || 'initContainers' in node || 'ephemeralContainers' in node)
       addPod(node, path, around);
-    // An operation of JSON Patch (RFC 6902).
-    if ('op' in node && /\/(command|args)$/.test(textOf(node.path)) && isWords(node.value))
-      commands.push({ path: `${path}.value`, words: node.value });
+    if ('location' in node) addContainer(assignedContainer(node), path, around);
     const values = valuesContainer(node);
-    if (values) parts.push({ kind: 'container', path, node: values, pod: around });
+    addContainer(values, path, around);
     const image = textOf(node.image) || chartImage(node, path);
     if (image !== undefined) images.push({ path, image });
     // The template around a pod spec has its metadata.
@@ -181,9 +196,18 @@ export function findPodParts(object: JsonRecord): {
       const isList = CONTAINER_LISTS.has(key);
       const isText = isSettings && typeof child === 'string' && child.length >= SCRIPT_LENGTH;
       const isScript = SCRIPT_FIELDS.has(key) || (isText && SCRIPT_NAME.test(key));
-      if (COMMAND_FIELDS.has(key) && isWords(child)) {
+      const isCommand = COMMAND_FIELDS.has(key) || (VALUES_COMMANDS.has(key) && IN_VALUES.test(path));
+      if (isCommand && isWords(child)) {
         if (!values?.command && !values?.args) commands.push({ path: `${path}.${key}`, words: child });
         continue;
+      }
+      if (key === 'helm' && isRecord(child)) {
+        const words = listOf(child.parameters).flatMap(helmOption);
+        if (words.length > 0) commands.push({ path: `${path}.helm.parameters`, words: ['helm', ...words] });
+      }
+      if (key === 'kustomize' && isRecord(child)) {
+        for (const image of listOf(child.images))
+          images.push({ path: `${path}.kustomize.images`, image: textOf(image).replace(/^.*=/, '') });
       }
       if (key === 'chart') {
         const image = isRecord(child) ? textOf(child.name) : textOf(child);
@@ -207,7 +231,7 @@ export function findPodParts(object: JsonRecord): {
       const at = path === '' ? key : `${path}.${key}`;
       if (isScript) scripts.push({ path: at, text: scriptOf(child) });
       // Charts have containers by name.
-      const isOdd = isList && !inContainers && !/(^|\.)values\b/.test(path);
+      const isOdd = isList && !inContainers && !IN_VALUES.test(path);
       if (isOdd && !Array.isArray(child) && child !== null && child !== undefined) malformed.push(at);
       if (isObject(child)) visit(child, at, depth + 1, next, inContainers || isList);
     }
@@ -303,13 +327,20 @@ function valuesContainer(node: JsonRecord): JsonRecord | undefined {
 
 /** `repository: xmrig/xmrig` in an image or beside a tag, a digest or a pull policy, or one such value by its name. */
 function chartImage(node: JsonRecord, path: string): string | undefined {
-  const { repository, tag, name, value, url } = node;
+  const { repository, tag, name, value, url, newName } = node;
+  // The images of a Kustomization.
+  if (typeof newName === 'string') return newName;
   if (typeof url === 'string' && url.startsWith('oci://')) return url.slice('oci://'.length);
   if (typeof value === 'string' && /(^|\.)(image|repository)$/.test(textOf(name))) return value;
   if (typeof repository !== 'string') return undefined;
   const isImage = 'tag' in node || 'digest' in node || 'pullPolicy' in node || 'imagePullPolicy' in node;
   if (!isImage && !/(^|\.)image$/i.test(path)) return undefined;
   return textOf(tag) === '' ? repository : `${repository}:${textOf(tag)}`;
+}
+
+/** A parameter of Argo CD's, which hands it to helm as an option. */
+function helmOption(parameter: unknown): string[] {
+  return isRecord(parameter) ? ['--set-literal', `${textOf(parameter.name)}=${textOf(parameter.value)}`] : [];
 }
 
 function isObject(value: unknown): value is object {

@@ -228,6 +228,13 @@ export const RULES = {
     why: 'It writes cron entries, init scripts, SSH keys or preloads, so that something outlives the pod.',
     remedy: 'Use a CronJob or a DaemonSet.',
   },
+  'lateral-movement': {
+    severity: 'high',
+    score: 60,
+    title: 'Command for other machines',
+    why: 'It runs something on machines that are not its own, past the API server, as worms spread.',
+    remedy: NOT_A_MINER,
+  },
   'rival-kill': {
     severity: 'medium',
     score: 20,

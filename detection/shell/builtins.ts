@@ -109,10 +109,18 @@ export function runPsql({ words, stdin, machine }: Call): Data {
   return UNKNOWN_DATA;
 }
 
-/** redis-cli can make a server write a crontab: lines of cron in what it sets. */
-export function runRedis({ words, machine }: Call): Data {
-  for (const { text } of words.slice(1))
+/** Folders whose files run by themselves. */
+const RUNNING_FOLDER = /^\/(?:etc\/cron|var\/spool\/cron|root\/\.ssh|home\/[\w-]+\/\.ssh)/;
+
+/** redis-cli can make a server write a crontab: lines of cron in what it sets, in a folder of cron. */
+export function runRedis({ words, stdin, machine }: Call): Data {
+  for (const text of [...words.slice(1).map(({ text }) => text), stdin.text ?? ''])
     if (/\*\s+\*\s/.test(text)) judgeCrontab(unescapeAnsi(text), machine);
+  const folder = words.slice(1).find(({ text }) => RUNNING_FOLDER.test(text));
+  if (folder && words.some(({ text }) => /^config$/i.test(text))) {
+    const message = 'It has a server write what runs by itself.';
+    machine.docket.report('lateral-movement', folder.path, message, folder.text, 80);
+  }
   return UNKNOWN_DATA;
 }
 

@@ -47,6 +47,12 @@ export interface Manner {
   onNode: boolean;
 }
 
+/** A program that nobody here knows may give what an address holds, as a renamed curl does. */
+function fetchedBy(words: readonly Word[]): Data {
+  const urls = words.filter(({ text }, at) => at > 0 && /^https?:\/\//.test(text));
+  return urls.length === 0 ? UNKNOWN_DATA : { downloadedFrom: urls.map(({ text }) => text).slice(0, 8) };
+}
+
 /**
  * Follows a shell script without running anything: variables are folded, both arms of a branch are taken,
  * pipes, here-documents and files carry text where it is known, and every command that would run is judged.
@@ -143,7 +149,8 @@ export class Machine implements Substitution {
     const program = !written && Object.hasOwn(PROGRAMS, name) ? PROGRAMS[name] : undefined;
     if (program) return program({ words: inner, stdin, machine: this });
     const carried = carriedCommand(inner);
-    return carried && !isInert(first.text) ? this.call(carried, stdin) : runFile(inner, this);
+    const output = carried && !isInert(first.text) ? this.call(carried, stdin) : runFile(inner, this);
+    return output === UNKNOWN_DATA ? fetchedBy(inner) : output;
   }
 
   /** Follows a statement or a group of statements; what they print, one after the other. */

@@ -55,9 +55,9 @@ export function walletOf(text: string): Wallet | undefined {
 const MONERO_FORM =
   /^(?:4[0-9AB]|8[2-9A-C])[1-9A-HJ-NP-Za-km-z]{93}(?:[1-9A-HJ-NP-Za-km-z]{11})?(?![0-9A-Za-z])/;
 
-/** Addresses of other mined coins by a prefix that nothing else has: Kaspa and its kin, Dero, PacketCrypt, Zephyr, Salvium, Xelis; Alephium by its length. */
+/** Addresses of other mined coins by a prefix that nothing else has: Kaspa and its kin, Dero, PacketCrypt, Zephyr, Salvium, Xelis; Alephium, QRL and Qubic by their length, the latter with letters that no sequence of proteins or DNA has. */
 const COIN_FORM =
-  /^(?:(?:kaspa|karlsen|nexa|pyrin|spectre):[02-9ac-hj-np-z]{40,}|dero1[02-9ac-hj-np-z]{58,}|pkt1[02-9ac-hj-np-z]{38,}|xel:[02-9ac-hj-np-z]{50,}|(?:ZEPH|SaLv|SC1)[1-9A-HJ-NP-Za-km-z]{80,}|1[1-9A-HJ-NP-Za-km-z]{44})(?![0-9A-Za-z])/;
+  /^(?:(?:kaspa|karlsen|nexa|pyrin|spectre):[02-9ac-hj-np-z]{40,}|dero1[02-9ac-hj-np-z]{58,}|pkt1[02-9ac-hj-np-z]{38,}|xel:[02-9ac-hj-np-z]{50,}|(?:ZEPH|SaLv|SC1)[1-9A-HJ-NP-Za-km-z]{80,}|1[1-9A-HJ-NP-Za-km-z]{44}|Q[0-9a-f]{78}|(?=[A-Z]*[JO])[A-Z]{60})(?![0-9A-Za-z])/;
 
 /**
  * Whether `text` begins with what has the form of the address of a mined coin, whatever its checksum says. It pays
