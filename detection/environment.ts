@@ -121,7 +121,8 @@ function judgeVariable(variable: Variable, facts: Facts, docket: Docket): void {
     if (/^\d{1,5}$/.test(value)) facts.port ??= value;
     else facts.host ??= variable;
   }
-  if (/port$/i.test(name) && /^\d{2,5}$/.test(value)) facts.ports.set(ownerOf(name), value);
+  if (value.length <= 5 && /port$/i.test(name) && /^\d{2,5}$/.test(value))
+    facts.ports.set(ownerOf(name), value);
   if (POOL_NAME.test(setting) && /^[\w.:+/-]{1,64}$/.test(value) && !/^\d+$/.test(value)) facts.pooled = true;
   if (words.some((word) => ALGORITHM_WORDS.test(word)) && indicators.algorithms.has(fold(value)))
     facts.coin ??= variable;

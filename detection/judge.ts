@@ -111,9 +111,10 @@ function judgeContainer(container: ContainerView, machine: Machine): void {
     ...wordsOf(container.args.map(expand), `${path}.args`),
   ];
   judgeCommand(words, machine);
-  const program = container.command.length === 0 ? programOf(image) : undefined;
-  if (program !== undefined && words[0] && words[0].text !== program)
-    judgeCommand([{ text: program, path: words[0].path }, ...words], machine);
+  const [first] = words;
+  const program = first && container.command.length === 0 ? programOf(image) : undefined;
+  if (first && program !== undefined && first.text !== program)
+    judgeCommand([{ text: program, path: first.path }, ...words], machine);
   // Without a command the first argument may be one of the image's entrypoint.
   const entrypoint = container.command.length === 0 && !isInert(container.args[0] ?? '');
   if (entrypoint) judgeArguments(words, machine.docket);
