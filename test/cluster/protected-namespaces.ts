@@ -58,12 +58,15 @@ export function protectedNamespaces(opened: () => ResponseScene): void {
         'NamespaceLabeled=True Labeled',
       ]);
 
+      // Of the API server's own policy, or of the webhook while the label is new to the API server.
+      const said = new RegExp(`namespace ${namespace} is in quarantine\\s+${name}`, 'i');
+      const dryRun = { dryRun: true };
+      const aPod = () => refusal(scene.admin.create(KIND.Pod, podOf('new', namespace), dryRun));
+      // About our own namespace the webhook is not asked: until the API server's policy sees the label, nobody is.
+      await eventually('word of the API server', async () => said.test(await aPod()));
+
       const isHeld = async () => {
-        // Of the API server's own policy, or of the webhook while the label is new to the API server.
-        const said = new RegExp(`namespace ${namespace} is in quarantine\\s+${name}`, 'i');
-        const dryRun = { dryRun: true };
-        const pod = scene.admin.create(KIND.Pod, podOf('new', namespace), dryRun);
-        expect(await refusal(pod)).toMatch(said);
+        expect(await aPod()).toMatch(said);
         const deployment = workloadOf('Deployment', 'new', namespace);
         expect(await refusal(scene.admin.create(KIND.Deployment, deployment, dryRun))).toMatch(said);
         const account = { namespace, name: 'default' };
@@ -82,10 +85,7 @@ export function protectedNamespaces(opened: () => ResponseScene): void {
 
       await runWithoutTerminal(release, carol, [name]);
       await scene.admin.delete(KIND.DaemonSet, { namespace, name: 'healer' });
-      await eventually('release', async () => {
-        const pod = scene.admin.create(KIND.Pod, podOf('new', namespace), { dryRun: true });
-        return (await refusal(pod)) === 'it was admitted';
-      });
+      await eventually('release', async () => (await aPod()) === 'it was admitted');
     },
   );
 }
