@@ -4,6 +4,7 @@ import { loadIndicators } from '../detection/load.ts';
 import { connectCluster } from '../kube/http/connect.ts';
 import { openFacts } from './audit/open.ts';
 import { certificateFromFolder, certificateFromSecret } from './certificate-sources.ts';
+import { collectInCalm } from './collect-in-calm.ts';
 import { stdoutLog } from './log.ts';
 import { parseWebhookArguments, WEBHOOK_HELP, type WebhookArguments } from './options.ts';
 import { startWebhook } from './start.ts';
@@ -49,8 +50,12 @@ async function run(args: WebhookArguments): Promise<number> {
     incidentDays: args.incidentDays,
     timeouts: { drain: args.drainSeconds * 1000 },
   });
+  // Where Node was started with --expose-gc, as the image starts it.
+  const { gc } = globalThis;
+  const endCollecting = gc && collectInCalm(() => gc({ type: 'major', flavor: 'last-resort' }));
   const signal = await asked;
   log.info({ signal }, 'drains and stops');
+  endCollecting?.();
   await webhook.close();
   await facts?.close();
   certificates.close();
