@@ -20,9 +20,13 @@ const METHOD =
   'images and arguments differ. Rounds alternate between the servers, so that what else the machine does meets all ' +
   'of them; the first round of each is not counted. Keep-alive HTTP/1.1 over TLS 1.3. Medians over rounds, with the ' +
   'lowest and the highest. Latencies are from the last byte written to the last byte read. CPU is that of the whole ' +
-  'server process, memory its resident set: before, right after the last round, and after two and a half minutes of calm. ' +
+  'server process, memory its resident set: before, right after the last round, 15 seconds later, and after two and a half ' +
+  'minutes of calm. ' +
   'Logs go to /dev/null. Pepr and the ceiling look for one regular expression in pods and DaemonSets; Kubesentry ' +
   'judges everything that it judges in a cluster.';
+
+/** The webhook looks once it is calm for some seconds (collect-in-calm.ts). */
+const SOON_SECONDS = 15;
 
 /** V8 gives back what it no longer needs when it has not collected for 100 s (kWatchdogDelayMs, memory-reducer.cc). */
 const CALM_SECONDS = 150;
@@ -53,6 +57,14 @@ const SCENES = {
 
 interface Round extends LoadResult {
   cpuMicroseconds: number;
+}
+
+/** MiB. */
+interface Memory {
+  idle: number;
+  after: number;
+  soon: number;
+  calm: number;
 }
 
 interface Summary {
@@ -95,21 +107,25 @@ async function throughput(servers: readonly ServerProcess[]) {
       servers.map(({ name }, index) => [name, summary(results[index] ?? [])]),
     );
   }
-  return { scenes, idle, after: servers.map((server) => server.memory()) };
+  const memory = { idle, after: memories(servers), soon: await memoriesAfter(servers, SOON_SECONDS) };
+  return { scenes, memory };
 }
 
-async function memoryOnceCalm(servers: readonly ServerProcess[], idle: number[], after: number[]) {
-  log(`${CALM_SECONDS} seconds of calm ...`);
-  await new Promise((resolve) => setTimeout(resolve, CALM_SECONDS * 1000));
+const memories = (servers: readonly ServerProcess[]) => servers.map((server) => server.memory());
+
+async function memoriesAfter(servers: readonly ServerProcess[], seconds: number): Promise<number[]> {
+  log(`${seconds} seconds of calm ...`);
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  return memories(servers);
+}
+
+/** MiB of each server, by what it was measured at. */
+function byServer(servers: readonly ServerProcess[], memory: Record<keyof Memory, number[]>) {
   return Object.fromEntries(
-    servers.map((server, index) => [
-      server.name,
-      {
-        idle: Math.round(idle[index] ?? 0),
-        after: Math.round(after[index] ?? 0),
-        calm: Math.round(server.memory()),
-      },
-    ]),
+    servers.map(({ name }, index) => {
+      const of = (when: keyof Memory) => Math.round(memory[when][index] ?? 0);
+      return [name, { idle: of('idle'), after: of('after'), soon: of('soon'), calm: of('calm') }];
+    }),
   );
 }
 
@@ -165,9 +181,9 @@ try {
     await startPepr(log),
     await startServer('ceiling', [ceiling, '3999'], 'https://127.0.0.1:3999/validate'),
   );
-  const { scenes, idle, after } = await throughput(started);
+  const { scenes, memory } = await throughput(started);
   const warm = await addedLatency(cluster, log);
-  const memoryMiB = await memoryOnceCalm(started, idle, after);
+  const memoryMiB = byServer(started, { ...memory, calm: await memoriesAfter(started, CALM_SECONDS) });
   // V8 has dropped the code that it had compiled meanwhile, as on a cluster where little happens.
   const apiServer = { warm, afterCalm: await addedLatency(cluster, log) };
   const curves = await costCurves();
@@ -208,8 +224,10 @@ function print({ scenes, memoryMiB, apiServer, curves, ratios: compared, machine
         .join(', ')}`,
     );
   }
-  for (const [name, { idle, after, calm }] of Object.entries(memoryMiB)) {
-    console.log(`${name}: ${idle} MiB idle, ${after} MiB after the load, ${calm} MiB once it is calm`);
+  for (const [name, { idle, after, soon, calm }] of Object.entries(memoryMiB)) {
+    console.log(
+      `${name}: ${idle} MiB idle, ${after} MiB after the load, ${soon} MiB 15 seconds later, ${calm} MiB once it is calm`,
+    );
   }
   console.log(`API server, dry-run POST: ${JSON.stringify(apiServer)}`);
   for (const [title, points] of Object.entries(curves)) {
@@ -224,7 +242,7 @@ interface Printed {
   machine: string;
   ratios: Record<string, Record<string, number>>;
   scenes: Record<string, Record<string, Summary>>;
-  memoryMiB: Record<string, { idle: number; after: number; calm: number }>;
+  memoryMiB: Record<string, Memory>;
   apiServer: object;
   curves: CostCurves;
 }
