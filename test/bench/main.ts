@@ -1,5 +1,5 @@
 /** `npm run bench -- NAME [--json]`: runs one benchmark of this folder. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const names = readdirSync(import.meta.dirname)
@@ -7,9 +7,17 @@ const names = readdirSync(import.meta.dirname)
   .map((file) => file.slice(0, -'.ts'.length));
 
 const [name, ...rest] = process.argv.slice(2);
+const isHelp = (word: string | undefined) => word === '--help' || word === '-h';
 if (name === undefined || !names.includes(name)) {
-  process.stderr.write(`Usage: npm run bench -- NAME [--json]\n\nBenchmarks: ${names.join(', ')}\n`);
-  process.exit(name === '--help' || name === '-h' ? 0 : 1);
+  process.stderr.write(
+    `Usage: npm run bench -- NAME [--json]\n       npm run bench -- NAME --help\n\nBenchmarks: ${names.join(', ')}\n`,
+  );
+  process.exit(isHelp(name) ? 0 : 1);
+}
+const file = join(import.meta.dirname, `${name}.ts`);
+if (rest.some(isHelp)) {
+  process.stdout.write(`Usage: npm run bench -- ${name} [--json]\n\n${whatItSays(file)}\n`);
+  process.exit(0);
 }
 // What a benchmark has made it takes away when it exits, and that it does instead of just ending. Ctrl-C comes twice,
 // from the terminal and from npm: the second one must not end what the first one began.
@@ -21,4 +29,10 @@ for (const [signal, status] of [
   process.on(signal, () => process.exit(status));
 }
 process.argv.splice(2, process.argv.length, ...rest);
-await import(join(import.meta.dirname, `${name}.ts`));
+await import(file);
+
+/** Each benchmark begins by saying what it measures, and which options it has. */
+function whatItSays(file: string): string {
+  const [, text = ''] = /^\/\*\*\n?(.*?)\*\//s.exec(readFileSync(file, 'utf8')) ?? [];
+  return text.replace(/^ \*? ?/gm, '').trim();
+}

@@ -18,6 +18,12 @@ describe('--help of our own commands', () => {
     expect(help.stdout + help.stderr).toMatch(/^Usage: npm /);
   });
 
+  test.each(['runtime', 'soak', 'admission'])('the benchmark %s says what it measures', async (name) => {
+    const { stdout } = await run(process.execPath, ['test/bench/main.ts', name, '--help'], { cwd: root });
+    expect(stdout).toMatch(/^Usage: npm run bench -- \w+ .*\n\n[A-Z].{60}/);
+    expect(stdout).not.toContain('*');
+  });
+
   test('names benchmarks, and no tests that lie beside them', async () => {
     const { stderr } = await run(process.execPath, ['test/bench/main.ts', '--help'], { cwd: root });
     expect(stderr).toContain('faults');
