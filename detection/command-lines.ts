@@ -8,8 +8,10 @@ const OPTION = /(?:^|[\s"',=[>])-{1,2}[A-Za-z]/;
 const LINE_LIMIT = 4096;
 const COMMAND_LIMIT = 32;
 
+const FETCHES = /\b(?:curl|wget)\b/;
+
 /** What is fetched goes on to an interpreter, or is made executable. */
-const DROPPER = /\b(?:curl|wget)\b[^\n]*(?:\|\s*(?:sudo\s+)?(?:ba|da|z|k)?sh\b|\bchmod\b)/;
+const RUNS = /\|\s*(?:sudo\s+)?(?:ba|da|z|k)?sh\b|\bchmod\b/;
 
 /** What scanners look for, and what people are told. */
 const ABOUT =
@@ -24,7 +26,9 @@ export function judgeCommandLines(text: string, path: string, machine: Machine):
   let commands = 0;
   for (const line of text.split('\n')) {
     if (line.length > LINE_LIMIT || commands >= COMMAND_LIMIT || ABOUT.test(line)) continue;
-    if (DROPPER.test(line)) {
+    const fetch = line.search(FETCHES);
+    // From there on in one go: one pattern for both would begin anew at each program that fetches.
+    if (fetch >= 0 && RUNS.test(line.slice(fetch))) {
       commands++;
       machine.runScript(commandOf(line), path);
     } else if (line.length > 64 && OPTION.test(line) && findWallets(line).some(({ mined }) => mined)) {
@@ -41,7 +45,7 @@ export function judgeCommandLines(text: string, path: string, machine: Machine):
 /** From the first program that fetches, without the quotes and tags around it. */
 function commandOf(line: string): string {
   const plain = unescapeXml(line);
-  const from = plain.search(/\b(?:curl|wget)\b/);
+  const from = plain.search(FETCHES);
   // In a string of JSON or TOML the command ends with the string.
   const quote = /["'](?=[^"']*$)/.exec(plain.slice(0, from))?.[0];
   const end = quote === undefined ? -1 : plain.indexOf(quote, from);
