@@ -5,8 +5,8 @@ import type { Forgetful, Gone } from '../departures.ts';
 import type { Process } from '../processes.ts';
 import { finding } from '../signal.ts';
 
-/** Ten seconds of the last sixty with a changed rounding: no library does that by accident. */
-const SECONDS = 10;
+/** Eight seconds of the last sixty with a changed rounding: no library does that by accident. */
+const SECONDS = 8;
 const WINDOW = 60;
 
 /** Bits 13 and 14 of MXCSR (Intel SDM vol. 1, 10.2.3.1). */
