@@ -4,7 +4,8 @@ import { KEEPERS } from './admission/requester.ts';
 import { IS_CLEANER, MAY_NOT_OVERRULE } from './configuration.ts';
 import { CONTAINED } from './resources.ts';
 
-const NAME = 'kubesentry-quarantine';
+/** Of the policy and of its binding. */
+export const QUARANTINE_POLICY = 'kubesentry-quarantine';
 
 /** Absent, not empty, for the object itself. */
 const SUBRESOURCE = "request.?subResource.orValue('')";
@@ -66,7 +67,7 @@ export function quarantinePolicy(): [policy: KubeObject, binding: KubeObject] {
     {
       apiVersion: 'admissionregistration.k8s.io/v1',
       kind: 'ValidatingAdmissionPolicy',
-      metadata: { name: NAME, labels },
+      metadata: { name: QUARANTINE_POLICY, labels },
       spec: {
         failurePolicy: 'Fail',
         matchConstraints: {
@@ -87,8 +88,20 @@ export function quarantinePolicy(): [policy: KubeObject, binding: KubeObject] {
     {
       apiVersion: 'admissionregistration.k8s.io/v1',
       kind: 'ValidatingAdmissionPolicyBinding',
-      metadata: { name: NAME, labels },
-      spec: { policyName: NAME, validationActions: ['Deny', 'Audit'] },
+      metadata: { name: QUARANTINE_POLICY, labels },
+      spec: { policyName: QUARANTINE_POLICY, validationActions: ['Deny', 'Audit'] },
     },
+  ];
+}
+
+/** What keeps them from refusing, a sentence each, as they are in the API server. Pure. */
+export function policyGaps(policy: KubeObject | undefined, binding: KubeObject | undefined): string[] {
+  const { validationActions = [] } = (binding?.spec ?? {}) as { validationActions?: string[] };
+  return [
+    ...(policy ? [] : [`ValidatingAdmissionPolicy ${QUARANTINE_POLICY} is missing.`]),
+    ...(binding ? [] : [`ValidatingAdmissionPolicyBinding ${QUARANTINE_POLICY} is missing.`]),
+    ...(binding && !validationActions.includes('Deny')
+      ? [`ValidatingAdmissionPolicyBinding ${QUARANTINE_POLICY} does not deny.`]
+      : []),
   ];
 }

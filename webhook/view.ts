@@ -11,6 +11,7 @@ import { Reflector } from '../kube/reflector.ts';
 import type { Facts } from './admission/gate.ts';
 import { Policy } from './admission/policy.ts';
 import { PodIndex } from './pod-index.ts';
+import { PolicyInServer } from './policy-in-server.ts';
 import { type PolicyProblem, policyProblems } from './policy-problems.ts';
 import { QuarantineIndex } from './quarantine-index.ts';
 
@@ -46,6 +47,7 @@ export class ClusterView {
     detached: Reflector<KubeObject>;
     isolation: Reflector<KubeObject>;
   };
+  readonly #policyInServer: PolicyInServer;
   /** By name, the spec that was in force last. */
   readonly #inForce = new Map<string, SentryPolicySpec>();
   #checked: CheckedPolicy[] = [];
@@ -75,6 +77,7 @@ export class ClusterView {
         onError,
       }),
     };
+    this.#policyInServer = new PolicyInServer(cluster, onError);
     this.#reflectors.quarantines.store.listen({
       onSet: (quarantine) => this.quarantines.set(quarantine),
       onDelete: ({ metadata }) => this.quarantines.delete(metadata.name ?? ''),
@@ -135,6 +138,11 @@ export class ClusterView {
     return this.#reflectors.isolation.store.get({ namespace, name }) !== undefined;
   }
 
+  /** What keeps the API server's own policy from holding quarantines; undefined as long as that is not known. */
+  get policyGaps(): readonly string[] | undefined {
+    return this.#policyInServer.gaps;
+  }
+
   /**
    * Refuses here from now on what a Quarantine forbids that is being written. Answers how to end that: whether it could be
    * written or not, what is in force is told by the API server from then on.
@@ -157,9 +165,10 @@ export class ClusterView {
   /** Calls `changed` after every change of what the response depends on. Answers how to stop that. */
   onResponseChange(changed: () => void): () => void {
     const { pods: _, ...watched } = this.#reflectors;
-    const stops = Object.values(watched).map(({ store }) =>
-      store.listen({ onSet: changed, onDelete: changed }),
-    );
+    const stops = [
+      ...Object.values(watched).map(({ store }) => store.listen({ onSet: changed, onDelete: changed })),
+      this.#policyInServer.listen(changed),
+    ];
     return () => {
       for (const stop of stops) stop();
     };
@@ -193,6 +202,7 @@ export class ClusterView {
   }
 
   async close(): Promise<void> {
+    await this.#policyInServer.close();
     await Promise.all(Object.values(this.#reflectors).map((reflector) => reflector.stop()));
   }
 

@@ -55,6 +55,7 @@ export function protectedNamespaces(opened: () => ResponseScene): void {
       expect(status?.conditions?.map(({ type, status: is, reason }) => `${type}=${is} ${reason}`)).toEqual([
         'BansInForce=True Denied',
         'EgressCut=False Protected',
+        'HeldByApiServer=True PolicyInForce',
         'NamespaceLabeled=True Labeled',
       ]);
 

@@ -117,6 +117,7 @@ it('a look at everything plans no end of a label whose Quarantine is being writt
       detached: [],
       isIsolated: () => false,
       incidentNamed: () => known,
+      policyGaps: [],
       now: new Date(),
     }).map((step) => step.do);
   expect(planned(incident)).toContain('quarantine');

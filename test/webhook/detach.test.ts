@@ -231,7 +231,7 @@ describe('what somebody who got past the guards took away', () => {
       const types = it?.status?.conditions?.map(({ type }) => type) ?? [];
       return types.includes('NetworkDenied') && types.includes('ServicesDetached') ? types : undefined;
     }, 'both conditions, none written over by the other');
-    expect(conditions).toHaveLength(5);
+    expect(conditions).toHaveLength(6);
 
     await scene.as('breakGlass').delete(KIND.NetworkPolicy, policy);
     await told('The NetworkPolicy of namespace shop had been taken away');

@@ -52,6 +52,7 @@ describe('the containment', () => {
     expect(conditions).toEqual([
       'BansInForce=True',
       'EgressCut=Unknown',
+      'HeldByApiServer=False',
       'NamespaceLabeled=True',
       'NetworkDenied=True',
       'ServicesDetached=True',

@@ -3,6 +3,7 @@ import { KIND } from '../../kube/kind.ts';
 import { type Effect, withEffects } from './condition.ts';
 import { detach } from './detach.ts';
 import { egressEffect } from './egress.ts';
+import { holdEffect } from './hold.ts';
 import { isolate } from './isolate.ts';
 import type { StepTools } from './steps.ts';
 
@@ -19,10 +20,12 @@ export async function activate(quarantine: Quarantine, tools: StepTools): Promis
   const { cluster, clock, noteQuarantine } = tools;
   const further = spec.workload ? [detach] : isProtected(quarantine) ? [] : [isolate, detach];
   const tried = await Promise.allSettled(further.map((effect) => effect(quarantine, cluster)));
+  const { pods, policyGaps } = tools.view;
   const effects = [
     labelled(quarantine),
+    ...(policyGaps === undefined ? [] : [holdEffect(quarantine, policyGaps)]),
     banned(quarantine),
-    egressEffect(quarantine, tools.view.pods),
+    egressEffect(quarantine, pods),
     ...tried.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])),
   ];
   const conditions = withEffects(quarantine, effects, clock());

@@ -39,7 +39,7 @@ const AT_ONCE = 4;
 const BUSY_MS = 500;
 
 /** Steps of which every agent hears, since they change a Quarantine. */
-const HEARD_BY_AGENTS: ReadonlySet<string> = new Set(['activate', 'ban', 'detach', 'isolate', 'tellEgress']);
+const HEARD_BY_AGENTS: ReadonlySet<string> = new Set(['activate', 'ban', 'detach', 'isolate', 'tell']);
 
 /**
  * When a step that takes its time is looked at again, milliseconds; twice as long each time, up to the period. A pod may
@@ -193,6 +193,7 @@ export class ResponseLoop {
       detached: view.detached(),
       isIsolated: (namespace) => view.isIsolated(namespace),
       incidentNamed: (name) => view.incidentNamed(name),
+      policyGaps: view.policyGaps,
       now,
     });
   }

@@ -10,7 +10,8 @@ import type { CheckedPolicy } from '../view.ts';
 import type { Effect } from './condition.ts';
 import { missingBans, quarantineFor } from './contain.ts';
 import { isAbout, SERVICES_DETACHED } from './detach.ts';
-import { EGRESS_CUT, egressEffect } from './egress.ts';
+import { egressEffect } from './egress.ts';
+import { holdEffect } from './hold.ts';
 import { NETWORK_DENIED } from './isolate.ts';
 import { type Move, planPlaybook } from './playbook/plan-playbook.ts';
 
@@ -25,7 +26,7 @@ export type Step =
   | { do: 'isolate'; quarantine: Quarantine }
   | { do: 'rejoin'; namespace: string }
   | { do: 'detach'; quarantine: Quarantine }
-  | { do: 'tellEgress'; quarantine: Quarantine; effect: Effect }
+  | { do: 'tell'; quarantine: Quarantine; effect: Effect }
   | { do: 'reattach'; pod: KubeObject }
   | { do: 'contain'; incident: string; quarantine: Quarantine }
   | { do: 'eradicate'; incident: string }
@@ -46,6 +47,8 @@ export interface PlanFacts {
   /** Whether our NetworkPolicy is in a namespace. */
   isIsolated: (namespace: string) => boolean;
   incidentNamed: (name: string) => Incident | undefined;
+  /** What keeps the API server's own policy from holding quarantines; undefined as long as that is not known. */
+  policyGaps: readonly string[] | undefined;
   now: Date;
 }
 
@@ -91,21 +94,23 @@ function planQuarantine(quarantine: Quarantine, facts: PlanFacts): Step[] {
   if (metadata.deletionTimestamp) return [];
   if (!isInForce(quarantine, facts.now)) return [{ do: 'expire', quarantine: metadata.name ?? '' }];
   if (quarantine.status?.phase !== 'Active') return [{ do: 'activate', quarantine }];
+  const { policyGaps } = facts;
+  const hold = policyGaps === undefined ? [] : planTelling(quarantine, holdEffect(quarantine, policyGaps));
   // There the network of everybody stays as it is, whoever contains it.
-  if (!quarantine.spec.workload && isProtected(quarantine)) return [];
+  if (!quarantine.spec.workload && isProtected(quarantine)) return hold;
   return [
     ...(isIsolated(quarantine, facts) ? [] : [{ do: 'isolate' as const, quarantine }]),
     ...(conditionOf(quarantine, SERVICES_DETACHED) ? [] : [{ do: 'detach' as const, quarantine }]),
-    ...planEgress(quarantine, facts),
+    ...planTelling(quarantine, egressEffect(quarantine, facts.pods)),
+    ...hold,
   ];
 }
 
 /** Every agent hears of a change of the condition, so a message alone is not worth one. */
-function planEgress(quarantine: Quarantine, { pods }: PlanFacts): Step[] {
-  const effect = egressEffect(quarantine, pods);
-  const told = conditionOf(quarantine, EGRESS_CUT);
+function planTelling(quarantine: Quarantine, effect: Effect): Step[] {
+  const told = conditionOf(quarantine, effect.type);
   const isTold = told?.status === effect.status && told.reason === effect.reason;
-  return isTold ? [] : [{ do: 'tellEgress', quarantine, effect }];
+  return isTold ? [] : [{ do: 'tell', quarantine, effect }];
 }
 
 /** Of a workload the agents cut the network; a NetworkPolicy goes by labels, which its owner chooses. */

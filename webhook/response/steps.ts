@@ -19,7 +19,7 @@ import type { Step } from './plan.ts';
 
 export interface StepTools {
   cluster: Cluster;
-  view: Pick<ClusterView, 'pods' | 'quarantines'>;
+  view: Pick<ClusterView, 'pods' | 'quarantines' | 'policyGaps'>;
   incidents: Pick<IncidentStore, 'amend'>;
   /** Puts a Quarantine in force in this replica at once. */
   noteQuarantine: (quarantine: Quarantine) => void;
@@ -79,7 +79,7 @@ export async function perform(step: Step, tools: StepTools): Promise<void> {
       const live = await cluster.get(KIND.Quarantine, { name: step.quarantine.metadata.name ?? '' });
       return live && say(live, await detach(live, cluster), tools);
     }
-    case 'tellEgress': {
+    case 'tell': {
       const live = await cluster.get(KIND.Quarantine, { name: step.quarantine.metadata.name ?? '' });
       return live && say(live, step.effect, tools);
     }
