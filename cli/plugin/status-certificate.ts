@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { SYSTEM_NAMESPACE } from '../../api/names.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
-import { type Finding, ifAllowed, ok, wrong } from './status-check.ts';
+import { type Finding, ifAllowed, ok, unjudged, wrong } from './status-check.ts';
 
 const KEY = { namespace: SYSTEM_NAMESPACE, name: 'kubesentry-webhook-tls' };
 
@@ -14,8 +14,9 @@ const DAY_MS = 86_400_000;
 /** Of the webhook, where one may look: most people may read no Secrets, and that is nothing wrong. */
 export async function servingCertificate(cluster: Cluster): Promise<Finding> {
   const secret = await ifAllowed(cluster.get(KIND.Secret, KEY));
-  if (secret === 'not allowed') return ok(`not looked at: you may not read the Secret ${KEY.name}`);
-  if (!secret) return ok(`no Secret ${KEY.name}: it comes from elsewhere, or the webhook never started`);
+  if (secret === 'not allowed') return unjudged('not seen', `you may not read the Secret ${KEY.name}`);
+  if (!secret)
+    return unjudged('absent', `no Secret ${KEY.name}: it comes from elsewhere, or the webhook never started`);
   const text = (secret as { data?: Record<string, string> }).data?.['tls.crt'] ?? '';
   let end: Date;
   try {

@@ -1,7 +1,7 @@
 import { SYSTEM_NAMESPACE } from '../../api/names.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
-import { type Finding, ifAllowed, ok, some, wrong } from './status-check.ts';
+import { type Finding, ifAllowed, ok, some, unjudged, wrong } from './status-check.ts';
 
 /** As the manifest calls them, in the cluster and in our namespace. */
 const NAMES = ['kubesentry-webhook', 'kubesentry-agent'];
@@ -13,7 +13,7 @@ export async function rights(cluster: Cluster): Promise<Finding> {
     const inCluster = await ifAllowed(cluster.get(KIND.ClusterRoleBinding, { name }));
     const inOurs = await ifAllowed(cluster.get(KIND.RoleBinding, { namespace: SYSTEM_NAMESPACE, name }));
     if (inCluster === 'not allowed' || inOurs === 'not allowed')
-      return ok('not looked at: you may not read role bindings');
+      return unjudged('not seen', 'you may not read role bindings');
     if (!inCluster) missing.push(`ClusterRoleBinding ${name}`);
     if (!inOurs) missing.push(`RoleBinding ${SYSTEM_NAMESPACE}/${name}`);
   }

@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { KubesentryError } from '../../api/errors.ts';
 import { columns } from '../columns.ts';
 import type { Session } from './options.ts';
+import type { Finding } from './status-check.ts';
 
 /** One part of Kubesentry: what it is called, how it is, and what to know or do about it. */
-export type Row = readonly [part: string, state: string, detail: string];
+export type Row = readonly [part: string, state: Finding['state'], detail: string];
 
 export const HEADER = ['PART', 'STATE', 'DETAIL'];
 

@@ -4,11 +4,12 @@ import { BACKGROUND_CONFIG_MAP, CA_CONFIG_MAP, SYSTEM_NAMESPACE } from '../../ap
 import type { Quarantine } from '../../api/quarantine.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
+import { policyGaps, QUARANTINE_POLICY } from '../../webhook/quarantine-policy.ts';
 import { columns } from '../columns.ts';
 import { pluginCommand, type Session } from './options.ts';
 import { agents } from './status-agents.ts';
 import { servingCertificate } from './status-certificate.ts';
-import { type Check, type Finding, ifAllowed, ok, some, wrong } from './status-check.ts';
+import { type Check, type Finding, ifAllowed, isFault, ok, some, unjudged, wrong } from './status-check.ts';
 import { rights } from './status-rights.ts';
 import { HEADER, type Row, watchStatus } from './status-watch.ts';
 
@@ -54,7 +55,7 @@ export async function status(session: Session): Promise<void> {
   const rows = await lookAtAll(cluster);
   write(columns(HEADER, rows));
   if (flag('watch')) await watchStatus(session, rows, () => lookAtAll(cluster));
-  else if (rows.some(([, state]) => state !== 'ok')) exitWith(1);
+  else if (rows.some(([, state]) => isFault({ state }))) exitWith(1);
 }
 
 async function lookAtAll(cluster: Cluster): Promise<Row[]> {
@@ -150,12 +151,13 @@ async function publishedCa(cluster: Cluster): Promise<string | undefined> {
 }
 
 async function policyInServer(cluster: Cluster): Promise<Finding> {
-  const name = { name: 'kubesentry-quarantine' };
+  const name = { name: QUARANTINE_POLICY };
   const policy = await cluster.get(KIND.ValidatingAdmissionPolicy, name);
   const binding = await cluster.get(KIND.ValidatingAdmissionPolicyBinding, name);
-  return policy && binding
+  const gaps = policyGaps(policy, binding);
+  return gaps.length === 0
     ? ok('holds quarantines without any webhook')
-    : wrong('it is not there, so a quarantine needs the webhook alive (Kubernetes below 1.30, or deleted)');
+    : wrong(`${gaps.join(' ')} A quarantine stands on the webhook alone: kubectl apply -f install.yaml`);
 }
 
 async function leader(cluster: Cluster): Promise<Finding> {
@@ -198,7 +200,7 @@ async function policies(cluster: Cluster): Promise<Finding> {
 /** What the audit stream found; Events are kept for an hour unless the API server is told otherwise. */
 async function passedUnjudged(cluster: Cluster): Promise<Finding> {
   const events = await ifAllowed(cluster.list(KIND.Event));
-  if (events === 'not allowed') return ok('not looked at: you may not list Events');
+  if (events === 'not allowed') return unjudged('not seen', 'you may not list Events');
   const passed = events.items.filter(({ reason }) => reason === 'FailedOpen');
   if (passed.length === 0) return ok('none that the audit stream told of');
   const names = passed.map(({ regarding }) => {
@@ -213,7 +215,7 @@ async function passedUnjudged(cluster: Cluster): Promise<Finding> {
 async function background(cluster: Cluster): Promise<Finding> {
   const key = { namespace: SYSTEM_NAMESPACE, name: BACKGROUND_CONFIG_MAP };
   const { data } = ((await cluster.get(KIND.ConfigMap, key)) ?? {}) as { data?: Record<string, string> };
-  if (!data) return ok('not judged yet');
+  if (!data) return unjudged('not yet', 'the leader judges it when it begins to lead');
   const found = Number(data.found);
   const judged = `${data.judged} workloads judged at ${data.time}`;
   if (found === 0) return ok(judged);

@@ -1,12 +1,13 @@
 import { beforeEach, expect, it } from 'vitest';
 import { KubesentryError } from '../../api/errors.ts';
-import { CA_CONFIG_MAP, SYSTEM_NAMESPACE } from '../../api/names.ts';
+import { BACKGROUND_CONFIG_MAP, CA_CONFIG_MAP, SYSTEM_NAMESPACE } from '../../api/names.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { issueServingPair, makeAuthority } from '../../certs/authority.ts';
 import { status } from '../../cli/plugin/status.ts';
 import { runWithoutTerminal } from '../../cli/plugin/without-terminal.ts';
 import { KIND } from '../../kube/kind.ts';
 import { MemoryCluster } from '../../kube/memory/cluster.ts';
+import { quarantinePolicy } from '../../webhook/quarantine-policy.ts';
 import { podOf } from '../webhook/harness.ts';
 
 let cluster: MemoryCluster;
@@ -206,8 +207,28 @@ it('does not take what somebody may not read for a fault', async () => {
     },
   });
   const { text } = await runWithoutTerminal(status, limited, []);
-  expect(text).toMatch(/^certificate +ok +not looked at/m);
-  expect(text).toMatch(/^passed unjudged +ok +not looked at/m);
+  expect(text).toMatch(/^certificate +not seen +you may not/m);
+  expect(text).toMatch(/^passed unjudged +not seen +you may not/m);
+});
+
+it('does not say ok of what is not there and what nobody has judged yet', async () => {
+  expect(await told('certificate')).toMatch(/^absent no Secret kubesentry-webhook-tls/);
+  expect(await told('what exists')).toMatch(/^not yet the leader judges it/);
+  const data = { found: '0', judged: '12', time: '2026-06-01T12:00:00Z' };
+  const metadata = ours(BACKGROUND_CONFIG_MAP);
+  await cluster.create(KIND.ConfigMap, { apiVersion: 'v1', kind: 'ConfigMap', metadata, data });
+  expect(await told('what exists')).toBe('ok 12 workloads judged at 2026-06-01T12:00:00Z');
+});
+
+it('does not take a policy whose binding only audits for one that holds', async () => {
+  const [policy, binding] = quarantinePolicy();
+  await cluster.create(KIND.ValidatingAdmissionPolicy, policy);
+  expect(await told('quarantine policy')).toMatch(/^WRONG ValidatingAdmissionPolicyBinding .* is missing/);
+  const spec = { ...(binding.spec as object), validationActions: ['Audit'] };
+  await cluster.create(KIND.ValidatingAdmissionPolicyBinding, { ...binding, spec });
+  expect(await told('quarantine policy')).toMatch(/^WRONG .* does not deny/);
+  await cluster.patch(KIND.ValidatingAdmissionPolicyBinding, { name: 'kubesentry-quarantine' }, binding);
+  expect(await told('quarantine policy')).toMatch(/^ok/);
 });
 
 it('goes on with --watch, and tells of what changes only', async () => {
