@@ -36,17 +36,24 @@ export function details({ metadata, spec, status }: Incident, quarantine: Quaran
   return `${lines.map(printable).join('\n')}\n`;
 }
 
-function toDo(name: string, { phase, steps = [] }: Status, quarantine: Quarantine | undefined): string[] {
-  const as = `--as=YOU --as-group=${BREAK_GLASS_GROUP}`;
+/** Steps that people have to approve; `release` where nothing is left but to end the quarantine. */
+export function waitsFor(status: Incident['status']): string[] {
+  const { phase, steps = [] } = status ?? {};
   if (phase === 'Closed' || phase === 'Dismissed') return [];
-  const waiting = steps.filter(({ state }) => state === 'AwaitingApproval').map(({ step }) => step);
-  const isOver = phase === 'Eradicated' && waiting.length === 0;
+  const waiting: string[] = steps.filter(({ state }) => state === 'AwaitingApproval').map(({ step }) => step);
+  return phase === 'Eradicated' && waiting.length === 0 ? ['release'] : waiting;
+}
+
+function toDo(name: string, status: Status, quarantine: Quarantine | undefined): string[] {
+  const as = `--as=YOU --as-group=${BREAK_GLASS_GROUP}`;
+  const waiting = waitsFor(status);
+  if (waiting.includes('release')) {
+    return quarantine ? [`kubectl kubesentry release ${quarantine.metadata.name} ${as}`] : [];
+  }
+  if (waiting.length === 0) return [];
   return [
-    ...(waiting.length > 0 ? [`kubectl kubesentry approve ${name} ${waiting.join(' ')} ${as}`] : []),
-    ...(waiting.length > 0
-      ? [`kubectl kubesentry dismiss ${name} --reason WHY ${as}   (if it is no attack)`]
-      : []),
-    ...(isOver && quarantine ? [`kubectl kubesentry release ${quarantine.metadata.name} ${as}`] : []),
+    `kubectl kubesentry approve ${name} ${waiting.join(' ')} ${as}`,
+    `kubectl kubesentry dismiss ${name} --reason WHY ${as}   (if it is no attack)`,
   ];
 }
 

@@ -1,7 +1,7 @@
 import { KubesentryError } from '../../api/errors.ts';
 import type { Incident, IncidentPhase } from '../../api/incident.ts';
 import { KIND } from '../../kube/kind.ts';
-import { details } from './incident-details.ts';
+import { details, waitsFor } from './incident-details.ts';
 import { age, LIST_HELP, LIST_OPTIONS, list, type Table } from './listing.ts';
 import { pluginCommand, type Session } from './options.ts';
 
@@ -79,7 +79,7 @@ const TABLE: Table<Incident> = {
     spec.namespace || '<node>',
     `${spec.workload.kind}/${spec.workload.name}`,
     status?.detections[0]?.rule ?? '<none>',
-    waitsFor(status),
+    waitsFor(status).join(',') || '<none>',
     age(status?.lastSeen ?? metadata.creationTimestamp),
   ],
   wideRow: ({ status }) => [
@@ -96,11 +96,4 @@ const TABLE: Table<Incident> = {
 
 function urgencyOf({ status }: Incident): number {
   return status ? URGENCY.indexOf(status.phase) : URGENCY.length;
-}
-
-/** Steps that people have to approve. */
-function waitsFor(status: Incident['status']): string {
-  if (status?.phase === 'Closed' || status?.phase === 'Dismissed') return '<none>';
-  const steps = (status?.steps ?? []).filter(({ state }) => state === 'AwaitingApproval');
-  return steps.map(({ step }) => step).join(',') || '<none>';
 }

@@ -6,6 +6,7 @@ import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
 import { policyGaps, QUARANTINE_POLICY } from '../../webhook/quarantine-policy.ts';
 import { columns } from '../columns.ts';
+import { waitsFor } from './incident-details.ts';
 import { pluginCommand, type Session } from './options.ts';
 import { agents } from './status-agents.ts';
 import { servingCertificate } from './status-certificate.ts';
@@ -226,9 +227,7 @@ async function openIncidents(cluster: Cluster): Promise<Finding> {
   const { items } = await cluster.list(KIND.Incident);
   const open = items.filter(isOpen);
   const waiting = open.flatMap(({ metadata, status: now }) =>
-    (now?.steps ?? [])
-      .filter(({ state }) => state === 'AwaitingApproval')
-      .map(({ step }) => `${metadata.name} ${step}`),
+    waitsFor(now).map((step) => `${metadata.name} ${step}`),
   );
   const failed = open.flatMap(({ metadata, status: now }) =>
     (now?.steps ?? [])
@@ -237,7 +236,7 @@ async function openIncidents(cluster: Cluster): Promise<Finding> {
   );
   if (failed.length > 0) return wrong(`failing: ${some(failed)}`);
   const text = `${open.length} open`;
-  return ok(waiting.length > 0 ? `${text}; waiting for approval: ${some(waiting)}` : text);
+  return ok(waiting.length > 0 ? `${text}; waiting for people: ${some(waiting)}` : text);
 }
 
 async function openQuarantines(cluster: Cluster): Promise<Finding> {

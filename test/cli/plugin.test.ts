@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import type { Denial } from '../../api/denial.ts';
 import type { Incident, IncidentPhase } from '../../api/incident.ts';
 import { API_VERSION } from '../../api/names.ts';
+import type { StepStatus } from '../../api/playbook.ts';
 import { PLUGIN_COMMANDS } from '../../cli/commands.ts';
 import { completion } from '../../cli/plugin/completion.ts';
 import { explain } from '../../cli/plugin/explain.ts';
@@ -47,6 +48,14 @@ const incident: Incident = {
   kind: 'Incident',
   metadata: { name: 'shop-optimizer' },
   spec: { namespace: 'shop', workload: { kind: 'DaemonSet', name: 'optimizer' } },
+};
+
+const WAITING: StepStatus = {
+  step: 'terminate',
+  state: 'AwaitingApproval',
+  message: '',
+  evidence: [],
+  time: '2026-06-01T12:00:00Z',
 };
 
 describe('kubectl kubesentry', () => {
@@ -169,6 +178,14 @@ describe('kubectl kubesentry', () => {
     );
   });
 
+  test('incidents that are eradicated wait for the release of their quarantine, not for nobody', async () => {
+    await incidentIn('Eradicated', 'shop-gone', []);
+    await incidentIn('Eradicated', 'shop-asked');
+    const { text } = await run(incidents);
+    expect(text).toMatch(/^shop-gone +Eradicated .* <none> +release +\d/m);
+    expect(text).toMatch(/^shop-asked +Eradicated .* <none> +terminate +\d/m);
+  });
+
   test('incidents are printed as kubectl prints objects: wide, json, yaml, name, without headers', async () => {
     const as = async (output: string) => (await run(incidents, [], { options: { output } })).text;
     expect(await as('wide')).toMatch(/^NAME .* PODS +NODES +MADE BY +QUARANTINE\n/);
@@ -275,7 +292,7 @@ describe('kubectl kubesentry', () => {
     await expect(run(release, ['q'])).rejects.toThrow('There is no quarantine "q"');
   });
 
-  async function incidentIn(phase: IncidentPhase, name: string): Promise<void> {
+  async function incidentIn(phase: IncidentPhase, name: string, steps = [WAITING]): Promise<void> {
     const status: NonNullable<Incident['status']> = {
       phase,
       confidence: 0.9,
@@ -288,15 +305,7 @@ describe('kubectl kubesentry', () => {
       fingerprint: [],
       timeline: [],
       omitted: { detections: 0, pods: 0, timeline: 0 },
-      steps: [
-        {
-          step: 'terminate',
-          state: 'AwaitingApproval',
-          message: '',
-          evidence: [],
-          time: '2026-06-01T12:00:00Z',
-        },
-      ],
+      steps,
     };
     await cluster.create(KIND.Incident, { ...incident, metadata: { name } });
     await cluster.patch(KIND.Incident, { name }, { status }, { subresource: 'status' });
