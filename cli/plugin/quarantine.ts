@@ -5,8 +5,10 @@ import { API_VERSION, BREAK_GLASS_GROUP, PROTECTED_NAMESPACES } from '../../api/
 import type { KubeObject } from '../../api/object.ts';
 import type { Quarantine } from '../../api/quarantine.ts';
 import type { Cluster } from '../../kube/cluster.ts';
+import { everyObject } from '../../kube/every-object.ts';
 import { KIND } from '../../kube/kind.ts';
 import { WORKLOAD_KINDS } from '../../kube/workloads.ts';
+import { controllerOf, topOwner } from '../../webhook/top-owner.ts';
 import { age, LIST_HELP, LIST_OPTIONS, list, type Table } from './listing.ts';
 import { pluginCommand, type Session } from './options.ts';
 
@@ -106,6 +108,7 @@ export async function quarantine(session: Session): Promise<void> {
   if (!(await cluster.get(KIND.Namespace, { name: namespace }))) {
     throw new KubesentryError('KUBE_NOT_FOUND', `There is no namespace "${namespace}".`);
   }
+  if (workload) await mustBeThere(workload, namespace, cluster, session);
   wanted.spec.requestedBy = (await whoAsks(cluster)) ?? wanted.spec.requestedBy;
   const name = wanted.metadata.name ?? '';
   await cluster.create(KIND.Quarantine, wanted).catch((error: unknown) => {
@@ -113,9 +116,6 @@ export async function quarantine(session: Session): Promise<void> {
     throw new KubesentryError('USAGE', `Quarantine ${name} is in force already.`);
   });
   await activation(cluster, name);
-  if (workload && !(await isThere(workload, namespace, cluster))) {
-    session.warn(`There is no ${workload.kind} ${namespace}/${workload.name} now. Is that its name?\n`);
-  }
   write(
     `${workload ? `${workload.kind} ${namespace}/${workload.name}` : `namespace ${namespace}`} is contained. ` +
       `To end it: kubectl kubesentry release ${name}\n`,
@@ -169,16 +169,61 @@ function nameOf(namespace: string, workload: WorkloadRef | undefined): string {
 
 const NAME_LENGTH = 63;
 
-/** A name with a typing error would be contained without anybody noticing. */
-async function isThere({ kind, name }: WorkloadRef, namespace: string, cluster: Cluster): Promise<boolean> {
+/**
+ * A name with a typing error would be contained without anybody noticing, and so would a pod by a name that its owner
+ * changes. Raises KUBE_NOT_FOUND and USAGE; who may not look is told so.
+ */
+async function mustBeThere(
+  workload: WorkloadRef,
+  namespace: string,
+  cluster: Cluster,
+  { warn }: Pick<Session, 'warn'>,
+): Promise<void> {
+  const { kind, name } = workload;
   const known = WORKLOAD_KINDS.find((each) => each.kind === kind);
-  if (!known) return true;
   try {
-    return (await cluster.get(known, { namespace, name })) !== undefined;
+    const found = known && (await cluster.get(known, { namespace, name }));
+    const owner = found && ownerOf(found);
+    if (owner) {
+      throw new KubesentryError(
+        'USAGE',
+        `${kind} ${namespace}/${name} belongs to ${owner.kind} ${owner.name}: contain ${owner.kind}/${owner.name}.`,
+      );
+    }
+    // Others have kinds of these names too, and kinds of their own.
+    if (found || (await hasPods(workload, namespace, cluster))) return;
   } catch (error) {
-    if (error instanceof KubesentryError && error.code === 'KUBE_REFUSED') return true;
-    throw error;
+    if (!(error instanceof KubesentryError && error.code === 'KUBE_REFUSED')) throw error;
+    warn(`Whether there is a ${kind} ${namespace}/${name} was not looked at: you may not.\n`);
+    return;
   }
+  const problem = known
+    ? `There is no ${kind} ${namespace}/${name}`
+    : `No pod in ${namespace} belongs to a ${kind} ${name}, and Kubernetes itself has no such kind`;
+  throw new KubesentryError(
+    'KUBE_NOT_FOUND',
+    `${problem}: nothing was contained. What there is: kubectl -n ${namespace} get all`,
+  );
+}
+
+/** By which its pods are known instead, if they are. */
+function ownerOf(object: KubeObject): WorkloadRef | undefined {
+  const { kind, metadata } = object;
+  const controller = controllerOf(metadata);
+  if (kind === 'Pod') {
+    const self = { kind, name: metadata.name ?? '' };
+    const top = topOwner(self, metadata);
+    return top === self ? undefined : top;
+  }
+  return WORKLOAD_KINDS.some((each) => each.kind === controller?.kind) ? controller : undefined;
+}
+
+async function hasPods({ kind, name }: WorkloadRef, namespace: string, cluster: Cluster): Promise<boolean> {
+  for await (const { metadata } of everyObject(cluster, KIND.Pod, namespace)) {
+    const owner = topOwner({ kind: 'Pod', name: metadata.name ?? '' }, metadata);
+    if (owner.kind === kind && owner.name === name) return true;
+  }
+  return false;
 }
 
 const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };

@@ -11,7 +11,7 @@ import { status } from '../../cli/plugin/status.ts';
 import { runWithoutTerminal } from '../../cli/plugin/without-terminal.ts';
 import { KIND } from '../../kube/kind.ts';
 import { mineIn, runDaemonSet } from '../webhook/attack.ts';
-import { eventually, openScene, podOf, refusal, type Scene } from '../webhook/harness.ts';
+import { eventually, openScene, podOf, refusal, type Scene, workloadOf } from '../webhook/harness.ts';
 
 let scene: Scene;
 let stop: () => Promise<void>;
@@ -81,11 +81,17 @@ describe('what people decide', () => {
     await scene.as('alice').create(KIND.Pod, podOf('x', 'billing'));
   });
 
-  it('quarantine contains workloads of one name apart, and says when there is none of that name', async () => {
+  it('quarantine contains workloads of one name apart', async () => {
+    for (const [kind, of] of [
+      [KIND.Deployment, 'Deployment'],
+      [KIND.StatefulSet, 'StatefulSet'],
+    ] as const) {
+      await scene.as('alice').create(kind, workloadOf(of, 'ledger', 'billing'));
+    }
     const contain = (target: string) => run(quarantine, ['billing', target], { reason: 'a drill' });
     const first = await contain('Deployment/ledger');
     const second = await contain('StatefulSet/ledger');
-    expect(first.warnings).toBe('There is no Deployment billing/ledger now. Is that its name?\n');
+    expect(first).toMatchObject({ warnings: '', text: expect.stringContaining('Deployment billing/ledger') });
     expect(second.text).toContain('StatefulSet billing/ledger is contained.');
     await expect(contain('Deployment/ledger')).rejects.toThrow('is in force already');
     const all = (await scene.cluster.list(KIND.Quarantine)).items;
@@ -95,6 +101,43 @@ describe('what people decide', () => {
       expect(metadata.name).toMatch(/^manual-billing-ledger-[0-9a-f]{6}$/);
       await run(release, [metadata.name as string]);
     }
+  });
+
+  it('quarantine refuses a workload that there is not, instead of containing its name', async () => {
+    const contain = (target: string) => run(quarantine, ['billing', target], { reason: 'a drill' });
+    await expect(contain('Deployment/typo')).rejects.toMatchObject({
+      code: 'KUBE_NOT_FOUND',
+      message:
+        'There is no Deployment billing/typo: nothing was contained. What there is: kubectl -n billing get all',
+    });
+    await expect(contain('Deploymnet/ledger')).rejects.toThrow('Kubernetes itself has no such kind');
+    const all = (await scene.cluster.list(KIND.Quarantine)).items;
+    expect(all.filter(({ spec }) => spec.namespace === 'billing')).toEqual([]);
+  });
+
+  it('quarantine refuses a pod that has an owner, and names the owner, by which its pods are contained', async () => {
+    const { metadata, ...pod } = podOf('ledger-5d4f-x2j', 'billing');
+    const owner = { apiVersion: 'apps/v1', name: 'ledger-5d4f', uid: 'u', controller: true };
+    const labels = { 'pod-template-hash': '5d4f' };
+    await scene.cluster.create(KIND.Pod, {
+      ...pod,
+      metadata: { ...metadata, labels, ownerReferences: [{ ...owner, kind: 'ReplicaSet' }] },
+    });
+    await expect(run(quarantine, ['billing', 'Pod/ledger-5d4f-x2j'], { reason: 'a drill' })).rejects.toThrow(
+      'belongs to Deployment ledger: contain Deployment/ledger',
+    );
+  });
+
+  it('quarantine knows workloads of kinds that others brought along by their pods', async () => {
+    const { metadata, ...pod } = podOf('render-1', 'billing');
+    const owner = { apiVersion: 'argoproj.io/v1alpha1', kind: 'Workflow', name: 'render', uid: 'w' };
+    await scene.cluster.create(KIND.Pod, {
+      ...pod,
+      metadata: { ...metadata, ownerReferences: [{ ...owner, controller: true }] },
+    });
+    const { text } = await run(quarantine, ['billing', 'Workflow/render'], { reason: 'a drill' });
+    expect(text).toContain('Workflow billing/render is contained.');
+    await run(release, [/release (\S+)/.exec(text)?.[1] as string]);
   });
 
   it('dismiss asks for a reason, and ends it', async () => {

@@ -5,6 +5,7 @@ import { policyProblems } from '../../webhook/policy-problems.ts';
 import { findBinaries } from '../cluster/binaries.ts';
 import { eventually } from '../cluster/eventually.ts';
 import { clusterTests } from '../cluster/requirement.ts';
+import { workloadOf } from '../webhook/harness.ts';
 import { type Block, blocksOf, isRunnable, PAGES, placeOf } from './blocks.ts';
 import { PlaceToInstall } from './installation.ts';
 import { Reader } from './reader.ts';
@@ -50,6 +51,8 @@ describe.skipIf(clusterTests.skip)('somebody who follows the pages on a real con
         // The plugin is needed further down; what else needs no cluster has a test of its own.
         if (!isRunnable(block) || (block.title === 'offline' && page !== QUICK_START)) continue;
         if (/\bshop\b/.test(block.text) && page !== QUICK_START) await server('create', 'namespace', 'shop');
+        if (block.text.includes('DaemonSet/kube-proxy'))
+          await place.admin.create(KIND.DaemonSet, workloadOf('DaemonSet', 'kube-proxy', 'kube-system'));
         const { status, output } = await reader.follow(block, await namesFor(block));
         const told = `${placeOf(block)}\n${block.text}\n--- ${status}\n${output}`;
         if (block.title === 'is-refused') expect(output, told).toMatch(/denied the request|is in quarantine/);
