@@ -5,6 +5,9 @@ import type { ObjectMeta, OwnerReference } from '../api/object.ts';
 const KIND = /^[A-Za-z][A-Za-z0-9]{0,62}$/;
 const NAME = /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/;
 
+/** Group, if it has one, and version (RFC 1123 subdomain and label). */
+const API_VERSION = /^(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\/)?[a-z0-9]{1,63}$/;
+
 /** Whether a pod shows what a kubelet runs from a file on its disk: changing or deleting it changes nothing there. */
 export function isMirror({ annotations }: ObjectMeta): boolean {
   return annotations?.['kubernetes.io/config.mirror'] !== undefined;
@@ -15,6 +18,17 @@ export function controllerOf(metadata: ObjectMeta | undefined): OwnerReference |
   const references: unknown = metadata?.ownerReferences;
   if (!Array.isArray(references)) return undefined;
   return references.find((reference: OwnerReference | null) => reference?.controller === true);
+}
+
+/**
+ * The same where there can be such an owner. What somebody wrote there becomes a path of the API server, which answers
+ * `..`, `a/b` and `../healthz` with something else than an object or its absence.
+ */
+export function possibleOwner(metadata: ObjectMeta | undefined): OwnerReference | undefined {
+  const owner = controllerOf(metadata);
+  const isPossible =
+    owner && isText(owner.kind, KIND) && isText(owner.name, NAME) && isText(owner.apiVersion, API_VERSION);
+  return isPossible ? owner : undefined;
 }
 
 /**

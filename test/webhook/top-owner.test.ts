@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { topOwner } from '../../webhook/top-owner.ts';
+import { possibleOwner, topOwner } from '../../webhook/top-owner.ts';
 
 const POD = { kind: 'Pod', name: 'worker' };
 
@@ -30,4 +30,37 @@ describe('the workload that a pod is known by', () => {
   ])('is the pod itself where it claims %s: the API server takes any text there', (_, kind, name) => {
     expect(ownedBy(kind, name)).toEqual(POD);
   });
+});
+
+describe('an owner that the API server may be asked for', () => {
+  const asked = (reference: object) =>
+    possibleOwner({
+      ownerReferences: [
+        {
+          apiVersion: 'apps/v1',
+          kind: 'ReplicaSet',
+          name: 'web-5d9c',
+          uid: 'u',
+          controller: true,
+          ...reference,
+        },
+      ],
+    })?.name;
+
+  it.each([
+    {},
+    { apiVersion: 'v1' },
+    { apiVersion: 'argoproj.io/v1alpha1', kind: 'Workflow', name: 'llm.v1' },
+  ])('is one such as %j', (reference) => expect(asked(reference)).toBeDefined());
+
+  // Each ended the step terminate, or taking pods out of Services, with an error, again and again.
+  it.each([
+    { name: '..' },
+    { name: 'a/b' },
+    { kind: 'No kind' },
+    { apiVersion: '..' },
+    { apiVersion: '../healthz' },
+    { apiVersion: 'apps/v1?x' },
+    { apiVersion: undefined },
+  ])('is not %j', (reference) => expect(asked(reference)).toBeUndefined());
 });

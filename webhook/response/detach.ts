@@ -6,7 +6,7 @@ import type { Cluster } from '../../kube/cluster.ts';
 import { everyObject } from '../../kube/every-object.ts';
 import { KIND } from '../../kube/kind.ts';
 import { WORKLOAD_KINDS } from '../../kube/workloads.ts';
-import { isMirror, topOwner } from '../top-owner.ts';
+import { isMirror, possibleOwner, topOwner } from '../top-owner.ts';
 import type { Effect } from './condition.ts';
 import { type Labels, labelsToTake } from './service-labels.ts';
 
@@ -29,15 +29,16 @@ export async function detach(quarantine: Quarantine, cluster: Cluster): Promise<
   }));
   const ownerKeys = new Map<string, Promise<ReadonlySet<string> | undefined>>();
   const keysOf = (owner: OwnerReference | undefined) => {
-    const keys = ownerKeys.get(owner?.uid ?? '') ?? selectorKeys(owner, namespace, cluster);
-    ownerKeys.set(owner?.uid ?? '', keys);
+    const key = `${owner?.kind}/${owner?.name}`;
+    const keys = ownerKeys.get(key) ?? selectorKeys(owner, namespace, cluster);
+    ownerKeys.set(key, keys);
     return keys;
   };
   let detached = 0;
   const left = new Set<string>();
   for (const pod of await all(cluster, 'Pod', namespace)) {
     if (!isContained(pod, quarantine)) continue;
-    const keys = await keysOf(pod.metadata.ownerReferences?.find(({ controller }) => controller));
+    const keys = await keysOf(possibleOwner(pod.metadata));
     const labels = pod.metadata.labels ?? {};
     // An owner of a kind that we do not know selects by who knows what.
     const { taken, kept } = labelsToTake(labels, services, keys ?? new Set(Object.keys(labels)));

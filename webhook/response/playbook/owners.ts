@@ -6,7 +6,7 @@ import { workloadView } from '../../../detection/workload.ts';
 import type { Cluster } from '../../../kube/cluster.ts';
 import type { Kind } from '../../../kube/kind.ts';
 import { WORKLOAD_KINDS } from '../../../kube/workloads.ts';
-import { controllerOf } from '../../top-owner.ts';
+import { possibleOwner } from '../../top-owner.ts';
 
 export interface Owner {
   kind: Kind;
@@ -90,7 +90,7 @@ export async function ownersOf(
   }
 
   async function climbFrom({ metadata }: KubeObject, depth: number): Promise<void> {
-    const reference = controllerOf(metadata);
+    const reference = possibleOwner(metadata);
     if (!reference) return;
     const kind = await kindOf(reference, cluster);
     if (kind?.namespaced) await climb(kind, reference.name, depth + 1);
