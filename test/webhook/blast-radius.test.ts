@@ -120,6 +120,19 @@ describe('the blast radius', () => {
     ]);
   });
 
+  it('keeps room for the accounts of the pods that mined, whatever others claim to be of the workload', () => {
+    const pods = world({ miner: { ...ATTACKED, account: 'zz-mined' } });
+    for (let at = 0; at < 40; at++) {
+      const reference = { apiVersion: 'v1', kind: 'Pod', name: 'miner', uid: 'u', controller: true };
+      const metadata = { name: `p${at}`, namespace: 'shop', uid: `u${at}`, ownerReferences: [reference] };
+      const spec = { serviceAccountName: `aa-${at}`, containers: [] };
+      pods.set({ apiVersion: 'v1', kind: 'Pod', metadata, spec });
+    }
+    const { found } = blastRadius(incidentOn('miner', {}), { pods, incidents: [] });
+    expect(found?.serviceAccounts).toHaveLength(32);
+    expect(found?.serviceAccounts).toContain('zz-mined');
+  });
+
   it('fits into the incident whatever users and accounts are called', () => {
     const account = 'a'.repeat(253);
     const creator = `system:serviceaccount:shop:${account}`;

@@ -16,6 +16,9 @@ const WEIGHT = { incident: 8, strong: 6, template: 4, image: 3, medium: 3, creat
 const REASONS = 8;
 const REASON = 256;
 
+/** Accounts that an Incident has room for. */
+const ACCOUNTS = 32;
+
 /** These create on behalf of others: sharing one connects nothing. */
 const CONTROLLERS = 'system:serviceaccount:kube-system:';
 
@@ -50,7 +53,14 @@ export function blastRadius(incident: Incident, surroundings: Surroundings): Out
   );
   const candidates = sorted.map(({ candidate }) => candidate).slice(0, INCIDENT_BOUNDS.candidates);
   const known = incident.status?.serviceAccounts ?? [];
-  const serviceAccounts = [...new Set([...known, ...attacked.map((pod) => pod.serviceAccount)])].sort();
+  const mined = new Set(incident.status?.pods);
+  const [theirs, others] = [true, false].map((isTheirs) =>
+    attacked.flatMap(({ namespace, name, serviceAccount }) =>
+      mined.has(`${namespace}/${name}`) === isTheirs ? serviceAccount : [],
+    ),
+  ) as [string[], string[]];
+  // Whoever makes pods of that workload chooses their accounts: those of the pods that mined must not find it full.
+  const serviceAccounts = [...new Set([...theirs, ...known, ...others])].slice(0, ACCOUNTS).sort();
   return {
     state: 'Done',
     message:
@@ -63,7 +73,7 @@ export function blastRadius(incident: Incident, surroundings: Surroundings): Out
           `${kind} ${namespace}/${name} (${count(pods, 'pod')}): ${reasons.join('; ')}`,
       ),
     ],
-    found: { blastRadius: candidates, serviceAccounts: serviceAccounts.slice(0, 32) },
+    found: { blastRadius: candidates, serviceAccounts },
   };
 }
 
