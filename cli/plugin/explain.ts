@@ -114,7 +114,7 @@ function denialText(denial: Denial, shown: Shown | undefined): string {
   const when =
     firstSeen === lastSeen ? firstSeen && `, ${firstSeen}` : `, first ${firstSeen}, last ${lastSeen}`;
   return [
-    `${metadata.name}: ${refusedRequest(denial)}`,
+    printable(`${metadata.name}: ${refusedRequest(denial)}`),
     `  Asked by  ${printable(user.username)}`,
     `  Refused   ${howOften(denial)}${when ?? ''}`,
     `  Gate      ${spec.gate}, score ${spec.score} of 100`,
@@ -132,19 +132,27 @@ function denialText(denial: Denial, shown: Shown | undefined): string {
   ].join('\n');
 }
 
-/** A SentryPolicy that would let just this through. */
+/** Of objects that there are (RFC 1123 subdomain); others end in -, which is to be completed, or are in a request only. */
+const NAME = /^[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?$/;
+
+/**
+ * A SentryPolicy that would let just this through. Whoever enters a pod writes any text in the place of its name, such
+ * as `*`, by which everything would be meant.
+ */
 function exemption(namespace: string, { resource, findings }: Denial['spec']): string {
   // What is unusual only adds to a score: it needs no leave.
   const causes = findings.map(({ rule }) => rule).filter((rule) => !isPosture(rule));
   const rules = [...new Set(causes)].join(', ');
   const inAMonth = new Date(Date.now() + 30 * 86_400_000).toISOString().slice(0, 10);
+  const isNamed = NAME.test(resource.name);
+  const workload = isNamed ? `${resource.kind}/${resource.name}` : 'KIND/NAME OF WHAT MAKES IT';
   return `  apiVersion: kubesentry.io/v1alpha1
   kind: SentryPolicy
-  metadata: { name: allow-${resource.name.toLowerCase()}, namespace: ${SYSTEM_NAMESPACE} }
+  metadata: { name: allow-${isNamed ? resource.name : 'this'}, namespace: ${SYSTEM_NAMESPACE} }
   spec:
     exemptions:
       - namespaces: [${namespace}]
-        workloads: [${resource.kind}/${resource.name}]
+        workloads: [${workload}]
         rules: [${rules}]
         reason: WHY THIS IS RIGHT
         expires: ${inAMonth}T00:00:00Z`;

@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import { KubesentryError } from '../../api/errors.ts';
+import { STEERING } from '../../api/printable.ts';
 import type { Cluster, Stored } from '../../kube/cluster.ts';
 import { everyObject } from '../../kube/every-object.ts';
 import type { Kind } from '../../kube/kind.ts';
@@ -129,7 +130,7 @@ function printed<T extends Stored>(
     case 'json':
       return `${asJson(alone ? objects[0] : listOf(objects))}\n`;
     case 'yaml':
-      return alone ? `---\n${stringify(objects[0])}` : stringify(listOf(objects));
+      return alone ? `---\n${asYaml(objects[0])}` : asYaml(listOf(objects));
     case 'name':
       return objects
         .map(({ metadata }) => `${kind.kind.toLowerCase()}.kubesentry.io/${metadata.name}\n`)
@@ -143,12 +144,22 @@ function printed<T extends Stored>(
   }
 }
 
-/** Of the characters that steer a terminal JSON leaves these as they are. */
+/** Of the characters that steer a terminal JSON leaves some as they are. */
 function asJson(value: unknown): string {
-  return JSON.stringify(value, null, 2).replace(
-    /[\u007f-\u009f]/g,
-    (letter) => `\\u00${letter.charCodeAt(0).toString(16)}`,
+  return JSON.stringify(value, null, 2).replace(STEERING, (letter) =>
+    letter === '\n' ? letter : [...units(letter)].map((unit) => `\\u${unit}`).join(''),
   );
+}
+
+/** UTF-16 in hexadecimal. */
+function* units(letter: string): Generator<string> {
+  for (let at = 0; at < letter.length; at++) yield letter.charCodeAt(at).toString(16).padStart(4, '0');
+}
+
+/** JSON is YAML too, and takes such characters as escapes everywhere. */
+function asYaml(value: unknown): string {
+  const text = stringify(value);
+  return text.replaceAll('\n', '').search(STEERING) < 0 ? text : `${asJson(value)}\n`;
 }
 
 /** As kubectl prints several objects. */

@@ -134,6 +134,31 @@ describe('kubectl kubesentry', () => {
     expect(text).toContain('Refused   once\n');
   });
 
+  test('explain offers no exemption by a name that somebody only asked to enter', async () => {
+    const named = async (name: string) => {
+      await cluster.create(KIND.Denial, {
+        ...denial,
+        metadata: { name: 'd-0000000000000004', namespace: 'shop' },
+        spec: {
+          ...denial.spec,
+          operation: 'CONNECT',
+          resource: { ...denial.spec.resource, kind: 'Pod', name },
+        },
+      });
+      const { text } = await run(explain, ['d-0000000000000004']);
+      await cluster.delete(KIND.Denial, { namespace: 'shop', name: 'd-0000000000000004' });
+      return text;
+    };
+    for (const name of ['*', 'web*', "x]\n        namespaces: ['*'", 'web\u001b[2J']) {
+      const text = await named(name);
+      expect(text).toContain('workloads: [KIND/NAME OF WHAT MAKES IT]');
+      expect(text).toContain('name: allow-this,');
+      expect(text.match(/namespaces:.*/g)?.at(-1)).toBe('namespaces: [shop]');
+      expect(text).not.toContain('\u001b');
+    }
+    expect(await named('web-1.a')).toContain('workloads: [Pod/web-1.a]');
+  });
+
   test('explain underlines it in the manifest of the user, with its line', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'kubesentry-explain-'));
     const file = join(folder, 'manifest.yaml');
@@ -201,8 +226,8 @@ describe('kubectl kubesentry', () => {
     expect(elsewhere).toMatchObject({ text: '', warnings: 'No incidents found in namespace billing.\n' });
   });
 
-  test('nothing that an attacker named steers the terminal, as columns or as JSON', async () => {
-    const nasty = 'web\u001b[2J\u009b31m\nincident-of-mine   Closed';
+  test('nothing that an attacker named steers the terminal, as columns, JSON or YAML', async () => {
+    const nasty = 'web\u001b[2J\u009b31m\u202e\nincident-of-mine   Closed';
     const spec = { namespace: 'shop', reason: nasty, requestedBy: nasty, bans: [] };
     await cluster.create(KIND.Quarantine, {
       apiVersion: API_VERSION,
@@ -213,9 +238,11 @@ describe('kubectl kubesentry', () => {
     const { text } = await run(quarantine, [], { options: { output: 'wide' } });
     expect(text).not.toMatch(/(?!\n)\p{Cc}/u);
     expect(text.trimEnd().split('\n')).toHaveLength(2);
-    const json = (await run(quarantine, [], { options: { output: 'json' } })).text;
-    expect(json).not.toMatch(/(?!\n)\p{Cc}/u);
-    expect(JSON.parse(json).items[0].spec.reason).toBe(nasty);
+    for (const output of ['json', 'yaml']) {
+      const shown = (await run(quarantine, [], { options: { output } })).text;
+      expect(shown).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
+      expect(parse(shown).items[0].spec.reason).toBe(nasty);
+    }
   });
 
   test('--watch shows what is there, then every change as a line, until it is interrupted', async () => {
