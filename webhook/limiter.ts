@@ -29,6 +29,10 @@ export class Limiter {
     return this.#running === 0;
   }
 
+  get isWaitedFor(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   /** Runs `act` when it is its turn; an urgent one is the next. Ask `isFull` first: this one always waits. */
   async run<T>(act: () => Promise<T>, urgent = false): Promise<T> {
     if (this.#running < this.#most) this.#running++;

@@ -9,6 +9,11 @@ export class Turns {
     return this.#limiters.has(key);
   }
 
+  /** Whether somebody waits until what is under way is done. */
+  isWaitedFor(key: string): boolean {
+    return this.#limiters.get(key)?.isWaitedFor ?? false;
+  }
+
   async run<T>(key: string, act: () => Promise<T>): Promise<T> {
     const limiter = this.#limiters.get(key) ?? new Limiter(1);
     this.#limiters.set(key, limiter);

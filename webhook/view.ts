@@ -68,12 +68,14 @@ export class ClusterView {
         cluster,
         kind: KIND.Pod,
         labelSelector: LABEL.detached,
+        transform: withoutContents,
         onError,
       }),
       isolation: new Reflector<KubeObject>({
         cluster,
         kind: KIND.NetworkPolicy,
         labelSelector: LABEL.quarantine,
+        transform: withoutContents,
         onError,
       }),
     };
@@ -220,6 +222,11 @@ export class ClusterView {
     this.#policy = new Policy([...this.#inForce.values()].map((spec) => ({ spec })));
     this.#extended = withExtra(this.#indicators, this.#policy.indicators);
   }
+}
+
+/** Whoever may label objects in their namespace chooses how large they are. */
+function withoutContents({ apiVersion, kind, metadata }: KubeObject): KubeObject {
+  return { apiVersion, kind, metadata };
 }
 
 /** A pod without what nobody here asks for: a large cluster has tens of thousands of them. */

@@ -25,6 +25,14 @@ it('what is not contained yet comes first', () => {
   expect(places(note('old-1'), note('old-2'), attack)[0]).toBe('billing: quarantine');
 });
 
+it('a namespace is contained before pods of it are put back behind Services, of which somebody can make thousands', () => {
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { namespace: 'shop', name: 'web' } };
+  const attack = { do: 'quarantine' as const, quarantine: quarantineOf('new', 'shop') };
+  expect(places({ do: 'reattach', pod }, { do: 'reattach', pod }, attack)).toEqual([
+    'shop: quarantine, reattach, reattach',
+  ]);
+});
+
 it('incidents of a namespace do not wait for each other; what changes the namespace is done in order', () => {
   const quarantine = quarantineOf('q', 'shop');
   const steps = [

@@ -19,7 +19,13 @@ export function jobsOf(steps: readonly (Step | Move)[], view: Known): Job[] {
     job.steps.push(step);
     places.set(place, job);
   }
+  for (const job of places.values()) job.steps.sort((a, b) => Number(begins(b)) - Number(begins(a)));
   return [...places.values()].sort((a, b) => Number(contains(b)) - Number(contains(a)));
+}
+
+/** Waits for nothing that is about the same place. */
+function begins(step: Step | Move): boolean {
+  return step.do === 'quarantine';
 }
 
 /** By which nothing new runs from then on. */

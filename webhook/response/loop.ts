@@ -165,7 +165,14 @@ export class ResponseLoop {
 
   async #work({ place, steps }: Job): Promise<void> {
     await this.#turns.run(place, async () => {
-      for (const step of steps) if (this.#leads) await this.#perform(step);
+      for (const step of steps) {
+        if (!this.#leads) return;
+        await this.#perform(step);
+        // Somebody contains that place at once. Whoever may label pods there can make thousands of steps before.
+        if (!this.#turns.isWaitedFor(place)) continue;
+        this.#again.add(place);
+        return;
+      }
     });
     if (steps.some((step) => step.do === 'note')) this.#told.set(place, performance.now());
   }

@@ -43,7 +43,9 @@ export async function perform(step: Step, tools: StepTools): Promise<void> {
     case 'label': {
       if (step.from !== undefined && (await isWanted(step.from, step.namespace, tools))) return;
       if (step.from !== undefined && !step.isSure && (await isComing(step.from, cluster))) return;
-      if ((await labelOf(step.namespace, cluster)) === step.to?.metadata.name) return;
+      // Also what somebody wrote there since: a Quarantine that is newer than the plan.
+      const live = await labelOf(step.namespace, cluster);
+      if (live === step.to?.metadata.name || live !== step.from) return;
       if (step.to === undefined) await rejoin(step.namespace, cluster);
       await label(step.namespace, step.to, tools);
       return (
