@@ -326,6 +326,23 @@ describe('the approved step revoke', () => {
     expect(after?.metadata.annotations).toEqual({ team: 'shop' });
     await stepIn(name, 'report', 'Done');
   });
+
+  it('does not call an account renewed that a finalizer holds', async () => {
+    const key = { namespace: 'shop', name: 'default' };
+    const held = { metadata: { finalizers: ['example.com/hold'] } };
+    const before = await scene.cluster.patch(KIND.ServiceAccount, key, held);
+    const { metadata } = await mineIn(scene, pod);
+    const name = metadata.name as string;
+    await approve(name, 'terminate', 'revoke');
+    const { evidence } = await stepIn(name, 'revoke', 'Running');
+    expect(evidence[0]).toBe(
+      'waiting: ServiceAccount shop/default is told to go, it waits for its finalizers example.com/hold',
+    );
+    await scene.cluster.patch(KIND.ServiceAccount, key, { metadata: { finalizers: null } });
+    await stepIn(name, 'revoke', 'Done');
+    const after = await scene.cluster.get(KIND.ServiceAccount, key);
+    expect(after?.metadata.uid).not.toBe(before.metadata.uid);
+  });
 });
 
 describe('a policy that says auto', () => {

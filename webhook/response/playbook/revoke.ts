@@ -24,7 +24,12 @@ export async function revoke(incident: Incident, cluster: Cluster): Promise<Outc
   }
   const evidence = new Evidence(cluster, incident.metadata);
   const lines: string[] = [];
-  for (const name of accounts) lines.push(await renew(cluster, evidence, namespace, name));
+  const stuck: string[] = [];
+  for (const name of accounts) {
+    const { line, isStuck = false } = await renew(cluster, evidence, namespace, name);
+    lines.push(line);
+    if (isStuck) stuck.push(name);
+  }
   lines.push(...(await sharers(cluster, namespace, accounts)));
   lines.push(...(await reviewAccess(cluster, namespace, accounts)));
   const creator = incident.status?.attribution?.creator;
@@ -32,6 +37,10 @@ export async function revoke(incident: Incident, cluster: Cluster): Promise<Outc
   if (creator)
     lines.push(`left to people: the credential of ${creator.user}, who sent it from ${creator.address}`);
   const excess = lines.filter((line) => line.startsWith('excess')).length;
+  if (stuck.length > 0) {
+    const message = `Still to go in ${namespace}: ServiceAccount ${stuck.join(', ')}.`;
+    return { state: 'Running', message, evidence: lines };
+  }
   return {
     state: 'Done',
     message:
@@ -42,12 +51,23 @@ export async function revoke(incident: Incident, cluster: Cluster): Promise<Outc
   };
 }
 
-async function renew(cluster: Cluster, evidence: Evidence, namespace: string, name: string): Promise<string> {
+interface Renewal {
+  line: string;
+  /** It is told to go, and finalizers hold it. */
+  isStuck?: boolean;
+}
+
+async function renew(
+  cluster: Cluster,
+  evidence: Evidence,
+  namespace: string,
+  name: string,
+): Promise<Renewal> {
   const key = { namespace, name };
   const kept = await evidence.find('ServiceAccount', name);
   const live = await cluster.get(KIND.ServiceAccount, key);
   if (!kept) {
-    if (!live) return `gone: ServiceAccount ${namespace}/${name} does not exist any more`;
+    if (!live) return { line: `gone: ServiceAccount ${namespace}/${name} does not exist any more` };
     await evidence.keep(live);
   }
   // One that was made since, by us or by the controller, has tokens of its own: it stays.
@@ -61,12 +81,17 @@ async function renew(cluster: Cluster, evidence: Evidence, namespace: string, na
   }
   const before = kept?.object ?? live;
   // Also where an account is there already: whoever was interrupted here may not have put everything back.
-  if (before) await createAnew(cluster, before);
-  return `renewed: ServiceAccount ${namespace}/${name}; every token of uid ${kept?.uid ?? live?.metadata.uid} is void`;
+  const uid = kept?.uid ?? live?.metadata.uid;
+  const { metadata } = (before && (await createAnew(cluster, before))) ?? {};
+  if (metadata?.uid !== undefined && metadata.uid === uid) {
+    const why = `it waits for its finalizers ${(metadata.finalizers ?? []).join(', ')}`;
+    return { line: `waiting: ServiceAccount ${namespace}/${name} is told to go, ${why}`, isStuck: true };
+  }
+  return { line: `renewed: ServiceAccount ${namespace}/${name}; every token of uid ${uid} is void` };
 }
 
 /** The controller makes `default` by itself, perhaps before us; what people had set on it is put back. */
-async function createAnew(cluster: Cluster, before: KubeObject): Promise<void> {
+async function createAnew(cluster: Cluster, before: KubeObject): Promise<KubeObject> {
   const { name, namespace, labels, annotations } = before.metadata;
   const { imagePullSecrets, automountServiceAccountToken } = before;
   const anew: KubeObject = {
@@ -81,9 +106,9 @@ async function createAnew(cluster: Cluster, before: KubeObject): Promise<void> {
     ...(imagePullSecrets === undefined ? {} : { imagePullSecrets }),
     ...(automountServiceAccountToken === undefined ? {} : { automountServiceAccountToken }),
   };
-  await cluster.create(KIND.ServiceAccount, anew).catch(async (error: unknown) => {
+  return cluster.create(KIND.ServiceAccount, anew).catch((error: unknown) => {
     if (!(error instanceof KubesentryError && error.code === 'KUBE_CONFLICT')) throw error;
-    await cluster.patch(KIND.ServiceAccount, { name: name ?? '', namespace }, anew);
+    return cluster.patch(KIND.ServiceAccount, { name: name ?? '', namespace }, anew);
   });
 }
 
