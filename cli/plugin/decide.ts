@@ -7,7 +7,7 @@ const ATTEMPTS = 10;
 
 /**
  * Writes what somebody decided about an incident, with the version that was read: the response may be writing at the
- * same moment. Raises KUBE_NOT_FOUND, and KUBE_REFUSED for who is not allowed to.
+ * same moment. Raises USAGE for one that is over, KUBE_NOT_FOUND, and KUBE_REFUSED for who is not allowed to.
  */
 export async function decide(
   cluster: Cluster,
@@ -17,6 +17,13 @@ export async function decide(
   for (let attempt = 1; ; attempt++) {
     const incident = await cluster.get(KIND.Incident, { name });
     if (!incident) throw new KubesentryError('KUBE_NOT_FOUND', `There is no incident "${name}".`);
+    const { phase } = incident.status ?? {};
+    if (phase === 'Closed' || phase === 'Dismissed') {
+      throw new KubesentryError(
+        'USAGE',
+        `Incident ${name} is ${phase}: nothing of it is done any more. If it goes on, it becomes a new incident.`,
+      );
+    }
     const { resourceVersion } = incident.metadata;
     try {
       await cluster.patch(

@@ -147,6 +147,8 @@ describe('what people decide', () => {
       const incident = await scene.cluster.get(KIND.Incident, { name });
       return incident?.status?.phase === 'Dismissed' ? true : undefined;
     }, 'dismissed');
+    expect((await scene.cluster.list(KIND.Quarantine)).items).toEqual([]);
+    await expect(run(approve, [name, 'revoke'])).rejects.toThrow(`Incident ${name} is Dismissed: nothing`);
   });
 });
 

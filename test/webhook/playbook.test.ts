@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { KubesentryError } from '../../api/errors.ts';
 import { SYSTEM_NAMESPACE } from '../../api/names.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { PlaybookStep, StepStatus } from '../../api/playbook.ts';
@@ -390,6 +391,28 @@ describe('dismissing an incident', () => {
       'who dismissed it',
     );
     expect(await told()).toContain('Dismissed: a benchmark of our own');
+  });
+
+  it('ends its quarantine although the API server refused that once', async () => {
+    const { metadata } = await mineIn(scene, pod);
+    const name = metadata.name as string;
+    await stepIn(name, 'wayIn', 'Done');
+    const real = MemoryCluster.prototype.delete;
+    let refusals = 0;
+    vi.spyOn(MemoryCluster.prototype, 'delete').mockImplementation(async function (
+      this: MemoryCluster,
+      ...args
+    ) {
+      if (args[0].kind === 'Quarantine' && refusals++ === 0)
+        throw new KubesentryError('KUBE_UNREACHABLE', 'away');
+      return real.apply(this, args);
+    });
+    await scene.as('breakGlass').patch(KIND.Incident, { name }, { spec: { dismissed: 'ours' } });
+    await eventually(
+      async () => ((await scene.cluster.list(KIND.Quarantine)).items.length === 0 ? true : undefined),
+      'no quarantine',
+    ).finally(() => vi.restoreAllMocks());
+    expect(refusals).toBe(2);
   });
 });
 

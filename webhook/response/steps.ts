@@ -105,8 +105,9 @@ export async function perform(step: Step, tools: StepTools): Promise<void> {
       await incidents.amend(step.incident, (status) => closed(status, step.quarantine, tools.clock()));
       return;
     case 'dismiss':
-      await incidents.amend(step.incident, (status) => dismissed(status, step.reason, tools.clock()));
+      // In this order: of an incident that says that it is dismissed nothing is done any more.
       if (step.quarantine) await cluster.delete(KIND.Quarantine, { name: step.quarantine });
+      await incidents.amend(step.incident, (status) => dismissed(status, step.reason, tools.clock()));
       return;
     case 'accept':
       return accept(step.policy, step.problems, tools);
