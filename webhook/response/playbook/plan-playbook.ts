@@ -66,7 +66,7 @@ function planStep(step: PlaybookStep, incident: Incident, policy: Policy): Note 
   if (step !== 'terminate' && step !== 'revoke') {
     if (step === 'report' && !isOver(incident)) return undefined;
     const basis = basisOf(incident);
-    const isCurrent = before?.state === 'Done' && before.basis === basis;
+    const isCurrent = before?.state === 'Done' && before.basis === basis && !lacksAccounts(step, incident);
     return isCurrent ? undefined : { step, basis };
   }
   if (before?.state === 'Done') return undefined;
@@ -104,6 +104,13 @@ function isOver(incident: Incident): boolean {
 function isBehind(step: PlaybookStep, { status }: Incident): boolean {
   const state = status && stepOf(status, step)?.state;
   return state === 'Done' || state === 'Skipped';
+}
+
+/** Whoever leads may not have heard of its pods yet when it looked. */
+function lacksAccounts(step: PlaybookStep, { status }: Incident): boolean {
+  const isAsked =
+    step === 'blastRadius' && status !== undefined && stepOf(status, 'revoke')?.state === 'Failed';
+  return isAsked && (status.serviceAccounts ?? []).length === 0;
 }
 
 function ownerOf({ spec }: Incident): string {
