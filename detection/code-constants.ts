@@ -41,10 +41,14 @@ export function fillInConstants(
   let filled = '';
   let at = 0;
   let changed = false;
+  // One literal may name a long one again and again.
+  let room = limit;
   const meaningOf = (whole: string, name: string | undefined) => {
     const value = name === undefined ? undefined : constants.get(name);
-    changed ||= value !== undefined;
-    return value ?? whole;
+    if (value === undefined || value.length > room) return whole;
+    room -= value.length;
+    changed = true;
+    return value;
   };
   const fill = (gap: string) =>
     gap.replace(USED, (whole, name: string) =>

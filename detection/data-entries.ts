@@ -51,7 +51,7 @@ function isDeployed(key: string): boolean {
 const MANIFEST = /^[ \t{]{0,8}["']?apiVersion["']?[ \t]*:/m;
 const IMAGE = /\bimage["']?[ \t]*:/;
 
-const ENTRY_LIMIT = 512;
+const ENTRY_LIMIT = 8192;
 
 /** Judges what a ConfigMap or a Secret carries: scripts, settings of miners, and text that mentions them. */
 export function judgeData(object: Record<string, unknown>, machine: Machine): void {

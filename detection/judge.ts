@@ -18,10 +18,13 @@ import { isRecord } from './shape.ts';
 import { VALUE_LIMIT } from './shell/data.ts';
 import { Machine } from './shell/machine.ts';
 import { judgeUserData } from './user-data.ts';
-import { type Judgement, judgementOf } from './verdict.ts';
+import { DENY_FROM, type Judgement, judgementOf } from './verdict.ts';
 import { type ContainerView, workloadView } from './workload.ts';
 
 const INTERPRETER = /(^|\/)(python|perl|node|ruby|php|deno|bun)[\d.]*$/;
+
+/** At most so many words of a command are read; the API server has no bound of its own. */
+const WORD_LIMIT = 8192;
 
 export interface JudgeOptions {
   indicators: Indicators;
@@ -40,7 +43,7 @@ export function judgeObject(object: unknown, { indicators }: JudgeOptions): Judg
 function deploying(docket: Docket): Machine {
   const machine = new Machine(docket);
   machine.deploy = (manifest, at) => {
-    const inner = new Machine(new Docket(docket.indicators, docket.parsing));
+    const inner = new Machine(new Docket(docket.indicators, docket));
     for (const { rule, path, message, evidence, score } of judgeWith(manifest, inner).findings) {
       docket.report(rule as RuleId, at, `In what it deploys, at ${path}: ${message}`, evidence, score);
     }
@@ -103,8 +106,7 @@ function judgeContainer(container: ContainerView, machine: Machine): void {
   judgeEnvironment(env, machine.docket);
   const room = { left: VALUE_LIMIT };
   const variables = expandVariables(env, room);
-  // What an init container writes, another may run: the files stay, the variables do not.
-  machine.scope = machine.scope.withVariables(variables);
+  machine.begin(variables);
   const expand = (text: string) => expandReferences(text, variables, room);
   const words = [
     ...wordsOf(container.command.map(expand), `${path}.command`),
@@ -117,7 +119,7 @@ function judgeContainer(container: ContainerView, machine: Machine): void {
     judgeCommand([{ text: program, path: first.path }, ...words], machine);
   // Without a command the first argument may be one of the image's entrypoint.
   const entrypoint = container.command.length === 0 && !isInert(container.args[0] ?? '');
-  if (entrypoint) judgeArguments(words, machine.docket);
+  if (entrypoint) judgeArguments(words.slice(0, WORD_LIMIT), machine.docket);
   for (const hook of container.hooks) judgeCommand(wordsOf(hook.command, hook.path), machine);
   const { script } = container;
   // Argo gives the interpreter as the command and the script beside it, without a first line that names it.
@@ -139,10 +141,16 @@ function programOf(image: string): string | undefined {
 }
 
 /** A command, or the arguments of an entrypoint that only the image knows. */
-function judgeCommand(words: readonly Word[], machine: Machine): void {
-  const [first] = words;
+function judgeCommand(all: readonly Word[], machine: Machine): void {
+  const [first] = all;
   if (!first) return;
   machine.path = first.path;
+  const words = all.slice(0, WORD_LIMIT);
+  if (words.length < all.length) {
+    // People do not write that; a miner may come last.
+    const message = `Only ${WORD_LIMIT} of ${all.length} words of the command were read.`;
+    machine.docket.report('analysis-limit', first.path, message, undefined, DENY_FROM);
+  }
   // No program has blanks in its name, but a scanner that looks at words alone is fooled by it.
   if (/\s/.test(first.text.trim())) machine.runScript(words.map(({ text }) => text).join(' '), first.path);
   else runInside(words, machine);

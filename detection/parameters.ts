@@ -7,6 +7,9 @@ const DEPTH_LIMIT = 12;
 const PARAMETER_LIMIT = 128;
 const NODE_LIMIT = 2_000;
 
+/** Of a text, and of what parameters add to it: one may be named again and again. */
+const LENGTH_LIMIT = 65_536;
+
 /** Values of parameters by name, as far as the object itself gives them: `value`, or `default`. */
 export function parametersOf(object: Record<string, unknown>): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
@@ -32,9 +35,15 @@ function note(entry: unknown, found: Map<string, string>): void {
 
 /** `{{inputs.parameters.NAME}}`, `{{workflow.parameters.NAME}}`, `$(params.NAME)`. What is not known stays. */
 export function fillIn(text: string, parameters: ReadonlyMap<string, string>): string {
-  if (parameters.size === 0 || text.length > 65_536) return text;
+  if (parameters.size === 0 || text.length > LENGTH_LIMIT) return text;
+  let room = LENGTH_LIMIT;
   return text.replace(
     /\{\{\s*=?(?:inputs|workflow)\.parameters\.([\w-]{1,63})\s*\}\}|\$\((?:inputs\.)?params\.([\w-]{1,63})\)/g,
-    (whole, argo?: string, tekton?: string) => parameters.get(argo ?? tekton ?? '') ?? whole,
+    (whole, argo?: string, tekton?: string) => {
+      const value = parameters.get(argo ?? tekton ?? '');
+      if (value === undefined || value.length > room) return whole;
+      room -= value.length;
+      return value;
+    },
   );
 }

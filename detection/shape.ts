@@ -32,8 +32,8 @@ export function wordsIn(text: string): string[] | undefined {
   }
 }
 
-/** At most so many words of a command are read; the API server has no bound of its own. */
-const WORD_LIMIT = 512;
+/** So many parts of what stands in place of a word are read. */
+const PART_LIMIT = 512;
 
 /**
  * The strings of a command. A single string or a map in its place is read too, and its path noted as malformed:
@@ -43,8 +43,7 @@ export function stringsOf(value: unknown, path: string, malformed: string[]): st
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) malformed.push(path);
   const items = Array.isArray(value) ? value : isRecord(value) ? Object.values(value) : [value];
-  if (items.length > WORD_LIMIT) malformed.push(`${path}[${WORD_LIMIT}]`);
-  return items.slice(0, WORD_LIMIT).map((item, index) => {
+  return items.map((item, index) => {
     if (typeof item === 'object' && item !== null) {
       malformed.push(`${path}[${index}]`);
       return flatten(item);
@@ -56,7 +55,7 @@ export function stringsOf(value: unknown, path: string, malformed: string[]): st
 function flatten(value: object, depth = 0): string {
   if (depth > 4) return '';
   return Object.values(value)
-    .slice(0, WORD_LIMIT)
+    .slice(0, PART_LIMIT)
     .map((item) => (typeof item === 'object' && item !== null ? flatten(item, depth + 1) : textOf(item)))
     .join(' ');
 }

@@ -2,7 +2,7 @@ import type { Word } from '../arguments.ts';
 import { judgeCode } from '../code.ts';
 import { judgeCrontab } from '../written-file.ts';
 import { xorDecoded } from '../xor.ts';
-import { type Data, NOTHING, UNKNOWN_DATA } from './data.ts';
+import { bounded, type Data, NOTHING, replaceEach, UNKNOWN_DATA, VALUE_LIMIT } from './data.ts';
 import { unescapeAnsi } from './escapes.ts';
 import type { Machine } from './machine.ts';
 import type { Call } from './programs.ts';
@@ -65,9 +65,14 @@ export function runSed({ words, stdin }: Call): Data {
     if (from.startsWith('^')) return line.startsWith(from.slice(1)) ? to + line.slice(from.length - 1) : line;
     if (from.endsWith('$'))
       return line.endsWith(from.slice(0, -1)) ? line.slice(0, 1 - from.length) + to : line;
-    return all ? line.replaceAll(from, () => to) : line.replace(from, () => to);
+    return all ? replaceEach(line, from, to) : line.replace(from, () => to);
   };
-  return { text: stdin.text.split('\n').map(change).join('\n'), decoded: true };
+  let text = '';
+  for (const [at, line] of stdin.text.split('\n').entries()) {
+    text += at === 0 ? change(line) : `\n${change(line)}`;
+    if (text.length > VALUE_LIMIT) break;
+  }
+  return { text: bounded(text), decoded: true };
 }
 
 function substitutionOf(

@@ -37,6 +37,21 @@ export function concatenate(first: Data, second: Data): Data {
   };
 }
 
+/** Every `from`, which is not empty, becomes `to`; cut like every value, also on the way there. */
+export function replaceEach(text: string, from: string, to: string): string {
+  let result = '';
+  let at = 0;
+  for (
+    let next = text.indexOf(from);
+    next >= 0 && result.length < VALUE_LIMIT;
+    next = text.indexOf(from, at)
+  ) {
+    result += text.slice(at, next) + to;
+    at = next + from.length;
+  }
+  return bounded(result + text.slice(at));
+}
+
 export function bounded(text: string): string {
   return text.length > VALUE_LIMIT ? text.slice(0, VALUE_LIMIT) : text;
 }

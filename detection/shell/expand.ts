@@ -1,6 +1,6 @@
 import { UNKNOWN } from '../text.ts';
 import { calculate } from './arithmetic.ts';
-import { bounded, type Data } from './data.ts';
+import { bounded, type Data, replaceEach } from './data.ts';
 import { unescapeAnsi } from './escapes.ts';
 import { FIELD, type Scope } from './scope.ts';
 import type { SyntaxNode } from './syntax.ts';
@@ -14,6 +14,8 @@ export interface Substitution {
   pipe(node: SyntaxNode): string;
   /** Hears what the words are made from, when that is a download or an encoded text. */
   note(origin: Data | undefined): void;
+  /** False once so many letters were put together that the script is followed no further. */
+  follow(letters: number): boolean;
 }
 
 /** The words that a word of the script becomes: none for an unset variable, several for a list. */
@@ -50,7 +52,7 @@ function expand(node: SyntaxNode, machine: Substitution, quoted: boolean): strin
       machine.note(machine.scope.originOf(node.text.slice(1)));
       return fields(machine.scope.get(node.text.slice(1)), quoted, machine);
     case 'expansion':
-      return fields(joined(node, parameter(node, machine), quoted, machine), quoted, machine);
+      return fields(joined(node, bounded(parameter(node, machine)), quoted, machine), quoted, machine);
     case 'command_substitution':
       return fields(machine.output(node).replace(/\n+$/, ''), quoted, machine);
     case 'process_substitution':
@@ -103,6 +105,8 @@ function parameter(node: SyntaxNode, machine: Substitution): string {
   machine.note(scope.originOf(name));
   if (prefix === '#') return UNKNOWN;
   const whole = prefix === '!' ? scope.get(scope.get(name)) : scope.get(name);
+  // Operators read the whole value, whatever they leave of it.
+  if (rest !== '' && !machine.follow(whole.length)) return UNKNOWN;
   const value = itemOf(whole, /^\$\{!?\w+\[([^\]]*)\]/.exec(node.text)?.[1]);
   if (rest === '') return value;
   const operand = (skip: number): string => {
@@ -158,10 +162,12 @@ function itemOf(value: string, key: string | undefined): string {
 }
 
 function slice(value: string, rest: string): string {
-  const [, from, length] = /^:\s*(-?\d+)(?::(\d+))?$/.exec(rest) ?? [];
+  const [, from, length] = /^:\s*(-?\d+)\s*(?::\s*(-?\d+)\s*)?$/.exec(rest) ?? [];
   if (from === undefined || value.includes(UNKNOWN)) return UNKNOWN;
   const start = Number(from) < 0 ? Math.max(value.length + Number(from), 0) : Number(from);
-  return length === undefined ? value.slice(start) : value.slice(start, start + Number(length));
+  if (length === undefined) return value.slice(start);
+  // A negative length counts from the end.
+  return value.slice(start, Number(length) < 0 ? Number(length) : start + Number(length));
 }
 
 function replace(value: string, rest: string, all: boolean): string {
@@ -169,7 +175,7 @@ function replace(value: string, rest: string, all: boolean): string {
   const pattern = unquote(slash < 0 ? rest : rest.slice(0, slash));
   const replacement = slash < 0 ? '' : unquote(rest.slice(slash + 1));
   if (pattern === '') return value;
-  return all ? value.replaceAll(pattern, () => replacement) : value.replace(pattern, () => replacement);
+  return all ? replaceEach(value, pattern, replacement) : value.replace(pattern, () => replacement);
 }
 
 /** What `#` and `##` leave: of a literal, of an asterisk before one, of question marks; any other pattern leaves all. */
@@ -192,9 +198,10 @@ function withoutEnd(value: string, pattern: string, greedy: boolean): string {
 }
 
 /** Unquoted, blanks in a value part words, or what IFS says instead. */
-function fields(value: string, quoted: boolean, { scope }: Substitution): string {
+function fields(value: string, quoted: boolean, machine: Substitution): string {
+  if (!machine.follow(value.length)) return UNKNOWN;
   if (quoted) return value;
-  const separators = scope.get('IFS');
+  const separators = machine.scope.get('IFS');
   if (separators === ' ' || separators.includes(UNKNOWN)) return value.replace(/[ \t\n]+/g, FIELD);
   return [...value].map((letter) => (separators.includes(letter) ? FIELD : letter)).join('');
 }

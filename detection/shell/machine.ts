@@ -1,6 +1,6 @@
 import type { Word } from '../arguments.ts';
 import { judgeContainerCommand } from '../container-command.ts';
-import type { Docket } from '../docket.ts';
+import { CALL_COST, type Docket, STEP_COST, WORD_COST } from '../docket.ts';
 import { judgeSent } from '../download.ts';
 import { unversioned } from '../names.ts';
 import { isInert, judgeAlias, judgeProgram } from '../program.ts';
@@ -26,10 +26,14 @@ const FUNCTION_DEPTH_LIMIT = 32;
 /** How many commands are followed, loops and functions included. */
 const CALL_LIMIT = 2_000;
 
-/** A loop body is read for at most so many values. */
-const LOOP_LIMIT = 8;
+/** A loop body is read for at most so many values: the outermost first, then those within. */
+const LOOP_LIMITS = [32, 8, 2] as const;
+
+/** That values of a loop were not read is said, and alone it is nothing: lists are long at times. */
+const LOOP_CUT_SCORE = 10;
 
 /** One that only prints may put a text together, a letter each time. */
+const PRINTING_FROM = 8;
 const PRINTING_LOOP_LIMIT = 1024;
 const PRINTING_LENGTH = 256;
 
@@ -78,6 +82,7 @@ export class Machine implements Substitution {
   /** How often each function is at work. */
   readonly #active = new Map<string, number>();
   #functionDepth = 0;
+  #loopDepth = 0;
   /** The scripts that are being read, one within the other. */
   readonly #running = new Set<string>();
 
@@ -86,12 +91,21 @@ export class Machine implements Substitution {
     this.scope = scope;
   }
 
+  /** Another container begins: what the one before runs does not count for it. */
+  begin(variables: Map<string, string>): void {
+    // What an init container writes, another may run: the files stay, the variables do not.
+    this.scope = this.scope.withVariables(variables);
+    this.#calls = 0;
+  }
+
   /** Reads `script` and returns what it would print. */
   runScript(script: string, path: string, stdin: Data = UNKNOWN_DATA): Data {
     // A script that runs itself, or a file that holds its own name, has been read as it is.
     if (this.#running.has(script)) return UNKNOWN_DATA;
     if (this.#depth >= DEPTH_LIMIT) {
-      this.docket.report('analysis-limit', path, `Scripts hold scripts more than ${DEPTH_LIMIT} deep.`);
+      // People do not write that; it hides what is innermost.
+      const message = `Scripts hold scripts more than ${DEPTH_LIMIT} deep.`;
+      this.docket.report('analysis-limit', path, message, undefined, DENY_FROM);
       return UNKNOWN_DATA;
     }
     this.#running.add(script);
@@ -125,12 +139,16 @@ export class Machine implements Substitution {
   call(words: readonly Word[], stdin: Data = UNKNOWN_DATA): Data {
     if (++this.#calls > CALL_LIMIT) {
       this.docket.report('analysis-limit', this.path, `It runs more than ${CALL_LIMIT} commands.`);
+      // Those behind them are looked at all the same, one by one.
+      if (this.follow(CALL_COST)) judgeProgram(words, this);
       return UNKNOWN_DATA;
     }
+    if (!this.follow(words.length * WORD_COST + (stdin.text?.length ?? 0))) return UNKNOWN_DATA;
     const outer = this.manner;
     const inner = this.#original(unwrap(this.#original(words), stdin, this));
     const output = this.#callUnwrapped(inner, stdin);
     this.manner = outer;
+    this.follow(output.text?.length ?? 0);
     return output;
   }
 
@@ -142,6 +160,10 @@ export class Machine implements Substitution {
     const body = this.#functions.get(first.text);
     if (body && this.#functionDepth < FUNCTION_DEPTH_LIMIT)
       return this.#callFunction(first.text, body, inner.slice(1), stdin);
+    if (body) {
+      const message = `Its functions call functions more than ${FUNCTION_DEPTH_LIMIT} deep.`;
+      this.docket.report('analysis-limit', this.path, message);
+    }
     judgeProgram(inner, this);
     const name = unversioned(fold(first.text.slice(first.text.lastIndexOf('/') + 1)));
     // What was written to that path counts, whatever it is called.
@@ -155,6 +177,7 @@ export class Machine implements Substitution {
 
   /** Follows a statement or a group of statements; what they print, one after the other. */
   run(node: SyntaxNode, stdin: Data): Data {
+    if (!this.docket.follow(STEP_COST, this.path)) return NOTHING;
     switch (node.type) {
       case 'command':
         return this.#command(node, stdin);
@@ -201,13 +224,18 @@ export class Machine implements Substitution {
     return path;
   }
 
+  follow(letters: number): boolean {
+    return this.docket.follow(letters, this.path);
+  }
+
   note(origin: Data | undefined): void {
     if (origin?.downloadedFrom || origin?.decoded) this.#made = origin;
   }
 
   /** Keeps what a command writes into a file. */
   keep(file: string, data: Data): void {
-    this.scope.write(file, data);
+    if (!this.scope.write(file, data))
+      this.docket.report('analysis-limit', this.path, 'It writes more files than are kept.');
     judgeWritten(file, data, this);
   }
 
@@ -227,7 +255,7 @@ export class Machine implements Substitution {
   #all(node: SyntaxNode, stdin: Data): Data {
     let output = NOTHING;
     const { children } = node;
-    for (let at = 0; at < children.length; at++) {
+    for (let at = 0; at < children.length && this.docket.following.left > 0; at++) {
       const child = children[at] as SyntaxNode;
       if (!child.isNamed) continue;
       const outer = this.manner;
@@ -318,7 +346,8 @@ export class Machine implements Substitution {
     this.#made = undefined;
     const text = value ? expandText(value, this) : '';
     const appended = node.children.some(({ type }) => type === '+=') && this.scope.has(name);
-    this.scope.set(name, appended ? this.scope.get(name) + text : text, this.#made);
+    if (!this.scope.set(name, appended ? this.scope.get(name) + text : text, this.#made))
+      this.docket.report('analysis-limit', this.path, 'It sets more variables than are kept.');
     this.#made = outer ?? this.#made;
   }
 
@@ -329,14 +358,22 @@ export class Machine implements Substitution {
     let output = NOTHING;
     const text = body?.text ?? '';
     const prints =
-      values.length > LOOP_LIMIT &&
+      values.length > PRINTING_FROM &&
       text.length < PRINTING_LENGTH &&
       /^do\s+(?:printf|echo)\b[^;\n|]*;?\s*done$/.test(text);
-    const limit = prints ? PRINTING_LOOP_LIMIT : LOOP_LIMIT;
+    const limit = prints ? PRINTING_LOOP_LIMIT : (LOOP_LIMITS[this.#loopDepth] ?? 1);
+    if (values.length > limit) {
+      const message = `A loop was read for the first ${limit} of its ${values.length} values.`;
+      this.docket.report('analysis-limit', this.path, message, undefined, LOOP_CUT_SCORE);
+    }
+    this.#loopDepth++;
     for (const value of values.length === 0 ? [UNKNOWN] : values.slice(0, limit)) {
+      // Of loops within loops the rest would be gone through in vain.
+      if (!this.docket.follow(STEP_COST, this.path)) break;
       this.scope.set(name, value);
       if (body) output = concatenate(output, this.run(body, stdin));
     }
+    this.#loopDepth--;
     return prints ? { ...output, decoded: true } : output;
   }
 

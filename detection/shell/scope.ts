@@ -30,7 +30,7 @@ const STEPS = /\/(?:[/.]|$)/;
 const STEP_LIMIT = 64;
 
 /** More variables or files than this are not kept. */
-const LIMIT = 512;
+const LIMIT = 4096;
 
 /** The variables and files of a script while it is read. */
 export class Scope {
@@ -70,12 +70,13 @@ export class Scope {
       : this.#variables.has(name) || Object.hasOwn(DEFAULTS, name);
   }
 
-  /** `origin` is what the value was made from, when that was a download or an encoded text. */
-  set(name: string, value: string, origin?: Data): void {
-    if (this.#variables.size >= LIMIT && !this.#variables.has(name)) return;
+  /** `origin` is what the value was made from, when that was a download or an encoded text. False when there are too many. */
+  set(name: string, value: string, origin?: Data): boolean {
+    if (this.#variables.size >= LIMIT && !this.#variables.has(name)) return false;
     this.#variables.set(name, bounded(value));
     if (origin) this.#origins.set(name, origin);
     else this.#origins.delete(name);
+    return true;
   }
 
   /** The values of all variables. */
@@ -91,9 +92,12 @@ export class Scope {
     return this.#files.get(this.resolve(path));
   }
 
-  write(path: string, data: Data): void {
+  /** False when there are too many. */
+  write(path: string, data: Data): boolean {
     const at = this.resolve(path);
-    if (this.#files.size < LIMIT || this.#files.has(at)) this.#files.set(at, data);
+    if (this.#files.size >= LIMIT && !this.#files.has(at)) return false;
+    this.#files.set(at, data);
+    return true;
   }
 
   /** Notes that the program at `path` is a copy of `original`. */

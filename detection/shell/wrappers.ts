@@ -3,7 +3,7 @@ import { judgeForward } from '../download.ts';
 import { judgeEnvironment, type Variable } from '../environment.ts';
 import { nameIn } from '../names.ts';
 import { fold } from '../text.ts';
-import type { Data } from './data.ts';
+import { type Data, replaceEach } from './data.ts';
 import type { Machine } from './machine.ts';
 
 interface Wrapper {
@@ -209,7 +209,7 @@ function withInput(all: readonly Word[], command: readonly Word[], stdin: Data):
   if (flag >= 0 && flag < all.length - command.length) {
     const glued = (all[flag] as Word).text.replace(/^-(I|i|-replace=?)/, '');
     const place = glued || (all[flag + 1]?.text ?? '{}');
-    return command.map(({ text, path }) => ({ text: text.replaceAll(place, () => input.trim()), path }));
+    return command.map(({ text, path }) => ({ text: replaceEach(text, place, input.trim()), path }));
   }
   const more = input.split(/\s+/, 64).filter(Boolean);
   return [...command, ...more.map((text) => ({ text, path: first.path }))];
