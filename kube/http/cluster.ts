@@ -99,12 +99,12 @@ export class HttpCluster implements Cluster {
     return this.#transport.send({ method: 'POST', path, query: writeQuery(options), body: object });
   }
 
-  update<T extends Stored>(kind: Kind<T>, object: T, options: WriteOptions = {}): Promise<T> {
+  async update<T extends Stored>(kind: Kind<T>, object: T, options: WriteOptions = {}): Promise<T> {
     const path = pathOf(kind, object.metadata, options.subresource);
     return this.#transport.send({ method: 'PUT', path, query: writeQuery(options), body: object });
   }
 
-  apply<T extends Stored>(kind: Kind<T>, object: T, options: ApplyOptions = {}): Promise<T> {
+  async apply<T extends Stored>(kind: Kind<T>, object: T, options: ApplyOptions = {}): Promise<T> {
     return this.#transport.send({
       method: 'PATCH',
       path: pathOf(kind, object.metadata, options.subresource),
@@ -114,7 +114,7 @@ export class HttpCluster implements Cluster {
     });
   }
 
-  patch<T extends Stored>(
+  async patch<T extends Stored>(
     kind: Kind<T>,
     key: ObjectKey,
     patch: object,
@@ -226,11 +226,18 @@ function collectionOf(
     : `${root}/${plural}`;
 }
 
+/**
+ * Raises KUBE_NOT_FOUND for what no object is called: without a name a path means all objects of the kind, and a URL goes
+ * up by dots.
+ */
 function pathOf(
   kind: ResourceName,
   { namespace, name = '' }: { namespace?: string | undefined; name?: string },
   subresource?: string,
 ): string {
+  if (name === '' || name === '.' || name === '..') {
+    throw new KubesentryError('KUBE_NOT_FOUND', `No object of ${kind.plural} is called "${name}".`);
+  }
   const path = `${collectionOf(kind, namespace)}/${encodeURIComponent(name)}`;
   return subresource ? `${path}/${subresource}` : path;
 }

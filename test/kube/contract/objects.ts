@@ -18,6 +18,17 @@ export function objectsContract(scene: Scene): void {
       await scene.cluster.delete(KIND.ConfigMap, scene.key('absent'));
     });
 
+    test('an empty name, or one that goes up in a path, means no object: not all of the kind, nor the namespace', async () => {
+      const { cluster } = scene;
+      await cluster.create(KIND.ConfigMap, scene.configMap('kept'));
+      for (const name of ['', '.', '..']) {
+        expect(await cluster.get(KIND.ConfigMap, scene.key(name))).toBeUndefined();
+        await cluster.delete(KIND.ConfigMap, scene.key(name));
+        expect(await codeOf(cluster.patch(KIND.ConfigMap, scene.key(name), {}))).toBe('KUBE_NOT_FOUND');
+      }
+      expect(await cluster.get(KIND.ConfigMap, scene.key('kept'))).toBeDefined();
+    });
+
     test('a kind is known by what is written in references to its objects', async () => {
       await scene.cluster.create(KIND.ConfigMap, scene.configMap('a'));
       expect(await scene.cluster.kindOf('v1', 'ConfigMap')).toEqual(KIND.ConfigMap);
