@@ -1,4 +1,5 @@
 import type { Word } from './arguments.ts';
+import { judgeBinding } from './binding.ts';
 import { judgeCode } from './code.ts';
 import { runInside } from './container-command.ts';
 import { judgeData, judgeEntry } from './data-entries.ts';
@@ -56,6 +57,7 @@ function judgeWith(object: unknown, machine: Machine): Judgement {
   if (isRecord(object)) {
     judgeData(object, machine);
     judgeRoute(object, docket);
+    judgeBinding(object, machine);
   }
   const view = workloadView(object);
   if (!view) return judgementOf(docket.findings);

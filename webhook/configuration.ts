@@ -7,7 +7,7 @@ import {
   WEBHOOK_USER,
 } from '../api/names.ts';
 import type { KubeObject } from '../api/object.ts';
-import { CONTAINED, JUDGED } from './resources.ts';
+import { BINDINGS, CONTAINED, JUDGED } from './resources.ts';
 
 /** Where the API server finds the webhook. */
 export type Address =
@@ -80,6 +80,15 @@ export function webhookConfiguration(address: Address, caBundle?: string): KubeO
             scope: 'Namespaced',
           },
         ],
+      },
+      {
+        ...common,
+        // The scheduler's own bindings bring nothing along: no pod waits for us to get onto its node.
+        name: `bindings.${GROUP}`,
+        failurePolicy: 'Ignore',
+        namespaceSelector: { matchExpressions: [notOurs, notLabelled] },
+        matchConditions: [BRINGS_TEXT],
+        rules: BINDINGS,
       },
       {
         ...common,
@@ -174,6 +183,14 @@ export const MAY_NOT_OVERRULE = {
 const MAY_OVERRULE = {
   name: 'may-overrule',
   expression: `request.userInfo.username != '${WEBHOOK_USER}' && '${BREAK_GLASS_GROUP}' in request.userInfo.groups`,
+};
+
+/** The API server itself adds labels of the node's place (PodTopologyLabels). */
+const BRINGS_TEXT = {
+  name: 'brings-text',
+  expression:
+    'object.metadata.?annotations.orValue({}).size() > 0 || ' +
+    "object.metadata.?labels.orValue({}).exists(key, !key.startsWith('topology.kubernetes.io/'))",
 };
 
 const label = (object: string) =>

@@ -50,6 +50,9 @@ const PODS = ['pods', 'pods/ephemeralcontainers', 'replicationcontrollers', 'pod
 /** What the deploy gate reads. */
 export const JUDGED: ResourceRule[] = [rule(WRITES, '', [...PODS, 'configmaps']), ...WORKLOADS];
 
+/** What brings annotations and labels to a pod that was judged without them, and that may read them as variables or files. */
+export const BINDINGS: ResourceRule[] = [rule(['CREATE'], '', ['pods/binding', 'bindings'])];
+
 /** What a contained namespace refuses: everything through which code comes to run, somebody in, or traffic out. */
 export const CONTAINED: ResourceRule[] = [
   rule(WRITES, '', [...PODS, 'pods/resize', 'replicationcontrollers/scale']),

@@ -441,6 +441,33 @@ describe.skipIf(clusterTests.skip)('a way around admission is closed', () => {
     );
   });
 
+  test('a command line that a binding brings to a pod which reads it from its annotations', async () => {
+    const env = [
+      { name: 'RUN', valueFrom: { fieldRef: { fieldPath: "metadata.annotations['example.com/run']" } } },
+    ];
+    const reader = { command: ['sh', '-c', '$RUN'], env };
+    const binding = (name: string, annotations: Record<string, string>) => ({
+      apiVersion: 'v1',
+      kind: 'Binding',
+      metadata: { namespace: 'shop', name, annotations },
+      target: { apiVersion: 'v1', kind: 'Node', name: 'n1' },
+    });
+    for (const name of ['late', 'calm']) {
+      expect(await apply(pod(name, reader, { spec: { schedulerName: 'nobody' } }))).toMatchObject({
+        status: 0,
+      });
+    }
+    const bind = (...[name, annotations]: Parameters<typeof binding>) =>
+      kubectl(
+        ['create', '--raw', `/api/v1/namespaces/shop/pods/${name}/binding`, '-f', '-'],
+        JSON.stringify(binding(name, annotations)),
+      );
+    expect((await bind('late', { 'example.com/run': MINE })).stderr).toMatch(REFUSED);
+    expect(await scene.read('pod', 'late', '-n', 'shop', '-o', 'jsonpath={.spec.nodeName}')).toBe('');
+    expect(await bind('calm', { 'example.com/run': 'serve' })).toMatchObject({ status: 0 });
+    expect(await bind('late', {})).toMatchObject({ status: 0 });
+  });
+
   test('ownerReferences and labels copied from a part of the system', async () => {
     const spoofed = pod('kube-proxy-abcde', sh(MINE), {
       metadata: {

@@ -23,6 +23,7 @@ describe('the webhook configuration', () => {
     expect(webhooks.map(({ name, failurePolicy }) => `${name.split('.')[0]} ${failurePolicy}`)).toEqual([
       'deploy Ignore',
       'interactive Ignore',
+      'bindings Ignore',
       'quarantine Fail',
       'guard-namespaces Fail',
       'guard-records Fail',

@@ -8,11 +8,14 @@ import type { AdmissionRequest } from './review.ts';
 import { leavesRunning } from './runs-code.ts';
 import { provenWorkloadsOf } from './workloads-of.ts';
 
+/** The object itself, and what comes into a pod that exists. */
+const JUDGED_SUBRESOURCES: ReadonlySet<string> = new Set(['', 'ephemeralcontainers', 'binding']);
+
 /** What detection says about the object, within the modes and exemptions of the policy. */
 export const rules: Gate = (request, facts) => {
   const { operation, subResource, object } = request;
   if (operation === 'DELETE' || operation === 'CONNECT') return undefined;
-  if (subResource !== '' && subResource !== 'ephemeralcontainers') return undefined;
+  if (!JUDGED_SUBRESOURCES.has(subResource)) return undefined;
   if (subResource === '' && leavesRunning(request)) return undefined;
   return rulingByMode(judgeObject(object, facts), request, facts);
 };
