@@ -20,6 +20,9 @@ const MEANING: Record<string, string> = {
 /** PROC_PID_INIT_INO (include/linux/proc_ns.h). */
 const FIRST_PID_NAMESPACE = 0xef_ff_ff_fc;
 
+/** Its bit (linux/capability.h). */
+const CAP_SYS_PTRACE = 1n << 19n;
+
 /** Everything that an agent can do on this node, and why it cannot do the rest. */
 export function abilitiesOf(
   hierarchies: Hierarchies,
@@ -56,9 +59,12 @@ function binariesBy(proc: ProcFs): Ability {
     : off('binaries', 'no /proc/PID/exe of others can be read: CAP_SYS_PTRACE is missing');
 }
 
-/** Some sandboxes guard their first process from everybody; then one of any other user tells as much. */
+/**
+ * Some sandboxes guard their first process from everybody; then one of any other user tells as much. Where nobody else
+ * runs anything, the capability does.
+ */
 function seesOthers(proc: ProcFs): boolean {
-  if (proc.exe(1) !== undefined) return true;
+  if (proc.exe(1) !== undefined || (proc.capabilities & CAP_SYS_PTRACE) !== 0n) return true;
   const own = process.geteuid?.();
   return proc.pids().some((pid) => {
     const uid = proc.uid(pid);

@@ -62,6 +62,16 @@ export class ProcFs {
     return undefined;
   }
 
+  /** Bits of our own effective capabilities (capabilities(7)); 0 where nobody tells. */
+  get capabilities(): bigint {
+    try {
+      const status = readFileSync(`${this.root}/self/status`, 'utf8');
+      return BigInt(`0x${/^CapEff:\s+([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`);
+    } catch {
+      return 0n;
+    }
+  }
+
   /** A path as a process sees it, made absolute by its working directory where that is known. */
   absolute(pid: number, path: string): string {
     if (path.startsWith('/')) return path;

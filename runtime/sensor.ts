@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { BpfError, probe, type RingBuffer } from 'node-libbpf';
 import { KubesentryError } from '../api/errors.ts';
 import { EventView, eachEvent, eachRecord } from '../bpf/event-view.ts';
@@ -6,6 +6,7 @@ import { EVENT } from '../bpf/events.ts';
 import { type FamilyState, Programs } from '../bpf/programs.ts';
 import type { Hierarchies } from './cgroup-tree.ts';
 import type { Log } from './log.ts';
+import { ProcFs } from './proc-fs.ts';
 
 export interface SensorOptions {
   hierarchies: Hierarchies;
@@ -168,8 +169,7 @@ function refusalOf(error: BpfError | undefined, what: string): KubesentryError {
 }
 
 function missingCapabilities(): string[] {
-  const effective = /^CapEff:\s+([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
-  const bits = BigInt(`0x${effective}`);
+  const bits = new ProcFs().capabilities;
   return Object.entries(CAPABILITIES)
     .filter(([, bit]) => ((bits >> BigInt(bit)) & 1n) === 0n)
     .map(([name]) => name);

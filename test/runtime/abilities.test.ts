@@ -37,6 +37,16 @@ describe('the binaries of other processes can be read', () => {
     expect(binaries()).toBe('on');
   });
 
+  it('where somebody guards the first one and nobody else runs anything, but we may look', () => {
+    put(1, { uid: OWN });
+    mkdirSync(join(root, 'self'));
+    const status = join(root, 'self/status');
+    writeFileSync(status, 'Name:\tnode\nCapEff:\t000001fffeffffff\n');
+    expect(binaries()).toBe('on');
+    writeFileSync(status, 'Name:\tnode\nCapEff:\t0000000000001000\n');
+    expect(binaries()).toBe('off');
+  });
+
   it('not where they are those of a container alone, whatever can be read', () => {
     put(1, { uid: OWN, exe: '/usr/local/bin/node' });
     mkdirSync(join(root, '1/ns'));
