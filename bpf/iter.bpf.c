@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * What existed before the agent: processes and TCP sockets, one fixed-size record each. Iterators run only while user
- * space reads from them and hold a reference on what they show.
+ * What existed before the agent: processes, their TCP connections, and TCP sockets that no process holds by a number, one
+ * fixed-size record each. Iterators run only while user space reads from them and hold a reference on what they show.
  */
 #include "executable.h"
 #include "socket.h"
@@ -27,6 +27,41 @@ int iterate_processes(struct bpf_iter__task *context)
 	/* Kernel threads have no memory of their own and no file. */
 	if (mm)
 		record.flags = describe_executable(BPF_CORE_READ(mm, exe_file), &record.inode, &record.dev);
+	bpf_seq_write(context->meta->seq, &record, sizeof(record));
+	return 0;
+}
+
+/*
+ * iter/tcp shows the network of whoever reads it and no other, and each pod has one of its own. The files of processes
+ * are shown for the whole node, and say whose a connection is.
+ */
+SEC("iter/task_file")
+int iterate_connections(struct bpf_iter__task_file *context)
+{
+	struct task_struct *task = context->task;
+	struct file *file = context->file;
+	struct connect_event record = {};
+	struct socket *socket;
+	struct sock *sock;
+	__u16 family, protocol;
+	__u8 state;
+
+	/* NULL comes once, at the end. The files of sockets are on a file system of their own. */
+	if (!task || !file || BPF_CORE_READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC)
+		return 0;
+	socket = BPF_CORE_READ(file, private_data);
+	sock = BPF_CORE_READ(socket, sk);
+	family = BPF_CORE_READ(sock, __sk_common.skc_family);
+	protocol = BPF_CORE_READ(sock, sk_protocol);
+	state = BPF_CORE_READ(sock, __sk_common.skc_state);
+	if ((family != AF_INET && family != AF_INET6) || (protocol != IPPROTO_TCP && protocol != IPPROTO_MPTCP) ||
+	    state == TCP_CLOSE || state == TCP_LISTEN)
+		return 0;
+	fill_header(&record.header, task, EVENT_SOCKET, sizeof(record));
+	read_flow(&record, &sock->__sk_common);
+	record.cookie = BPF_CORE_READ(sock, __sk_common.skc_cookie.counter);
+	record.protocol = IPPROTO_TCP;
+	record.state = state;
 	bpf_seq_write(context->meta->seq, &record, sizeof(record));
 	return 0;
 }

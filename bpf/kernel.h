@@ -20,11 +20,15 @@
 #define AF_INET6 10
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
+#define IPPROTO_MPTCP 262
 #define SIGKILL 9
 #define TCP_SYN_SENT 2
 #define TCP_TIME_WAIT 6
+#define TCP_CLOSE 7
+#define TCP_LISTEN 10
 #define TCP_NEW_SYN_RECV 12
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630
+#define SOCKFS_MAGIC 0x534f434b
 #define LOOPBACK_IFINDEX 1
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -159,6 +163,7 @@ struct path {
 struct file {
 	struct path f_path;
 	struct inode *f_inode;
+	void *private_data;
 };
 
 struct linux_binprm {
@@ -199,6 +204,10 @@ struct sock {
 	struct sock_cgroup_data sk_cgrp_data;
 };
 
+struct socket {
+	struct sock *sk;
+};
+
 struct seq_file;
 
 struct bpf_iter_meta {
@@ -208,6 +217,12 @@ struct bpf_iter_meta {
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	struct file *file;
 };
 
 struct bpf_iter__tcp {

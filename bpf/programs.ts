@@ -36,6 +36,8 @@ const SHARED = [
 
 type SharedMap = (typeof SHARED)[number];
 
+export type Snapshot = 'processes' | 'connections' | 'sockets';
+
 export interface ProgramsOptions {
   /** Mount point of cgroup v2, where the network programs attach; without it they are reported as failed. */
   cgroupRoot: string | undefined;
@@ -146,9 +148,12 @@ export class Programs implements Disposable {
     return Object.fromEntries(entries) as Record<EventName, bigint>;
   }
 
-  /** Processes or TCP sockets that exist now, as records for `eachRecord`. Empty where the kernel has no such iterator. */
-  snapshot(what: 'processes' | 'sockets'): Buffer {
-    const name = what === 'processes' ? 'iterate_processes' : 'iterate_sockets';
+  /**
+   * What exists now, as records for `eachRecord`: processes; the TCP connections that they hold; or the TCP sockets of our
+   * own network, whoever has them. Empty where the kernel has no such iterator.
+   */
+  snapshot(what: Snapshot): Buffer {
+    const name = `iterate_${what}`;
     const isAttached = this.families.some(({ attached }) => attached.includes(name));
     return isAttached
       ? (this.#objects.get('iter')?.program(name).iterate() ?? Buffer.alloc(0))

@@ -3,7 +3,7 @@ import { BpfError, probe, type RingBuffer } from 'node-libbpf';
 import { KubesentryError } from '../api/errors.ts';
 import { EventView, eachEvent, eachRecord } from '../bpf/event-view.ts';
 import { EVENT } from '../bpf/events.ts';
-import { type FamilyState, Programs } from '../bpf/programs.ts';
+import { type FamilyState, Programs, type Snapshot } from '../bpf/programs.ts';
 import type { Hierarchies } from './cgroup-tree.ts';
 import type { Log } from './log.ts';
 import { ProcFs } from './proc-fs.ts';
@@ -102,7 +102,7 @@ export class Sensor {
   }
 
   /** Hands what existed before us to `visit`. */
-  snapshot(what: 'processes' | 'sockets', visit: (event: EventView) => void): void {
+  snapshot(what: Snapshot, visit: (event: EventView) => void): void {
     eachRecord(this.programs.snapshot(what), (event) => this.#hand(event, visit));
   }
 

@@ -152,6 +152,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       closers.push(() => following.close());
     }
     sensor.snapshot('processes', watch.visit);
+    sensor.snapshot('connections', watch.visit);
     sensor.snapshot('sockets', watch.visit);
     sensor.start(watch.visit);
     cpu?.sample(now());

@@ -50,6 +50,8 @@ export class Watch implements Forgetful {
   #indicators: Indicators;
   readonly #handlers: readonly (((event: EventView) => void) | undefined)[];
   #executions = 0;
+  /** Connections to listed places that processes held before us, by their ends. */
+  readonly #held = new Set<string>();
 
   constructor(options: WatchOptions) {
     this.#options = options;
@@ -188,10 +190,19 @@ export class Watch implements Forgetful {
   #connected(event: EventView): void {
     if (event.type === EVENT.connect) this.#mayFetch(event);
     const verdict = judgeConnect(event, this.#indicators);
+    if (verdict && event.type === EVENT.socket && this.#isShownAgain(event)) return;
     const process = verdict && this.#whoDid(event);
     // The kernel refused what is to be refused, and many connections are no reason to read a binary.
     if (process)
       this.#options.correlator.add({ ...verdict, process, time: this.#options.clock.epoch(event.ktime) });
+  }
+
+  /** What a process holds the network may show once more, without saying whose it is. */
+  #isShownAgain({ tgid, localAddress, localPort, remoteAddress, remotePort }: EventView): boolean {
+    const ends = `${localAddress} ${localPort} ${remoteAddress} ${remotePort}`;
+    if (tgid === 0) return this.#held.has(ends);
+    this.#held.add(ends);
+    return false;
   }
 
   /** An interpreter may run what it fetches, or what is fetched for it. */

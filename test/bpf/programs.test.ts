@@ -58,7 +58,7 @@ test('a program whose hook this kernel lacks is reported, and the rest of its fa
   using programs = Programs.load({ cgroupRoot: undefined, families: ['iter', 'process'], directory: folder });
   rmSync(folder, { recursive: true });
   const [iter, process] = programs.families;
-  expect(iter?.attached).toEqual(['iterate_processes']);
+  expect(iter?.attached).toEqual(['iterate_processes', 'iterate_connections']);
   expect(iter?.failed.map(({ program, error }) => [program, error.code])).toEqual([
     ['iterate_sockets', 'ESRCH'],
   ]);
@@ -94,6 +94,22 @@ test('the sockets that exist are told', async () => {
   });
   server.close();
   expect(listening).toEqual(['127.0.0.1 10']);
+});
+
+test('the connections that processes hold are told, also in a network of their own', async () => {
+  const connect = `import os, socket, time
+listener = socket.socket(); listener.bind(('127.0.0.1', 0)); listener.listen()
+link = socket.create_connection(listener.getsockname()); print(listener.getsockname()[1], flush=True); time.sleep(60)`;
+  const child = spawn('unshare', ['-n', 'sh', '-c', 'ip link set lo up; exec python3 -c "$0"', connect]);
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  using programs = Programs.load({ cgroupRoot: undefined, families: ['iter'] });
+  const remotePorts: number[] = [];
+  eachRecord(programs.snapshot('connections'), (record) => {
+    if (record.tgid === child.pid) remotePorts.push(record.remotePort);
+  });
+  child.kill('SIGKILL');
+  await once(child, 'close');
+  expect(remotePorts).toEqual([Number(line)]);
 });
 
 test('what the ring cannot hold is counted by type', async () => {

@@ -91,15 +91,22 @@ describe.skipIf(reason)(`an agent that comes late${reason ? ` (${reason})` : ''}
   beforeAll(async () => {
     stage = await Stage.open({
       before: `cp $SLEEP xmrig; ./xmrig 30 &
+unshare -n sh -c 'ip link set lo up; ip address add 199.247.27.41/32 dev lo; exec python3 -c "$0"' 'import socket, time
+listener = socket.socket(); listener.bind(("199.247.27.41", 3333)); listener.listen()
+link = socket.create_connection(listener.getsockname()); open("connected", "w"); time.sleep(30)' &
+until [ -e connected ]; do sleep 0.1; done
 exec 3<>/dev/tcp/127.0.0.1/$POOL_PORT
 while sleep 0.3; do echo '{"id":1,"method":"mining.subscribe","params":[]}'; done >&3`,
     });
   });
   afterAll(() => stage?.[Symbol.asyncDispose]());
 
-  it.each(['miner-name', 'pool-protocol'])('sees what runs and is connected already: %s', async (rule) => {
-    expect(await stage.detected(stage.cgroupOf(0), (one) => rulesOf([one]).includes(rule))).toBeDefined();
-  });
+  it.each(['miner-name', 'pool-address', 'pool-protocol'])(
+    'sees what runs and is connected already: %s',
+    async (rule) => {
+      expect(await stage.detected(stage.cgroupOf(0), (one) => rulesOf([one]).includes(rule))).toBeDefined();
+    },
+  );
 });
 
 describe.skipIf(reason)(`the agent that acts, on this kernel${reason ? ` (${reason})` : ''}`, () => {
