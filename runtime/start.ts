@@ -22,6 +22,7 @@ import { ProcFs } from './proc-fs.ts';
 import { Processes } from './processes.ts';
 import { Recovery } from './recovery.ts';
 import { Scope } from './scope.ts';
+import { ScriptFiles } from './script-files.ts';
 import { Sensor } from './sensor.ts';
 import { SettingsFiles } from './settings-files.ts';
 import { Suspicions } from './suspicions.ts';
@@ -122,6 +123,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       processes,
       suspicions,
       settingsFiles,
+      scriptFiles: new ScriptFiles(proc),
       correlator,
       departures,
       enforcer,

@@ -18,6 +18,7 @@ import type { KernelClock } from './kernel-clock.ts';
 import type { ProcFs } from './proc-fs.ts';
 import type { Process, Processes } from './processes.ts';
 import type { Scope } from './scope.ts';
+import type { ScriptFiles } from './script-files.ts';
 import type { SettingsFiles } from './settings-files.ts';
 import { finding, type Signal } from './signal.ts';
 import type { Suspicions } from './suspicions.ts';
@@ -30,6 +31,7 @@ export interface WatchOptions {
   processes: Processes;
   suspicions: Suspicions;
   settingsFiles: SettingsFiles;
+  scriptFiles: ScriptFiles;
   correlator: Correlator;
   /** Told of cgroups that were removed. */
   departures: Departures;
@@ -146,7 +148,9 @@ export class Watch implements Forgetful {
     const action = verdict === VERDICT.enforced ? 'killed' : 'none';
     this.#suspect(ktime, { process, findings, action });
     if (action === 'none') void this.#readSettings(process, ktime);
-    const download = this.#downloads.executed(process, ktime, this.#options.clock.epoch(ktime));
+    const time = this.#options.clock.epoch(ktime);
+    const download = this.#downloads.executed(process, ktime, time);
+    if (!download) void this.#readScript(process, ktime, time);
     if (download) this.#suspect(ktime, download);
     else if (verdict === VERDICT.none) this.#settle(event, process, findings);
   }
@@ -185,6 +189,13 @@ export class Watch implements Forgetful {
   async #readSettings(process: Process, ktime: number): Promise<void> {
     const verdict = await this.#options.settingsFiles.judge(process);
     if (verdict) this.#suspect(ktime, { process, ...verdict });
+  }
+
+  /** Where a name does not tell that a script came from the network, the age of its file may. */
+  async #readScript(process: Process, ktime: number, time: number): Promise<void> {
+    const script = this.#downloads.possibleScript(process, ktime, time);
+    if (script && (await this.#options.scriptFiles.changedSince(process, script.path, script.since)))
+      this.#suspect(ktime, script.execution);
   }
 
   #connected(event: EventView): void {

