@@ -58,7 +58,29 @@ export async function explain({ connect, positionals, namespace, write, option }
 
 function ruleText(name: string, { title, severity, score, why, remedy, posture }: Rule): string {
   const weight = posture ? `${score}, beside other evidence only` : `${score} of 100`;
-  return `${name}: ${title}\n  Severity  ${severity}\n  Weight    ${weight}\n  Why       ${why}\n  To do     ${remedy}\n`;
+  const lines = [
+    `  Severity  ${severity}`,
+    `  Weight    ${weight}`,
+    ...field('Why', why),
+    ...field('To do', remedy),
+  ];
+  return `${[`${name}: ${title}`, ...lines].join('\n')}\n`;
+}
+
+const WIDTH = 80;
+
+/** A label and sentences beside it, in lines of 80 columns; a word that is longer stays whole, so that it can be copied. */
+function field(label: string, text: string): string[] {
+  const lines: string[] = [];
+  let line = `  ${label.padEnd(9)}`;
+  for (const word of text.split(/\s+/)) {
+    if (line.trim() !== '' && line.length + 1 + word.length > WIDTH) {
+      lines.push(line);
+      line = ' '.repeat(11);
+    }
+    line += ` ${word}`;
+  }
+  return [...lines, line];
 }
 
 /** The object in the user's own file, or what the record keeps of it. */
@@ -101,9 +123,9 @@ function findingLines(finding: Finding, shown: Shown | undefined): string[] {
     `${rule} (${severity}, ${score})`,
     `  At        ${path}`,
     ...placeLines(finding, shown),
-    `  Found     ${message}${evidence ? ` [${evidence}]` : ''}`,
-    ...(Object.hasOwn(RULES, rule) ? [`  Why       ${RULES[rule as keyof typeof RULES].why}`] : []),
-    `  To do     ${remedy}`,
+    ...field('Found', `${message}${evidence ? ` [${evidence}]` : ''}`),
+    ...(Object.hasOwn(RULES, rule) ? field('Why', RULES[rule as keyof typeof RULES].why) : []),
+    ...field('To do', remedy),
   ];
 }
 

@@ -158,7 +158,7 @@ describe('status', () => {
     expect(exit).toBe(1);
     expect(text).toMatch(/^PART +STATE +DETAIL\n/);
     expect(text).toMatch(/agents +WRONG +there is no DaemonSet kubesentry-system\/kubesentry-agent/);
-    expect(text).toMatch(/webhook configuration +ok +7 entries/);
+    expect(text).toMatch(/webhook configuration +ok +8 entries/);
     expect(text).toMatch(/leader +ok/);
   });
 

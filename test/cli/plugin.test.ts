@@ -15,6 +15,7 @@ import type { Session } from '../../cli/plugin/options.ts';
 import { quarantine } from '../../cli/plugin/quarantine.ts';
 import { release } from '../../cli/plugin/release.ts';
 import { type Given, runWithoutTerminal, type Shown } from '../../cli/plugin/without-terminal.ts';
+import { RULES } from '../../detection/rules.ts';
 import { KIND } from '../../kube/kind.ts';
 import { MemoryCluster } from '../../kube/memory/cluster.ts';
 
@@ -182,6 +183,14 @@ describe('kubectl kubesentry', () => {
       run(explain, ['d-0123456789abcdef'], { options: { filename: join(folder, 'none') } }),
     ).rejects.toThrow('cannot be read');
     rmSync(folder, { recursive: true });
+  });
+
+  test('explain keeps to 80 columns', async () => {
+    for (const rule of Object.keys(RULES)) {
+      for (const line of (await run(explain, [rule])).text.split('\n')) {
+        expect(line.length, line).toBeLessThanOrEqual(80);
+      }
+    }
   });
 
   test('explain knows rules, and says so when a name is neither', async () => {

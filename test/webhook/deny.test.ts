@@ -45,6 +45,21 @@ describe('a miner', () => {
     for (const line of message.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
   });
 
+  it('is told in text that steers no terminal, whatever the fields and the words are called', async () => {
+    const hostile = {
+      apiVersion: 'example.com/v1',
+      kind: 'Thing',
+      metadata: { name: 'a', namespace: 'shop' },
+      spec: { '\u001b[2J\u202e': podOf('x', 'shop', { command: ['x\u200bmrig'] }).spec },
+    };
+    for (const name of ['a', 'b\u001b[31m']) {
+      const { json } = await post(scene.webhook, '/validate', review(hostile, { name }));
+      const { message } = json.response.status;
+      expect(message).toContain('It starts x?mrig.');
+      expect(message.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+    }
+  });
+
   it('is told one thing once, though one rule says a part of what another one does', async () => {
     const { json } = await post(scene.webhook, '/validate', review(podOf('x', 'shop', MINER)));
     const { message } = json.response.status;

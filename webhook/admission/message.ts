@@ -1,4 +1,5 @@
 import type { Finding } from '../../api/finding.ts';
+import { printable } from '../../api/printable.ts';
 import { isPosture } from '../../detection/rules.ts';
 import type { Ruling } from './gate.ts';
 import type { AdmissionRequest } from './review.ts';
@@ -45,7 +46,7 @@ export function warningText(request: AdmissionRequest, ruling: Ruling, id: strin
   const what = ruling.passing ? 'looks unusual' : 'would be refused';
   const reason = ruling.passing ? `score ${ruling.score} of 100.` : ruling.reason;
   const text = `kubesentry: ${subjectOf(request)} ${what}: ${reason}${where}`;
-  return `${cut(text, WARNING_LENGTH - record.length)}${record}`;
+  return `${cut(printable(text), WARNING_LENGTH - record.length)}${record}`;
 }
 
 /** `DaemonSet shop/xmrig`, `exec into Pod shop/x`. */
@@ -79,11 +80,14 @@ function cut(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, Math.max(length - 3, 0))}...`;
 }
 
-/** Breaks at blanks; a word longer than a line stays whole, so that paths and commands can be copied. */
+/**
+ * Breaks at blanks; a word longer than a line stays whole, so that paths and commands can be copied. Names of fields and
+ * words of commands are what the requester wrote, and others read this too: nothing of it steers a terminal.
+ */
 function wrap(text: string, indent: string): string {
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(/\s+/)) {
+  for (const word of printable(text.replace(/\s+/g, ' ')).split(' ')) {
     if (line !== '' && line.length + 1 + word.length > WIDTH) {
       lines.push(line);
       line = `${indent}${word}`;
