@@ -31,8 +31,8 @@ const LIMIT = 1024;
 const FILES = 256;
 const DELETED = ' (deleted)';
 
-/** Arguments longer than this together are cut: 1 MiB is more than any miner pads with, and bounds the work. */
-const ARGUMENT_BYTES = 1024 * 1024;
+/** Of arguments longer than this together, which no default limit of the stack allows, the first and the last are kept. */
+const ARGUMENT_BYTES = 2 * 1024 * 1024;
 
 /** An image, and whether the path of its binary is what its link said or only what was given to execve. */
 interface Known {
@@ -92,7 +92,8 @@ export class Images {
     const isOfThis =
       argv.length === 0 ? this.#stillRuns(event, this.#proc.exeInode(tgid)) : completes(complete, argv);
     if (!isOfThis) return { argv, flags };
-    return { argv: bounded(complete), flags: flags & ~incomplete };
+    const kept = bounded(complete);
+    return { argv: kept, flags: kept.length < complete.length ? flags : flags & ~incomplete };
   }
 
   /** The path of what an event executed; undefined when the process is gone or runs something else by now. */
@@ -144,11 +145,21 @@ function completes(all: readonly string[], some: readonly string[]): boolean {
   return first + last >= some.length - 2;
 }
 
+/** All of them, or as many from either end as fit into half of the bound. */
 function bounded(argv: string[]): string[] {
+  const bytes = argv.reduce((sum, argument) => sum + argument.length, 0);
+  if (bytes <= ARGUMENT_BYTES) return argv;
+  const first = fitting(argv);
+  const last = fitting(argv.slice(first).toReversed());
+  return [...argv.slice(0, first), ...argv.slice(argv.length - last)];
+}
+
+/** How many of the first fit. */
+function fitting(argv: readonly string[]): number {
   let bytes = 0;
   const end = argv.findIndex((argument) => {
     bytes += argument.length;
-    return bytes > ARGUMENT_BYTES;
+    return bytes > ARGUMENT_BYTES / 2;
   });
-  return end < 0 ? argv : argv.slice(0, end);
+  return end < 0 ? argv.length : end;
 }

@@ -6,6 +6,7 @@ import { collectProcessMetrics } from '../api/process-metrics.ts';
 import type { FamilyState } from '../bpf/programs.ts';
 import type { AgentStats } from './agent.ts';
 import { lossesOf } from './losses.ts';
+import { reasonOf } from './sensor.ts';
 
 /** Cgroups with a series of their own. */
 const CGROUPS = 20;
@@ -45,9 +46,16 @@ export function agentMetrics(
     labelNames: ['family', 'state'],
     registers,
   });
+  const refused = new Gauge({
+    name: 'kubesentry_agent_program_refused',
+    help: 'Always 1, for each eBPF program that is off here; the reason is a label.',
+    labelNames: ['family', 'program', 'reason'],
+    registers,
+  });
   for (const { family, attached, failed } of families) {
     programs.set({ family, state: 'attached' }, attached.length);
     programs.set({ family, state: 'refused' }, failed.length);
+    for (const { program, error } of failed) refused.set({ family, program, reason: reasonOf(error) }, 1);
   }
   const able = new Gauge({
     name: 'kubesentry_agent_ability',

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { EventView } from '../../bpf/event-view.ts';
+import { EXEC_FLAG } from '../../bpf/events.ts';
 import { Images } from '../../runtime/image.ts';
 import { ProcFs } from '../../runtime/proc-fs.ts';
 
@@ -82,4 +83,19 @@ test('the content has another name once the file was written again, in another i
   expect(contentOf('4', { changed: 1000, device: 2 })).not.toBe(first);
   expect(contentOf('5', { changed: 1000, inode: 6n })).not.toBe(first);
   expect(contentOf('6', { changed: 9000 })).toBeUndefined();
+});
+
+test('of arguments beyond any bound the first and the last are kept, and what is missing is said', () => {
+  const job = program('job');
+  const images = new Images(new ProcFs(join(root, 'proc')));
+  runs(20, 'job', job.path);
+  const padding = Array.from({ length: 30 }, () => 'a'.repeat(100_000));
+  const argv = ['job', ...padding, '-o', 'stratum+tcp://pool.example:3333'];
+  writeFileSync(join(root, 'proc/20/cmdline'), `${argv.join('\0')}\0`);
+  const event = executed(20, 'job', './job', job.inode);
+  const some = { argv: ['job', ...argv.slice(-2)], execFlags: EXEC_FLAG.argsTruncated };
+  const image = images.executed({ ...event, ...some } as EventView, 0);
+  expect(image.argv).toHaveLength(23);
+  expect([image.argv[0], image.argv.at(-1)]).toEqual(['job', argv.at(-1)]);
+  expect(image.flags & EXEC_FLAG.argsTruncated).not.toBe(0);
 });

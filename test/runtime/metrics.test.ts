@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { BpfError } from 'node-libbpf';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { AgentStats } from '../../runtime/agent.ts';
 import { agentMetrics, serveMetrics } from '../../runtime/metrics.ts';
@@ -19,7 +20,18 @@ let server: Awaited<ReturnType<typeof serveMetrics>>;
 let base: string;
 beforeAll(async () => {
   server = await serveMetrics(
-    agentMetrics(() => stats),
+    agentMetrics(
+      () => stats,
+      [
+        {
+          family: 'lsm',
+          attached: [],
+          failed: [
+            { program: 'on_exec_check', error: new BpfError('EPERM', 'load', 'It cannot be loaded.') },
+          ],
+        },
+      ],
+    ),
     0,
   );
   base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -35,6 +47,8 @@ it('exports what was counted, also what was lost', async () => {
     'kubesentry_agent_spool_lost_total 4',
     'kubesentry_agent_spool_pending 1',
     'kubesentry_agent_processes 42',
+    'kubesentry_agent_programs{family="lsm",state="refused"} 1',
+    'kubesentry_agent_program_refused{family="lsm",program="on_exec_check",reason="EPERM, It cannot be loaded."} 1',
   ]) {
     expect(text.split('\n')).toContain(line);
   }
