@@ -23,7 +23,7 @@ export const WORD_COST = 20;
 export const CALL_COST = 300;
 
 /** More findings than this about one object help nobody. */
-const FINDING_LIMIT = 64;
+export const FINDING_LIMIT = 64;
 
 const EVIDENCE_LENGTH = 160;
 

@@ -50,6 +50,22 @@ describe('a policy', () => {
     expect(await refusal(create('billing', 'x'))).toContain('is refused');
   });
 
+  it('that exempts an image spares no other container, however many of that image stand before it', async () => {
+    const exempt = 'registry.example.com/ok';
+    await setPolicy({ exemptions: [{ images: [exempt], reason: 'a drill' }] });
+    const mining = (count: number, image: string) => {
+      const pod = podOf(`x-${performance.now()}`, 'shop', { ...MINER, image });
+      const before = Array.from({ length: count }, (_, at) => ({ name: `c${at}`, ...MINER, image: exempt }));
+      return { ...pod, spec: { ...(pod.spec as object), initContainers: before } };
+    };
+    const create = (count: number, image: string) => scene.as('alice').create(KIND.Pod, mining(count, image));
+    await eventually(() => create(0, exempt).catch(() => undefined), 'admitted');
+    for (const count of [1, 63, 64, 100]) {
+      expect(await refusal(create(count, 'registry.example.com/other')), `${count}`).toContain('is refused');
+    }
+    await create(100, exempt);
+  });
+
   it('exempts a workload with what its controller makes, and not who writes that it is made by it', async () => {
     const kinds = { apiVersion: 'apps/v1', kind: 'DaemonSet', name: 'bench', uid: 'u', controller: true };
     const owned = (name: string) => {

@@ -1,5 +1,6 @@
 import type { Finding, Verdict } from '../../api/finding.ts';
 import type { Mode } from '../../api/sentry-policy.ts';
+import { FINDING_LIMIT } from '../../detection/docket.ts';
 import { judgeObject } from '../../detection/judge.ts';
 import { type Judgement, judgementOf } from '../../detection/verdict.ts';
 import { workloadView } from '../../detection/workload.ts';
@@ -30,7 +31,9 @@ export function rulingByMode(
   facts: Facts,
 ): Ruling | undefined {
   if (findings.length === 0) return undefined;
-  const counted = findings.filter((finding) => !isExempt(finding, request, facts));
+  // Of more than that only some are kept: the container that is not exempt may be among the others.
+  const isWhole = findings.length < FINDING_LIMIT;
+  const counted = findings.filter((finding) => !isExempt(finding, request, facts, isWhole));
   const { policy } = facts;
   const { namespace } = request;
   const labels = namespace === '' ? {} : facts.namespaceLabels(namespace);
@@ -59,14 +62,14 @@ function ruling(verdict: Verdict, { score, findings }: Judgement): Ruling {
   };
 }
 
-function isExempt(finding: Finding, request: AdmissionRequest, facts: Facts): boolean {
+function isExempt(finding: Finding, request: AdmissionRequest, facts: Facts, isWhole: boolean): boolean {
   return facts.policy.exempts(
     {
       rule: finding.rule,
       namespace: request.namespace,
       user: request.userInfo.username,
       workloads: provenWorkloadsOf(request, facts),
-      images: imagesAt(finding.path, request),
+      images: imagesAt(isWhole ? finding.path : '', request),
     },
     facts.now,
   );
