@@ -20,8 +20,26 @@ const FORM =
 /** Schemes of the stratum protocol, as pools and miners write them: stratum+tcp, stratum2+ssl, ethproxy+tcp, … */
 const STRATUM = /^(stratums?|ethproxy|eth-proxy|ethstratum|nicehash|daemon\+)[0-9]?(\+[a-z0-9+]{1,20})?$/;
 
-/** Undefined when `text` has no such form. */
+/** What miners read of an address by the scheme of a pool: strtol(3) stops behind the digits of the port. */
+const POOL_FORM =
+  /^([a-z][a-z0-9+.-]{0,30}):\/\/(?:([^@/\s]{0,300})@)?([a-z0-9_][a-z0-9_.-]{0,252})(?::[\s+]{0,8}(\d{1,5}))?/;
+const POOL_FORM_LENGTH = 700;
+
+/** Undefined when `text` has no such form. Behind the scheme of a pool anything may follow the address. */
 export function parseEndpoint(text: string): Endpoint | undefined {
+  return parseWhole(text) ?? parsePool(text);
+}
+
+function parsePool(text: string): Endpoint | undefined {
+  if (!text.includes('://')) return undefined;
+  const parts = POOL_FORM.exec(fold(text.trimStart().slice(0, POOL_FORM_LENGTH)));
+  if (!parts) return undefined;
+  const [, scheme = '', user = '', host = '', port] = parts;
+  const endpoint = { scheme, user, host, port: port === undefined ? undefined : Number(port), path: '' };
+  return isStratum(endpoint) ? endpoint : undefined;
+}
+
+function parseWhole(text: string): Endpoint | undefined {
   if (text.length > 2600) return undefined;
   const folded = fold(text.trim());
   // Most words of a command are no more than that.

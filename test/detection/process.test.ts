@@ -151,3 +151,16 @@ test('tells a page about a miner from a miner that is fetched', () => {
   expect(rules('https://example.com/xmrig.html')).not.toContain('miner-download');
   expect(rules('https://example.com/xmrig')).toContain('miner-download');
 });
+
+test.each([
+  'stratum+tcp://pool.example:3333x',
+  'stratum+tcp://pool.example:+3333',
+  `stratum+tcp://pool.example:3333/${'a'.repeat(9000)}`,
+  `${' '.repeat(9000)}stratum+tcp://pool.example:3333`,
+])(
+  'what stands around the address of a pool does not hide it, since miners read on to the port only: %.50s',
+  (url) => {
+    const { findings } = judge({ exe: '/srv/web', argv: ['web', '-o', url] });
+    expect(findings.map(({ rule }) => rule)).toContain('stratum-url');
+  },
+);
