@@ -229,12 +229,16 @@ export class ResponseScene {
     return items.find(({ spec }) => spec.namespace === namespace);
   }
 
-  /** The namespace's incident once all six steps are done. */
-  finished(namespace: string): Promise<Incident> {
+  /** The namespace's incident once all six steps are done; raises with what they say when that takes too long. */
+  async finished(namespace: string): Promise<Incident> {
+    let steps: NonNullable<NonNullable<Incident['status']>['steps']> = [];
     return eventually(`end of the playbook in ${namespace}`, async () => {
       const incident = await this.incidentIn(namespace).catch(() => undefined);
-      const steps = incident?.status?.steps ?? [];
+      steps = incident?.status?.steps ?? [];
       return steps.length === 6 && steps.every(({ state }) => state === 'Done') ? incident : undefined;
+    }).catch((error: Error) => {
+      const said = steps.map(({ step, state, message }) => `${step} ${state}: ${message}`);
+      throw new Error([error.message, ...said].join('\n'), { cause: error });
     });
   }
 

@@ -1,11 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { KubesentryError } from '../../api/errors.ts';
+import type { Incident } from '../../api/incident.ts';
 import { SYSTEM_NAMESPACE } from '../../api/names.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { PlaybookStep, StepStatus } from '../../api/playbook.ts';
 import { KIND } from '../../kube/kind.ts';
 import { MemoryCluster } from '../../kube/memory/cluster.ts';
 import type { DaemonSetController } from '../../kube/memory/daemon-set-controller.ts';
+import { terminate } from '../../webhook/response/playbook/terminate.ts';
 import { COLLECTOR, mineIn, runDaemonSet } from './attack.ts';
 import { eventually, openScene, podOf, refusal, type Scene, workloadOf } from './harness.ts';
 
@@ -291,6 +293,14 @@ describe('the approved step terminate', () => {
     await approve(name, 'terminate', 'report');
     await stepIn(name, 'terminate', 'Done');
   });
+});
+
+it('the step terminate tells the accounts of pods that no watch had shown before they were gone', async () => {
+  const { metadata } = await mineIn(scene, pod);
+  const { status: _, ...unseen } = (await incidentNamed(metadata.name as string)) as Incident;
+  const { found } = await terminate(unseen, { cluster: scene.cluster, gracePeriodSeconds: 0 });
+  expect(await podsOf()).toEqual([]);
+  expect(found).toEqual({ serviceAccounts: ['default'] });
 });
 
 describe('the approved step revoke', () => {

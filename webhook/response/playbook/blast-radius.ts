@@ -1,6 +1,7 @@
 import { INCIDENT_BOUNDS, type Incident, isOpen } from '../../../api/incident.ts';
 import type { BlastCandidate } from '../../../api/playbook.ts';
 import type { KnownPod, PodIndex } from '../../pod-index.ts';
+import { attackedAccounts } from './attacked-accounts.ts';
 import { count } from './confirm.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -15,9 +16,6 @@ const WEIGHT = { incident: 8, strong: 6, template: 4, image: 3, medium: 3, creat
 /** Of one candidate, and letters of one: names of users and accounts are longer than an Incident has room for. */
 const REASONS = 8;
 const REASON = 256;
-
-/** Accounts that an Incident has room for. */
-const ACCOUNTS = 32;
 
 /** These create on behalf of others: sharing one connects nothing. */
 const CONTROLLERS = 'system:serviceaccount:kube-system:';
@@ -52,15 +50,6 @@ export function blastRadius(incident: Incident, surroundings: Surroundings): Out
     (a, b) => b.weight - a.weight || (keyOf(a.candidate) < keyOf(b.candidate) ? -1 : 1),
   );
   const candidates = sorted.map(({ candidate }) => candidate).slice(0, INCIDENT_BOUNDS.candidates);
-  const known = incident.status?.serviceAccounts ?? [];
-  const mined = new Set(incident.status?.pods);
-  const [theirs, others] = [true, false].map((isTheirs) =>
-    attacked.flatMap(({ namespace, name, serviceAccount }) =>
-      mined.has(`${namespace}/${name}`) === isTheirs ? serviceAccount : [],
-    ),
-  ) as [string[], string[]];
-  // Whoever makes pods of that workload chooses their accounts: those of the pods that mined must not find it full.
-  const serviceAccounts = [...new Set([...theirs, ...known, ...others])].slice(0, ACCOUNTS).sort();
   return {
     state: 'Done',
     message:
@@ -73,7 +62,7 @@ export function blastRadius(incident: Incident, surroundings: Surroundings): Out
           `${kind} ${namespace}/${name} (${count(pods, 'pod')}): ${reasons.join('; ')}`,
       ),
     ],
-    found: { blastRadius: candidates, serviceAccounts },
+    found: { blastRadius: candidates, serviceAccounts: attackedAccounts(incident, attacked) },
   };
 }
 

@@ -6,6 +6,7 @@ import { everyObject } from '../../../kube/every-object.ts';
 import { KIND } from '../../../kube/kind.ts';
 import { WORKLOAD_KINDS } from '../../../kube/workloads.ts';
 import { isMirror, topOwner } from '../../top-owner.ts';
+import { attackedAccounts } from './attacked-accounts.ts';
 import { count } from './confirm.ts';
 import { Evidence } from './evidence.ts';
 import type { Outcome } from './outcome.ts';
@@ -22,10 +23,8 @@ export interface TerminateOptions {
  * Every owner is kept as evidence before it is deleted, and deleted by uid, so that what somebody put in its place
  * stays. What was done is read off the evidence: whoever goes on after a crash tells all of it.
  */
-export async function terminate(
-  { metadata, spec, status }: Incident,
-  options: TerminateOptions,
-): Promise<Outcome> {
+export async function terminate(incident: Incident, options: TerminateOptions): Promise<Outcome> {
+  const { metadata, spec, status } = incident;
   const { cluster, gracePeriodSeconds } = options;
   const { namespace, workload } = spec;
   const evidence = new Evidence(cluster, metadata);
@@ -94,7 +93,15 @@ export async function terminate(
       ]),
     ],
     undo: (kept.find(({ kind }) => kind === workload.kind) ?? kept[0])?.undo,
+    // A watch that was away may never show pods that are gone by now, and then nobody else knows their accounts.
+    found: { serviceAccounts: attackedAccounts(incident, pods.map(accountOf)) },
   };
+}
+
+function accountOf({ metadata, spec }: KubeObject) {
+  const { namespace = '', name = '' } = metadata;
+  const { serviceAccountName = 'default' } = (spec ?? {}) as { serviceAccountName?: string };
+  return { namespace, name, serviceAccount: serviceAccountName };
 }
 
 /**
