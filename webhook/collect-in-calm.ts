@@ -3,8 +3,8 @@ const TICK_MS = 1000;
 /** Share of a second in which the event loop worked. */
 const CALM = 0.1;
 
-/** Seconds. Between two waves of a storm nothing is gained. */
-const CALM_FOR = 3;
+/** Seconds. Between two waves of a storm nothing is gained, and the next one would meet code that is not compiled. */
+const CALM_FOR = 30;
 
 const MIB = 1024 * 1024;
 

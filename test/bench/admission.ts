@@ -20,13 +20,13 @@ const METHOD =
   'images and arguments differ. Rounds alternate between the servers, so that what else the machine does meets all ' +
   'of them; the first round of each is not counted. Keep-alive HTTP/1.1 over TLS 1.3. Medians over rounds, with the ' +
   'lowest and the highest. Latencies are from the last byte written to the last byte read. CPU is that of the whole ' +
-  'server process, memory its resident set: before, right after the last round, 15 seconds later, and after two and a half ' +
+  'server process, memory its resident set: before, right after the last round, 45 seconds later, and after two and a half ' +
   'minutes of calm. ' +
   'Logs go to /dev/null. Pepr and the ceiling look for one regular expression in pods and DaemonSets; Kubesentry ' +
   'judges everything that it judges in a cluster.';
 
-/** The webhook looks once it is calm for some seconds (collect-in-calm.ts). */
-const SOON_SECONDS = 15;
+/** The webhook gives back what a storm took when it has been calm for half a minute (collect-in-calm.ts). */
+const SOON_SECONDS = 45;
 
 /** V8 gives back what it no longer needs when it has not collected for 100 s (kWatchdogDelayMs, memory-reducer.cc). */
 const CALM_SECONDS = 150;
@@ -226,7 +226,7 @@ function print({ scenes, memoryMiB, apiServer, curves, ratios: compared, machine
   }
   for (const [name, { idle, after, soon, calm }] of Object.entries(memoryMiB)) {
     console.log(
-      `${name}: ${idle} MiB idle, ${after} MiB after the load, ${soon} MiB 15 seconds later, ${calm} MiB once it is calm`,
+      `${name}: ${idle} MiB idle, ${after} MiB after the load, ${soon} MiB 45 seconds later, ${calm} MiB once it is calm`,
     );
   }
   console.log(`API server, dry-run POST: ${JSON.stringify(apiServer)}`);
