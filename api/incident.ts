@@ -85,6 +85,7 @@ export const INCIDENT_BOUNDS = {
   timeline: 128,
   reasons: 16,
   candidates: 64,
+  serviceAccounts: 32,
 } as const;
 
 const marks = () =>
@@ -157,7 +158,7 @@ export const IncidentStatus = Type.Object(
     ),
     serviceAccounts: Type.Optional(
       Type.Array(Type.String({ maxLength: 253 }), {
-        maxItems: 32,
+        maxItems: INCIDENT_BOUNDS.serviceAccounts,
         description: 'Service accounts of the affected pods; their tokens are in the hands of the attacker.',
       }),
     ),

@@ -22,8 +22,8 @@ export interface ArgumentFacts {
     option: string;
     peer: boolean;
     known: boolean;
-    /** What the next word says, where both stand without an option. */
-    portApart?: number | undefined;
+    /** Whether the next word is its port, where both stand without an option. */
+    hasPortApart?: boolean;
   }[];
   wallets: { wallet: Wallet; word: Word; role: OptionRole | undefined }[];
   /** Options that only miners have, by name. */
@@ -67,7 +67,7 @@ export function readArguments(words: readonly Word[], indicators: Indicators): A
       readValue(facts, indicators, word, text, undefined, '', letter);
       const last = facts.endpoints.at(-1);
       // `HOST PORT`
-      if (last?.word === word && last.known) last.portApart = portOf(words[at + 1]?.text ?? '');
+      if (last?.word === word && last.known) last.hasPortApart = /^\d{2,5}$/.test(words[at + 1]?.text ?? '');
       letter = '';
       continue;
     }
@@ -91,10 +91,6 @@ export function readArguments(words: readonly Word[], indicators: Indicators): A
     }
   }
   return facts;
-}
-
-function portOf(text: string): number | undefined {
-  return /^\d{2,5}$/.test(text) ? Number(text) : undefined;
 }
 
 interface Option {

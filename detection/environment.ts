@@ -51,8 +51,8 @@ interface Facts {
   worker: boolean;
   /** `POOL` and its kin, whatever address it holds. */
   pooled: boolean;
-  /** Variables that hold a port, by what is before the last word of their name; and the one that holds a known pool. */
-  ports: Map<string, string>;
+  /** What is before the last word of the names of variables that hold a port; and the one that holds a known pool. */
+  ports: Set<string>;
   site: { variable: Variable; of: string } | undefined;
   /** `NICEHASH_WALLET`: who is paid at a pool that the name tells. */
   accounts: Variable[];
@@ -70,7 +70,7 @@ export function judgeEnvironment(variables: readonly Variable[], docket: Docket)
     coin: undefined,
     worker: false,
     pooled: false,
-    ports: new Map(),
+    ports: new Set(),
     site: undefined,
     accounts: [],
   };
@@ -121,8 +121,7 @@ function judgeVariable(variable: Variable, facts: Facts, docket: Docket): void {
     if (/^\d{1,5}$/.test(value)) facts.port ??= value;
     else facts.host ??= variable;
   }
-  if (value.length <= 5 && /port$/i.test(name) && /^\d{2,5}$/.test(value))
-    facts.ports.set(ownerOf(name), value);
+  if (value.length <= 5 && /port$/i.test(name) && /^\d{2,5}$/.test(value)) facts.ports.add(ownerOf(name));
   if (POOL_NAME.test(setting) && /^[\w.:+/-]{1,64}$/.test(value) && !/^\d+$/.test(value)) facts.pooled = true;
   if (words.some((word) => ALGORITHM_WORDS.test(word)) && indicators.algorithms.has(fold(value)))
     facts.coin ??= variable;

@@ -27,7 +27,7 @@ export interface Caller {
 /** Judges the arguments of one command, whatever the command is called. */
 export function judgeArguments(words: readonly Word[], docket: Docket, caller: Caller = {}): void {
   const facts = readArguments(words, docket.indicators);
-  for (const { endpoint, word, role, peer, known, portApart } of facts.endpoints) {
+  for (const { endpoint, word, role, peer, known, hasPortApart } of facts.endpoints) {
     if (isStratum(endpoint)) {
       if (isWildcard(endpoint))
         docket.report('stratum-server', word.path, 'It listens for miners.', word.text);
@@ -47,7 +47,7 @@ export function judgeArguments(words: readonly Word[], docket: Docket, caller: C
           role === 'host' ||
           isPoolShaped(endpoint) ||
           isPaidSite(facts, endpoint) ||
-          (portApart !== undefined && isMining(facts)));
+          (hasPortApart && isMining(facts)));
       const rule = told ? 'pool-host' : 'pool-mention';
       docket.report(
         rule,

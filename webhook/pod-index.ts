@@ -3,7 +3,7 @@ import type { WorkloadRef } from '../api/detection.ts';
 import type { KubeObject } from '../api/object.ts';
 import { imageFacet, templateFacet } from '../detection/fingerprint.ts';
 import { isRecord, listOf, stringsOf, textOf } from '../detection/shape.ts';
-import { controllerOf, topOwner } from './top-owner.ts';
+import { controllerOf, workloadOfPod } from './top-owner.ts';
 
 /** A container of a pod and by what it would be known again. */
 export interface KnownContainer {
@@ -176,13 +176,18 @@ function userKey(namespace: string, { kind, name }: WorkloadRef): string {
   return `${namespace}/${kind}/${name}`;
 }
 
+/** The API server fills in `default` where a pod names none. */
+export function serviceAccountOf({ spec }: KubeObject): string {
+  return (spec as { serviceAccountName?: string } | undefined)?.serviceAccountName ?? 'default';
+}
+
 function describe(pod: KubeObject, creator: string | undefined): Omit<KnownPod, 'exists'> | undefined {
   const { uid, name, namespace } = pod.metadata ?? {};
   if (typeof uid !== 'string' || typeof name !== 'string' || name === '' || typeof namespace !== 'string') {
     return undefined;
   }
-  const spec = (pod.spec ?? {}) as { nodeName?: string; serviceAccountName?: string };
-  const workload = topOwner({ kind: 'Pod', name }, pod.metadata);
+  const spec = (pod.spec ?? {}) as { nodeName?: string };
+  const workload = workloadOfPod(pod);
   return {
     uid,
     name,
@@ -190,7 +195,7 @@ function describe(pod: KubeObject, creator: string | undefined): Omit<KnownPod, 
     node: spec.nodeName,
     workload,
     maker: makerOf(pod, workload),
-    serviceAccount: spec.serviceAccountName ?? 'default',
+    serviceAccount: serviceAccountOf(pod),
     addresses: addressesOf(pod),
     creator,
     containers: containersOf(pod),

@@ -1,5 +1,5 @@
 import type { WorkloadRef } from '../api/detection.ts';
-import type { ObjectMeta, OwnerReference } from '../api/object.ts';
+import type { KubeObject, ObjectMeta, OwnerReference } from '../api/object.ts';
 
 /** Of kinds there can be (RFC 1035 label, as CustomResourceDefinitions want it), and of names (RFC 1123 subdomain). */
 const KIND = /^[A-Za-z][A-Za-z0-9]{0,62}$/;
@@ -53,6 +53,11 @@ export function topOwner(self: WorkloadRef, metadata: ObjectMeta): WorkloadRef {
     if (cronJob) return { kind: 'CronJob', name: cronJob };
   }
   return { kind: owner.kind, name: owner.name };
+}
+
+/** The same for a pod; one that nothing owns is its own. */
+export function workloadOfPod({ metadata }: KubeObject): WorkloadRef {
+  return topOwner({ kind: 'Pod', name: metadata.name ?? '' }, metadata);
 }
 
 function isText(value: unknown, shape: RegExp): boolean {

@@ -1,5 +1,5 @@
 import { KubesentryError } from '../../api/errors.ts';
-import type { Incident } from '../../api/incident.ts';
+import { type Incident, isOpen } from '../../api/incident.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { KIND } from '../../kube/kind.ts';
 
@@ -17,11 +17,10 @@ export async function decide(
   for (let attempt = 1; ; attempt++) {
     const incident = await cluster.get(KIND.Incident, { name });
     if (!incident) throw new KubesentryError('KUBE_NOT_FOUND', `There is no incident "${name}".`);
-    const { phase } = incident.status ?? {};
-    if (phase === 'Closed' || phase === 'Dismissed') {
+    if (incident.status && !isOpen(incident)) {
       throw new KubesentryError(
         'USAGE',
-        `Incident ${name} is ${phase}: nothing of it is done any more. If it goes on, it becomes a new incident.`,
+        `Incident ${name} is ${incident.status.phase}: nothing of it is done any more. If it goes on, it becomes a new incident.`,
       );
     }
     const { resourceVersion } = incident.metadata;

@@ -1,5 +1,5 @@
 import type { Detection } from '../../api/detection.ts';
-import type { Incident } from '../../api/incident.ts';
+import { type Incident, isOpen } from '../../api/incident.ts';
 import { BREAK_GLASS_GROUP } from '../../api/names.ts';
 import type { StepStatus } from '../../api/playbook.ts';
 import { printable } from '../../api/printable.ts';
@@ -38,8 +38,8 @@ export function details({ metadata, spec, status }: Incident, quarantine: Quaran
 
 /** Steps that people have to approve; `release` where nothing is left but to end the quarantine. */
 export function waitsFor(status: Incident['status']): string[] {
-  const { phase, steps = [] } = status ?? {};
-  if (phase === 'Closed' || phase === 'Dismissed') return [];
+  if (!status || !isOpen({ status })) return [];
+  const { phase, steps = [] } = status;
   const waiting: string[] = steps.filter(({ state }) => state === 'AwaitingApproval').map(({ step }) => step);
   return phase === 'Eradicated' && waiting.length === 0 ? ['release'] : waiting;
 }

@@ -8,7 +8,7 @@ import type { Cluster } from '../../kube/cluster.ts';
 import { everyObject } from '../../kube/every-object.ts';
 import { KIND } from '../../kube/kind.ts';
 import { WORKLOAD_KINDS } from '../../kube/workloads.ts';
-import { controllerOf, topOwner } from '../../webhook/top-owner.ts';
+import { controllerOf, topOwner, workloadOfPod } from '../../webhook/top-owner.ts';
 import { age, LIST_HELP, LIST_OPTIONS, list, type Table } from './listing.ts';
 import { pluginCommand, type Session } from './options.ts';
 
@@ -219,8 +219,8 @@ function ownerOf(object: KubeObject): WorkloadRef | undefined {
 }
 
 async function hasPods({ kind, name }: WorkloadRef, namespace: string, cluster: Cluster): Promise<boolean> {
-  for await (const { metadata } of everyObject(cluster, KIND.Pod, namespace)) {
-    const owner = topOwner({ kind: 'Pod', name: metadata.name ?? '' }, metadata);
+  for await (const pod of everyObject(cluster, KIND.Pod, namespace)) {
+    const owner = workloadOfPod(pod);
     if (owner.kind === kind && owner.name === name) return true;
   }
   return false;

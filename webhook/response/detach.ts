@@ -6,7 +6,7 @@ import type { Cluster } from '../../kube/cluster.ts';
 import { everyObject } from '../../kube/every-object.ts';
 import { KIND } from '../../kube/kind.ts';
 import { WORKLOAD_KINDS } from '../../kube/workloads.ts';
-import { isMirror, possibleOwner, topOwner } from '../top-owner.ts';
+import { isMirror, possibleOwner, workloadOfPod } from '../top-owner.ts';
 import type { Effect } from './condition.ts';
 import { type Labels, labelsToTake } from './service-labels.ts';
 
@@ -88,10 +88,10 @@ export async function reattach({ metadata }: KubeObject, cluster: Cluster): Prom
 }
 
 /** Whether a Quarantine is about this pod: one of the workload, or of the whole namespace. */
-export function isAbout({ spec }: Quarantine, { metadata }: KubeObject): boolean {
-  if (spec.namespace !== metadata.namespace) return false;
+export function isAbout({ spec }: Quarantine, pod: KubeObject): boolean {
+  if (spec.namespace !== pod.metadata.namespace) return false;
   if (!spec.workload) return true;
-  const owner = topOwner({ kind: 'Pod', name: metadata.name ?? '' }, metadata);
+  const owner = workloadOfPod(pod);
   return owner.kind === spec.workload.kind && owner.name === spec.workload.name;
 }
 

@@ -3,6 +3,7 @@ import type { Incident } from '../../../api/incident.ts';
 import type { KubeObject } from '../../../api/object.ts';
 import type { Cluster } from '../../../kube/cluster.ts';
 import { KIND } from '../../../kube/kind.ts';
+import { serviceAccountOf } from '../../pod-index.ts';
 import { reviewAccess } from './access.ts';
 import { Evidence } from './evidence.ts';
 import type { Outcome } from './outcome.ts';
@@ -116,9 +117,7 @@ async function createAnew(cluster: Cluster, before: KubeObject): Promise<KubeObj
 async function sharers(cluster: Cluster, namespace: string, accounts: readonly string[]): Promise<string[]> {
   const { items } = await cluster.list(KIND.Pod, { namespace });
   const names = items
-    .filter(({ spec }) =>
-      accounts.includes((spec as { serviceAccountName?: string })?.serviceAccountName ?? 'default'),
-    )
+    .filter((pod) => accounts.includes(serviceAccountOf(pod)))
     .map(({ metadata }) => metadata.name);
   return names.length === 0
     ? []

@@ -5,7 +5,8 @@ import type { Cluster } from '../../../kube/cluster.ts';
 import { everyObject } from '../../../kube/every-object.ts';
 import { KIND } from '../../../kube/kind.ts';
 import { WORKLOAD_KINDS } from '../../../kube/workloads.ts';
-import { isMirror, topOwner } from '../../top-owner.ts';
+import { serviceAccountOf } from '../../pod-index.ts';
+import { isMirror, workloadOfPod } from '../../top-owner.ts';
 import { attackedAccounts } from './attacked-accounts.ts';
 import { count } from './confirm.ts';
 import { Evidence } from './evidence.ts';
@@ -94,14 +95,13 @@ export async function terminate(incident: Incident, options: TerminateOptions): 
     ],
     undo: (kept.find(({ kind }) => kind === workload.kind) ?? kept[0])?.undo,
     // A watch that was away may never show pods that are gone by now, and then nobody else knows their accounts.
-    found: { serviceAccounts: attackedAccounts(incident, pods.map(accountOf)) },
+    found: { serviceAccounts: attackedAccounts(incident, pods.map(withAccount)) },
   };
 }
 
-function accountOf({ metadata, spec }: KubeObject) {
-  const { namespace = '', name = '' } = metadata;
-  const { serviceAccountName = 'default' } = (spec ?? {}) as { serviceAccountName?: string };
-  return { namespace, name, serviceAccount: serviceAccountName };
+function withAccount(pod: KubeObject) {
+  const { namespace = '', name = '' } = pod.metadata;
+  return { namespace, name, serviceAccount: serviceAccountOf(pod) };
 }
 
 /**
@@ -175,7 +175,7 @@ async function podsOf(
 ): Promise<KubeObject[]> {
   const found: KubeObject[] = [];
   for await (const pod of everyObject(cluster, KIND.Pod, namespace)) {
-    const owner = topOwner({ kind: 'Pod', name: pod.metadata.name ?? '' }, pod.metadata);
+    const owner = workloadOfPod(pod);
     if (owner.kind === workload.kind && owner.name === workload.name) found.push(pod);
   }
   return found;
